@@ -1,0 +1,2 @@
+//! The binary `raseed`.
+fn main() {}

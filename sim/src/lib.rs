@@ -1,0 +1,1 @@
+//! The simulated world: gateways, call servers, message centres, faults, clock, load generator.

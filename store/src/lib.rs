@@ -1,0 +1,1 @@
+//! The journal, snapshots and read models: memory and SQLite, one conformance suite.

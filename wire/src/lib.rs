@@ -1,0 +1,1 @@
+//! Pure codecs and protocol machines: Diameter, SMPP, SMS text. No sockets, no clock.
