@@ -3,11 +3,22 @@
 //! # Layout
 //! * [`traits`]: what every store promises to the engine
 //! * [`batch`]: the bytes of a journal batch
+//! * [`memory`]: the store of the simulator, with faults
+//! * [`sqlite`]: the embedded store
+//! * [`conformance()`]: what a store must do, as tests
+//! * `sql`: the statements, in the subset that all databases share
 
 pub mod batch;
+mod conformance;
+pub mod memory;
+mod sql;
+pub mod sqlite;
 pub mod traits;
 
 pub use batch::{Batch, BatchBuilder, BatchError, Hash, Record};
+pub use conformance::{conformance, sample_row};
+pub use memory::{Fault, FaultPlan, MemoryStore};
+pub use sqlite::{SqliteOptions, SqliteStore};
 pub use traits::{
     AppendError, Checkpoint, Due, Head, Journal, JournalReader, JournalRow, Micros, Partition, Seq, Snapshot,
     SnapshotReader, SnapshotRow, SnapshotWriter, Store, StoreError,
