@@ -1,1 +1,55 @@
-//! The pure core: money, tariff, account, ledger, session, top-up, tax. No I/O, no clock, no randomness.
+//! The pure core of Raseed: accounts, rating, reservations, recharge, tax, bundles and the ledger.
+//!
+//! Everything here is plain data and plain functions. There is no I/O, no clock and no randomness: the time is an
+//! argument, ids are made by the caller. The same command on the same state at the same time always gives the same events.
+//!
+//! ```text
+//! decide(&view, &catalogs, &command, now) -> Result<Decision { events, messages, reply }, Refusal>
+//! apply(&mut entity, &event)
+//! postings(&event) -> entries that sum to zero per unit
+//! explain(&event, language) -> lines that a person can read
+//! ```
+//!
+//! # Layout
+//!
+//! * [`money`], [`time`], [`ids`], [`unit`], [`tax`]: integers in newtypes.
+//! * [`catalog`]: operators, tariffs, bundles, taxes and policies, read from files by [`catalog::parse`].
+//! * [`account`], [`session`], [`partner`]: the entities, each owned by one partition.
+//! * [`command`], [`event`], [`reply`]: what goes in, what is journalled, what comes out.
+//! * [`decide`]: the rules. [`rating`]: units to money. [`apply`](mod@apply): events to state.
+//! * [`ledger`]: double entry. [`explain`](mod@explain): sentences.
+//! * [`codec`]: the binary form of entities, events and messages.
+#![deny(clippy::float_arithmetic)]
+
+pub mod account;
+pub mod apply;
+pub mod catalog;
+pub mod codec;
+pub mod command;
+pub mod decide;
+pub mod event;
+pub mod explain;
+pub mod ids;
+pub mod ledger;
+pub mod money;
+pub mod partner;
+pub mod rating;
+pub mod reply;
+pub mod session;
+pub mod tax;
+pub mod time;
+pub mod unit;
+
+pub use account::{Account, LifeCycle, Lot};
+
+pub use catalog::{Catalog, Catalogs};
+pub use command::Command;
+
+pub use event::{Event, EventBody};
+
+pub use ids::{AccountId, Code, Entity, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SourceId};
+
+pub use money::Money;
+pub use reply::{Refusal, Reply};
+pub use time::Timestamp;
+pub use unit::Unit;

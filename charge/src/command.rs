@@ -1,0 +1,600 @@
+//! Commands: everything that can be asked of an entity.
+
+use crate::account::LifeCycle;
+use crate::catalog::{Called, Language};
+use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
+use crate::ids::{AccountId, Code, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SessionKey, SourceId};
+use crate::money::Money;
+use crate::partner::{ApiKey, Scopes};
+use crate::reply::{RechargeOutcome, Refusal};
+use crate::session::ElementKey;
+use crate::tax::{RegionCode, TaxClass};
+use crate::unit::{Amount, Service};
+use smallvec::SmallVec;
+
+/// A command. It goes to the partition of [`Command::route`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Credit control: reserve, commit, release, immediate events.
+    Charge(Box<ChargeRequest>),
+    /// Credit an account from a rail.
+    Recharge(Recharge),
+    /// Sell a recharge from a partner's float.
+    TopUp(Box<TopUpRequest>),
+    /// Buy a bundle.
+    Buy(Buy),
+    /// Claim a number and a SIM and open an account for them.
+    OpenAccount(OpenAccount),
+    /// Record that a number is served by another operator (portability), or forget it.
+    SetNumberOperator {
+        /// The number.
+        msisdn: Msisdn,
+        /// Who serves it.
+        operator: OperatorId,
+    },
+    /// Change what staff or the subscriber may change.
+    UpdateAccount(UpdateAccount),
+    /// Turn a bundle's renewal on or off.
+    SetRenewal {
+        /// The account.
+        account: AccountId,
+        /// The offer.
+        offer: Code,
+        /// On or off.
+        on: bool,
+    },
+    /// Create a partner.
+    OpenPartner(Box<OpenPartner>),
+    /// Add an API key to a partner.
+    AddKey {
+        /// The partner.
+        partner: PartnerId,
+        /// The key.
+        key: ApiKey,
+    },
+    /// Stop an API key.
+    RevokeKey {
+        /// The partner.
+        partner: PartnerId,
+        /// The key's public part.
+        key: Code,
+    },
+    /// Put money into a partner's float, or take it out when negative.
+    FundFloat {
+        /// The partner.
+        partner: PartnerId,
+        /// How much.
+        amount: Money,
+        /// Who says so: repeating it moves nothing.
+        source: SourceId,
+        /// Reference for people.
+        reference: String,
+    },
+    /// The time has come for something in this account.
+    Tick(AccountId),
+    /// A message from another partition.
+    Deliver(Message),
+}
+
+impl Command {
+    /// The entity that decides where the command runs. Every other entity it touches is in the same partition.
+    pub fn route(&self) -> EntityKey {
+        match self {
+            Command::Charge(request) => EntityKey::Account(request.account),
+            Command::Recharge(recharge) => EntityKey::Account(recharge.account),
+            Command::TopUp(request) => EntityKey::Partner(request.partner),
+            Command::Buy(buy) => EntityKey::Account(buy.account),
+            Command::OpenAccount(open) => EntityKey::Number(open.msisdn),
+            Command::SetNumberOperator { msisdn, .. } => EntityKey::Number(*msisdn),
+            Command::UpdateAccount(update) => EntityKey::Account(update.account),
+            Command::SetRenewal { account, .. } | Command::Tick(account) => EntityKey::Account(*account),
+            Command::OpenPartner(open) => EntityKey::Partner(open.partner),
+            Command::AddKey { partner, .. }
+            | Command::RevokeKey { partner, .. }
+            | Command::FundFloat { partner, .. } => EntityKey::Partner(*partner),
+            Command::Deliver(message) => message.route(),
+        }
+    }
+
+    /// Every entity that [`crate::decide`] may look at: they must be loaded before.
+    pub fn reads(&self) -> SmallVec<[EntityKey; 3]> {
+        let mut keys = SmallVec::new();
+        keys.push(self.route());
+        match self {
+            Command::TopUp(request) => {
+                keys.push(request.key());
+                keys.push(request.idempotency());
+            }
+            Command::OpenAccount(OpenAccount { imsi: Some(imsi), .. }) => keys.push(EntityKey::Imsi(*imsi)),
+            Command::Deliver(Message::Credited {
+                partner, external, ..
+            }) => {
+                keys.push(EntityKey::TopUp(*partner, *external));
+            }
+            _ => {}
+        }
+        keys
+    }
+}
+
+/// A credit-control request in the words of the core (RFC 8506, TS 32.299).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargeRequest {
+    /// The account.
+    pub account: AccountId,
+    /// Digest of the session's name.
+    pub session: SessionKey,
+    /// The session's name on the wire; kept when the session opens.
+    pub session_id: Box<str>,
+    /// The peer's name (Origin-Host); kept when the session opens.
+    pub peer: Box<str>,
+    /// What is asked.
+    pub kind: ChargeKind,
+    /// CC-Request-Number.
+    pub number: u32,
+    /// Kind of use.
+    pub service: Service,
+    /// Called party.
+    pub called: Called,
+    /// Operator of the called party when the directory knows it.
+    pub called_operator: Option<OperatorId>,
+    /// Visited network as MCC-MNC digits, 0 when not told.
+    pub plmn: u32,
+    /// Location or tracking area code of the serving cell, when told.
+    pub area: Option<u32>,
+    /// What the peer can do.
+    pub traits: PeerTraits,
+    /// The parts: one per Multiple-Services-Credit-Control, or one for a request without.
+    pub parts: SmallVec<[ChargePart; 1]>,
+    /// Set when the balance check or the refund names an amount of money.
+    pub money: Option<Money>,
+}
+
+impl ChargeRequest {
+    /// The id under which this request is remembered.
+    pub fn source(&self) -> SourceId {
+        SourceId::of_request(self.session, self.number)
+    }
+
+    /// Digest of what is asked: same id and other digest is a conflict. Mixing, not cryptography: the sender
+    /// can only harm its own session.
+    pub fn body(&self) -> u64 {
+        let mut digest = Mixer::new();
+        digest.add(self.kind as u64);
+        digest.add(self.service as u64);
+        digest.add(self.called.digits());
+        for part in &self.parts {
+            digest.add(u64::from(part.key.rating_group.map_or(0, |g| g.wrapping_add(1))));
+            digest.add(u64::from(part.key.service_id.map_or(0, |g| g.wrapping_add(1))));
+            digest.add(
+                part.requested
+                    .map_or(1, |r| r.map_or(2, |a| a.0.cast_unsigned().wrapping_add(3))),
+            );
+            for used in &part.used {
+                digest.add(used.amount.0.cast_unsigned() ^ (used.period as u64) << 62);
+            }
+        }
+        digest.add(self.money.map_or(0, |m| m.0.cast_unsigned()));
+        digest.finish()
+    }
+}
+
+/// A fast 64-bit mixer for digests of command bodies.
+#[derive(Debug)]
+pub struct Mixer(u64);
+
+impl Mixer {
+    /// The start.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Mixer {
+        Mixer(0x51_7c_c1_b7_27_22_0a_95)
+    }
+
+    /// Mixes a value in.
+    pub fn add(&mut self, value: u64) {
+        let mixed = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ (mixed >> 32);
+    }
+
+    /// Mixes text in.
+    pub fn add_text(&mut self, text: &str) {
+        self.add(text.len() as u64);
+        for chunk in text.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.add(u64::from_le_bytes(word));
+        }
+    }
+
+    /// The digest.
+    pub fn finish(self) -> u64 {
+        self.0
+    }
+}
+
+/// What a credit-control request asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ChargeKind {
+    /// CCR INITIAL: open a session and reserve.
+    Initial = 1,
+    /// CCR UPDATE: commit what was used, reserve anew.
+    Update = 2,
+    /// CCR TERMINATION: commit, release, close.
+    Terminate = 3,
+    /// CCR EVENT, DIRECT_DEBITING.
+    Debit = 4,
+    /// CCR EVENT, REFUND_ACCOUNT.
+    Refund = 5,
+    /// CCR EVENT, CHECK_BALANCE.
+    BalanceCheck = 6,
+    /// CCR EVENT, PRICE_ENQUIRY.
+    PriceEnquiry = 7,
+    /// Nobody reported any more: the core's own closing of a session.
+    Supervision = 8,
+}
+codec_enum!(ChargeKind {
+    Initial = 1, Update = 2, Terminate = 3, Debit = 4, Refund = 5, BalanceCheck = 6, PriceEnquiry = 7, Supervision = 8,
+});
+
+/// One part of a request: what was used and what is asked for a rating group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChargePart {
+    /// Which part.
+    pub key: ElementKey,
+    /// `None`: no quota asked. `Some(None)`: asked, amount left to the server. `Some(Some(n))`: n units asked.
+    pub requested: Option<Option<Amount>>,
+    /// Reported use: deltas in the service's unit.
+    pub used: SmallVec<[Used; 1]>,
+}
+
+/// Reported use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// How much.
+    pub amount: Amount,
+    /// On which side of a tariff change.
+    pub period: UsedPeriod,
+}
+
+/// Tariff-Change-Usage (RFC 8506 section 8.27).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum UsedPeriod {
+    /// Not told: the core decides by time.
+    #[default]
+    NotTold = 0,
+    /// Before the change.
+    Before = 1,
+    /// After the change.
+    After = 2,
+}
+
+/// What a peer can and cannot do: chosen by observation at the front (reference charging 1 to 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerTraits {
+    /// Ignores RAR, so that only a short Validity-Time lets a recharge revive a session.
+    pub ignores_reauth: bool,
+    /// Understands Tariff-Time-Change and reports both sides.
+    pub splits_tariff_change: bool,
+    /// Largest grant it understands; zero: no limit.
+    pub grant_max: Amount,
+}
+
+impl Default for PeerTraits {
+    fn default() -> PeerTraits {
+        PeerTraits {
+            ignores_reauth: false,
+            splits_tariff_change: true,
+            grant_max: Amount::ZERO,
+        }
+    }
+}
+
+/// A credit from a rail, or the second half of a top-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recharge {
+    /// The account.
+    pub account: AccountId,
+    /// Who says so.
+    pub source: SourceId,
+    /// Reference for people: payment id, top-up id.
+    pub reference: String,
+    /// Where the money comes from.
+    pub funding: Funding,
+    /// What the payer paid.
+    pub gross: Money,
+    /// Where the sale took place, when it decides the tax; empty: where the subscriber is.
+    pub region: RegionCode,
+}
+
+impl Recharge {
+    /// Digest of what is asked.
+    pub fn body(&self) -> u64 {
+        let mut digest = Mixer::new();
+        digest.add(self.account.0);
+        digest.add(self.gross.0.cast_unsigned());
+        digest.add_text(self.region.as_str());
+        let (Funding::Rail(channel) | Funding::InTransit { channel, .. }) = &self.funding;
+        digest.add_text(channel.as_str());
+        digest.finish()
+    }
+}
+
+/// Where the money of a recharge comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Funding {
+    /// A payment rail's clearing account.
+    Rail(Code),
+    /// A partner's float, by way of the in-transit account.
+    InTransit {
+        /// The partner.
+        partner: PartnerId,
+        /// Its code, shown as channel.
+        channel: Code,
+    },
+}
+
+impl Funding {
+    /// The channel named on receipts.
+    pub fn channel(&self) -> Code {
+        match self {
+            Funding::Rail(code) | Funding::InTransit { channel: code, .. } => *code,
+        }
+    }
+}
+
+/// A sale of a recharge by a partner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopUpRequest {
+    /// Id made by the front.
+    pub id: u128,
+    /// Who sells.
+    pub partner: PartnerId,
+    /// The partner's reference.
+    pub external_id: String,
+    /// Digest of the Idempotency-Key.
+    pub idempotency_key: u128,
+    /// The number, as resolved by the directory.
+    pub msisdn: Msisdn,
+    /// Its account.
+    pub account: AccountId,
+    /// Its operator.
+    pub operator: OperatorId,
+    /// What the payer pays.
+    pub gross: Money,
+}
+
+impl TopUpRequest {
+    /// Key of the top-up.
+    pub fn key(&self) -> EntityKey {
+        EntityKey::TopUp(self.partner, self.external_digest())
+    }
+
+    /// Digest of the external_id.
+    pub fn external_digest(&self) -> u128 {
+        crate::ids::digest128("external_id", &[self.external_id.as_bytes()])
+    }
+
+    /// Key of the idempotency entry.
+    pub fn idempotency(&self) -> EntityKey {
+        EntityKey::Idempotency(self.partner, self.idempotency_key)
+    }
+
+    /// Digest of what is asked.
+    pub fn body(&self) -> u64 {
+        let mut digest = Mixer::new();
+        digest.add(self.msisdn.number());
+        digest.add(self.gross.0.cast_unsigned());
+        digest.add_text(&self.external_id);
+        digest.finish()
+    }
+}
+
+/// A purchase of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buy {
+    /// The account.
+    pub account: AccountId,
+    /// The offer.
+    pub offer: Code,
+    /// Who says so.
+    pub source: SourceId,
+    /// Set it to renew by itself.
+    pub renew: bool,
+}
+
+/// A new subscriber.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenAccount {
+    /// Id for the account, made by the caller; must be new.
+    pub account: AccountId,
+    /// The tenant.
+    pub operator: OperatorId,
+    /// The number.
+    pub msisdn: Msisdn,
+    /// The SIM.
+    pub imsi: Option<Imsi>,
+    /// Language of messages.
+    pub language: Language,
+    /// Tax class.
+    pub tax_class: TaxClass,
+    /// Home region, used until a cell is seen; empty: the operator's default.
+    pub region: RegionCode,
+    /// Money brought along from another system; no tax, no promotion.
+    pub opening_balance: Money,
+}
+codec_struct!(OpenAccount {
+    account,
+    operator,
+    msisdn,
+    imsi,
+    language,
+    tax_class,
+    region,
+    opening_balance
+});
+
+/// Changes to an account; `None` leaves things as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpdateAccount {
+    /// The account.
+    pub account: AccountId,
+    /// Language of messages.
+    pub language: Option<Language>,
+    /// Tax class.
+    pub tax_class: Option<TaxClass>,
+    /// Suspend, restore, close.
+    pub state: Option<LifeCycle>,
+}
+
+/// A new partner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenPartner {
+    /// Id made by the caller.
+    pub partner: PartnerId,
+    /// Name for people.
+    pub name: String,
+    /// Channel code on receipts.
+    pub code: Code,
+    /// Operators it may sell for; empty: all.
+    pub operators: Vec<OperatorId>,
+    /// Smallest top-up; zero: the operator's.
+    pub minimum: Money,
+    /// Largest top-up; zero: the operator's.
+    pub maximum: Money,
+    /// Most it may sell on one day (UTC); zero: no limit.
+    pub per_day: Money,
+    /// Its first key, if any.
+    pub key: Option<ApiKey>,
+}
+
+impl OpenPartner {
+    /// A partner without limits of its own.
+    pub fn named(partner: PartnerId, name: &str, code: Code) -> OpenPartner {
+        OpenPartner {
+            partner,
+            name: name.to_owned(),
+            code,
+            operators: Vec::new(),
+            minimum: Money::ZERO,
+            maximum: Money::ZERO,
+            per_day: Money::ZERO,
+            key: None,
+        }
+    }
+
+    /// True when a key of these scopes is asked for.
+    pub fn grants(&self, scopes: Scopes) -> bool {
+        self.key.as_ref().is_some_and(|key| key.scopes.allows(scopes))
+    }
+}
+
+/// A message between partitions: journalled by the sender, applied once by the receiver (design section 4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Directory to account: a number and a SIM are claimed, open the account.
+    Open(Box<OpenAccount>),
+    /// Partner to account: credit this; the money is in transit.
+    Credit {
+        /// Digest of the external_id: with the partner, the key of the top-up.
+        external: u128,
+        /// The credit.
+        recharge: Recharge,
+    },
+    /// Account to partner: how the credit went.
+    Credited {
+        /// The partner.
+        partner: PartnerId,
+        /// Digest of the external_id.
+        external: u128,
+        /// The outcome, or why it was refused.
+        outcome: Result<RechargeOutcome, Refusal>,
+    },
+}
+
+impl Message {
+    /// The entity it goes to.
+    pub fn route(&self) -> EntityKey {
+        match self {
+            Message::Open(open) => EntityKey::Account(open.account),
+            Message::Credit { recharge, .. } => EntityKey::Account(recharge.account),
+            Message::Credited { partner, .. } => EntityKey::Partner(*partner),
+        }
+    }
+}
+
+impl Codec for Funding {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Funding::Rail(code) => {
+                out.push(0);
+                code.encode(out);
+            }
+            Funding::InTransit { partner, channel } => {
+                out.push(1);
+                partner.encode(out);
+                channel.encode(out);
+            }
+        }
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Funding, CodecError> {
+        match input.take(1)?[0] {
+            0 => Code::decode(input).map(Funding::Rail),
+            1 => Ok(Funding::InTransit {
+                partner: Codec::decode(input)?,
+                channel: Codec::decode(input)?,
+            }),
+            _ => Err(CodecError::Invalid("funding")),
+        }
+    }
+}
+codec_struct!(Recharge {
+    account,
+    source,
+    reference,
+    funding,
+    gross,
+    region
+});
+
+impl Codec for Message {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Message::Open(open) => {
+                out.push(1);
+                open.encode(out);
+            }
+            Message::Credit { external, recharge } => {
+                out.push(2);
+                external.encode(out);
+                recharge.encode(out);
+            }
+            Message::Credited {
+                partner,
+                external,
+                outcome,
+            } => {
+                out.push(3);
+                partner.encode(out);
+                external.encode(out);
+                outcome.encode(out);
+            }
+        }
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Message, CodecError> {
+        match input.take(1)?[0] {
+            1 => Codec::decode(input).map(Message::Open),
+            2 => Ok(Message::Credit {
+                external: Codec::decode(input)?,
+                recharge: Codec::decode(input)?,
+            }),
+            3 => Ok(Message::Credited {
+                partner: Codec::decode(input)?,
+                external: Codec::decode(input)?,
+                outcome: Codec::decode(input)?,
+            }),
+            _ => Err(CodecError::Invalid("message")),
+        }
+    }
+}

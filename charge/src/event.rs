@@ -1,0 +1,801 @@
+//! Events: what was decided, with everything needed to apply, post and explain it later without any catalog.
+
+use crate::account::{LifeCycle, Lot};
+use crate::catalog::{FinalAction, Language};
+use crate::codec::{Codec, CodecError, Reader, codec_struct};
+use crate::command::{ChargeKind, Funding, OpenAccount};
+use crate::ids::{
+    AccountId, Code, EntityKey, Imsi, LotId, Msisdn, OperatorId, PartnerId, SessionKey, SourceId,
+};
+use crate::money::{Money, Rounding};
+use crate::partner::{ApiKey, TopUp};
+use crate::reply::{ChargeResult, RechargeOutcome, Refusal};
+use crate::session::{Draw, ElementKey, Target};
+use crate::tax::{Rate, RegionCode, TaxClass};
+use crate::time::Timestamp;
+use crate::unit::{Amount, Service, Unit};
+use smallvec::SmallVec;
+
+/// A fact about one entity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The entity it changes.
+    pub key: EntityKey,
+    /// The tenant, for ledgers and reports.
+    pub operator: OperatorId,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What happened.
+    pub body: EventBody,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventBody {
+    /// A credit-control request was carried out (or a session was closed by supervision).
+    Charged(Box<Charged>),
+    /// Money was credited.
+    Recharged(Box<Recharged>),
+    /// A bundle was bought or renewed.
+    Bought(Box<Bought>),
+    /// A renewal could not be carried out; it is switched off.
+    RenewalFailed {
+        /// The offer.
+        offer: Code,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Renewal was switched on or off.
+    RenewalSet {
+        /// The offer.
+        offer: Code,
+        /// When it is due; `None`: off.
+        due_at: Option<Timestamp>,
+    },
+    /// Lots ran out of time.
+    Expired {
+        /// What was lost, per lot.
+        lots: Vec<Draw>,
+    },
+    /// Validity ran out, or staff changed the state.
+    LifeCycleChanged {
+        /// Before.
+        from: LifeCycle,
+        /// After.
+        to: LifeCycle,
+    },
+    /// A closed session was forgotten: late reports are no longer possible.
+    SessionForgotten {
+        /// The session.
+        session: SessionKey,
+    },
+    /// An account was opened.
+    AccountOpened {
+        /// As asked.
+        open: Box<OpenAccount>,
+        /// The opening balance as a lot, if any.
+        lot: Option<Lot>,
+        /// Main balance valid until.
+        valid_until: Timestamp,
+    },
+    /// Language or tax class were changed.
+    AccountUpdated {
+        /// New language.
+        language: Option<Language>,
+        /// New tax class.
+        tax_class: Option<TaxClass>,
+    },
+    /// A number got an entry in the directory.
+    NumberBound {
+        /// Serving operator.
+        operator: OperatorId,
+        /// Account, when it is ours.
+        account: Option<AccountId>,
+    },
+    /// A partner was created.
+    PartnerOpened(Box<PartnerOpened>),
+    /// A key was added.
+    KeyAdded(ApiKey),
+    /// A key was stopped.
+    KeyRevoked(Code),
+    /// A float was funded (or withdrawn from).
+    FloatFunded {
+        /// Amount.
+        amount: Money,
+        /// Who said so.
+        source: SourceId,
+        /// Reference for people.
+        reference: String,
+    },
+    /// A partner's float was debited for a top-up.
+    FloatDebited {
+        /// Amount, now in transit.
+        amount: Money,
+        /// The top-up.
+        top_up: u128,
+        /// Day number (UTC) it counts on.
+        day: i64,
+    },
+    /// A top-up's credit was confirmed or refused: nothing of it is in transit any more.
+    FloatSettled {
+        /// Amount.
+        amount: Money,
+        /// The top-up.
+        top_up: u128,
+        /// True: credited. False: the float has it back.
+        credited: bool,
+    },
+    /// A top-up was accepted.
+    TopUpCreated(Box<TopUp>),
+    /// A top-up reached its end.
+    TopUpSettled {
+        /// Result.
+        outcome: Result<RechargeOutcome, Refusal>,
+    },
+    /// An Idempotency-Key was used.
+    IdempotencyKept {
+        /// Digest of the external_id it made.
+        external: u128,
+    },
+}
+
+/// A credit-control request that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// What was asked.
+    pub kind: ChargeKind,
+    /// The session.
+    pub session: SessionKey,
+    /// CC-Request-Number.
+    pub number: u32,
+    /// Digest of the request.
+    pub body: u64,
+    /// Kind of use.
+    pub service: Service,
+    /// Set by the request that opens the session, and by immediate events.
+    pub opened: Option<Box<Opened>>,
+    /// The serving cell's region changed to this one.
+    pub moved: Option<RegionCode>,
+    /// The set-up fee, when this request paid it.
+    pub setup: Option<SetupFee>,
+    /// The parts.
+    pub parts: SmallVec<[ChargedPart; 1]>,
+    /// True when the session ends with this.
+    pub closes: bool,
+    /// When silence closes (or forgets) the session.
+    pub expires_at: Timestamp,
+    /// Result of the request as a whole.
+    pub result: ChargeResult,
+    /// Main balance left, not reserved, after all this.
+    pub balance: Money,
+    /// Whether the main balance is below the notice threshold after this.
+    pub low_balance: bool,
+    /// True when it just fell below: a notice goes out.
+    pub low_balance_crossed: bool,
+    /// Value given back by an immediate event (REFUND_ACCOUNT).
+    pub refund: Option<Box<Refund>>,
+    /// How many remembered requests fall out of memory (oldest first).
+    pub forgets: u32,
+}
+
+/// A refund of earlier immediate events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// The new lot that holds it.
+    pub lot: Lot,
+    /// Given back.
+    pub gross: Money,
+    /// The tax in it, no longer owed.
+    pub tax: Money,
+}
+codec_struct!(Refund { lot, gross, tax });
+
+/// What is kept of the request that opens a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Session-Id.
+    pub id: Box<str>,
+    /// Origin-Host.
+    pub peer: Box<str>,
+    /// Where to and from where.
+    pub target: Target,
+}
+codec_struct!(Opened { id, peer, target });
+
+/// A set-up fee that was paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetupFee {
+    /// The tariff row.
+    pub tariff: Code,
+    /// Taken.
+    pub gross: Money,
+    /// The tax in it.
+    pub tax: Money,
+    /// From which lots.
+    pub draws: SmallVec<[Draw; 1]>,
+    /// The part that no lot could pay.
+    pub uncovered: Money,
+}
+codec_struct!(SetupFee {
+    tariff,
+    gross,
+    tax,
+    draws,
+    uncovered
+});
+
+/// One part of a request as carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargedPart {
+    /// Which part.
+    pub key: ElementKey,
+    /// Result.
+    pub result: ChargeResult,
+    /// Use reported now.
+    pub used: Amount,
+    /// How it was charged, in order.
+    pub charges: SmallVec<[Charge; 1]>,
+    /// Paid and unused units of the current pulse or step after this.
+    pub paid_ahead: Amount,
+    /// Cost so far on the row, for rows with a maximum.
+    pub row_cost: Money,
+    /// What the new grant holds in which lots.
+    pub reserved: SmallVec<[Draw; 1]>,
+    /// `None`: no quota was asked.
+    pub granted: Option<Amount>,
+    /// Set with the last grant.
+    pub final_action: Option<FinalAction>,
+    /// Validity-Time.
+    pub validity_s: u32,
+    /// Threshold.
+    pub threshold: Amount,
+    /// Quota-Holding-Time.
+    pub holding_s: u32,
+    /// Tariff-Time-Change.
+    pub tariff_change: Option<Timestamp>,
+}
+codec_struct!(ChargedPart {
+    key,
+    result,
+    used,
+    charges,
+    paid_ahead,
+    row_cost,
+    reserved,
+    granted,
+    final_action,
+    validity_s,
+    threshold,
+    holding_s,
+    tariff_change,
+});
+
+/// Units paid in one way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// In which way.
+    pub by: ChargedBy,
+    /// Reported units it covers (the rest of the last pulse is paid ahead).
+    pub units: Amount,
+    /// Pulses or steps taken.
+    pub pulses: i64,
+    /// From which lots.
+    pub draws: SmallVec<[Draw; 1]>,
+}
+codec_struct!(Charge {
+    by,
+    units,
+    pulses,
+    draws
+});
+
+/// The ways in which units are paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChargedBy {
+    /// Covered by a pulse or step that was paid before.
+    PaidAhead,
+    /// From a bucket, in steps.
+    Bucket {
+        /// The offer or promotion that brought it.
+        source: Code,
+        /// Step size.
+        step: Amount,
+    },
+    /// By the pulse, from money.
+    Tariff(Priced),
+    /// Free: the row's maximum is reached.
+    Free(Code),
+    /// Used beyond every grant and balance: accounted, not collected.
+    Uncovered(Priced),
+}
+
+/// A tariff row as it was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Priced {
+    /// The row.
+    pub tariff: Code,
+    /// The catalog's version.
+    pub version: u32,
+    /// Size of a pulse.
+    pub pulse: Amount,
+    /// Price of a pulse, tax included.
+    pub gross: Money,
+    /// Tax in it.
+    pub tax: Money,
+    /// Tax rate.
+    pub rate: Rate,
+    /// How the tax was rounded.
+    pub rounding: Rounding,
+}
+codec_struct!(Priced {
+    tariff,
+    version,
+    pulse,
+    gross,
+    tax,
+    rate,
+    rounding
+});
+
+/// A credit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recharged {
+    /// Who asked.
+    pub source: SourceId,
+    /// Digest of the request.
+    pub body: u64,
+    /// Reference for people.
+    pub reference: String,
+    /// Where the money came from.
+    pub funding: Funding,
+    /// Region that decided the tax.
+    pub region: RegionCode,
+    /// Class that decided the tax.
+    pub tax_class: TaxClass,
+    /// How the tax was rounded.
+    pub rounding: Rounding,
+    /// What it did: amounts, validity, receipt.
+    pub outcome: RechargeOutcome,
+    /// New lots: the credit first, then the promotion's.
+    pub lots: SmallVec<[Lot; 1]>,
+    /// Two old lots of the same origin are joined, so that their number stays bounded: from, into.
+    pub joined: Option<(LotId, LotId)>,
+    /// The account was expired and lives again.
+    pub revived: bool,
+    /// How many remembered requests fall out of memory.
+    pub forgets: u32,
+}
+codec_struct!(Recharged {
+    source,
+    body,
+    reference,
+    funding,
+    region,
+    tax_class,
+    rounding,
+    outcome,
+    lots,
+    joined,
+    revived,
+    forgets,
+});
+
+/// A bundle that was bought or renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bought {
+    /// Who asked.
+    pub source: SourceId,
+    /// Digest of the request.
+    pub body: u64,
+    /// The offer.
+    pub offer: Code,
+    /// The catalog's version.
+    pub version: u32,
+    /// Taken from the balance.
+    pub gross: Money,
+    /// The tax in it.
+    pub tax: Money,
+    /// Tax rate.
+    pub rate: Rate,
+    /// How the tax was rounded.
+    pub rounding: Rounding,
+    /// From which lots.
+    pub draws: SmallVec<[Draw; 1]>,
+    /// What it brought.
+    pub lots: SmallVec<[Lot; 4]>,
+    /// Ends at.
+    pub expires_at: Timestamp,
+    /// Local day number and purchases of it on that day.
+    pub day: i64,
+    /// Count after this one.
+    pub count: u8,
+    /// True when it was a renewal.
+    pub renewal: bool,
+    /// When it renews, if it does.
+    pub renews_at: Option<Timestamp>,
+    /// Main balance after it.
+    pub balance: Money,
+    /// How many remembered requests fall out of memory.
+    pub forgets: u32,
+}
+codec_struct!(Bought {
+    source,
+    body,
+    offer,
+    version,
+    gross,
+    tax,
+    rate,
+    rounding,
+    draws,
+    lots,
+    expires_at,
+    day,
+    count,
+    renewal,
+    renews_at,
+    balance,
+    forgets,
+});
+
+/// A new partner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartnerOpened {
+    /// Its id.
+    pub partner: PartnerId,
+    /// Name.
+    pub name: String,
+    /// Channel code.
+    pub code: Code,
+    /// Operators it may sell for.
+    pub operators: Vec<OperatorId>,
+    /// Limits.
+    pub minimum: Money,
+    /// Limits.
+    pub maximum: Money,
+    /// Limits.
+    pub per_day: Money,
+    /// First key.
+    pub key: Option<ApiKey>,
+}
+codec_struct!(PartnerOpened {
+    partner,
+    name,
+    code,
+    operators,
+    minimum,
+    maximum,
+    per_day,
+    key
+});
+
+codec_struct!(Charged {
+    kind,
+    session,
+    number,
+    body,
+    service,
+    opened,
+    moved,
+    setup,
+    parts,
+    closes,
+    expires_at,
+    result,
+    balance,
+    low_balance,
+    low_balance_crossed,
+    refund,
+    forgets,
+});
+
+impl Codec for ChargedBy {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            ChargedBy::PaidAhead => out.push(0),
+            ChargedBy::Bucket { source, step } => {
+                out.push(1);
+                source.encode(out);
+                step.encode(out);
+            }
+            ChargedBy::Tariff(priced) => {
+                out.push(2);
+                priced.encode(out);
+            }
+            ChargedBy::Free(code) => {
+                out.push(3);
+                code.encode(out);
+            }
+            ChargedBy::Uncovered(priced) => {
+                out.push(4);
+                priced.encode(out);
+            }
+        }
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<ChargedBy, CodecError> {
+        match input.take(1)?[0] {
+            0 => Ok(ChargedBy::PaidAhead),
+            1 => Ok(ChargedBy::Bucket {
+                source: Codec::decode(input)?,
+                step: Codec::decode(input)?,
+            }),
+            2 => Codec::decode(input).map(ChargedBy::Tariff),
+            3 => Codec::decode(input).map(ChargedBy::Free),
+            4 => Codec::decode(input).map(ChargedBy::Uncovered),
+            _ => Err(CodecError::Invalid("way of charging")),
+        }
+    }
+}
+
+impl Codec for EntityKey {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            EntityKey::Account(account) => {
+                out.push(1);
+                account.encode(out);
+            }
+            EntityKey::Number(number) => {
+                out.push(2);
+                number.encode(out);
+            }
+            EntityKey::Imsi(imsi) => {
+                out.push(3);
+                imsi.encode(out);
+            }
+            EntityKey::Partner(partner) => {
+                out.push(4);
+                partner.encode(out);
+            }
+            EntityKey::TopUp(partner, external) => {
+                out.push(5);
+                (*partner, *external).encode(out);
+            }
+            EntityKey::Idempotency(partner, key) => {
+                out.push(6);
+                (*partner, *key).encode(out);
+            }
+        }
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<EntityKey, CodecError> {
+        Ok(match input.take(1)?[0] {
+            1 => EntityKey::Account(Codec::decode(input)?),
+            2 => EntityKey::Number(Msisdn::decode(input)?),
+            3 => EntityKey::Imsi(Imsi::decode(input)?),
+            4 => EntityKey::Partner(Codec::decode(input)?),
+            5 => {
+                let (partner, external) = Codec::decode(input)?;
+                EntityKey::TopUp(partner, external)
+            }
+            6 => {
+                let (partner, key) = Codec::decode(input)?;
+                EntityKey::Idempotency(partner, key)
+            }
+            _ => return Err(CodecError::Invalid("entity key")),
+        })
+    }
+}
+
+/// Tags are never reused: a changed event gets a new one.
+mod tag {
+    pub const CHARGED: u8 = 1;
+    pub const RECHARGED: u8 = 2;
+    pub const BOUGHT: u8 = 3;
+    pub const RENEWAL_FAILED: u8 = 4;
+    pub const RENEWAL_SET: u8 = 5;
+    pub const EXPIRED: u8 = 6;
+    pub const LIFE_CYCLE: u8 = 7;
+    pub const SESSION_FORGOTTEN: u8 = 8;
+    pub const ACCOUNT_OPENED: u8 = 9;
+    pub const ACCOUNT_UPDATED: u8 = 10;
+    pub const NUMBER_BOUND: u8 = 11;
+    pub const PARTNER_OPENED: u8 = 12;
+    pub const KEY_ADDED: u8 = 13;
+    pub const KEY_REVOKED: u8 = 14;
+    pub const FLOAT_FUNDED: u8 = 15;
+    pub const FLOAT_DEBITED: u8 = 16;
+    pub const FLOAT_SETTLED: u8 = 17;
+    pub const TOP_UP_CREATED: u8 = 18;
+    pub const TOP_UP_SETTLED: u8 = 19;
+    pub const IDEMPOTENCY: u8 = 20;
+}
+
+impl Codec for Refusal {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.code().encode(out);
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Refusal, CodecError> {
+        Refusal::from_code(u32::decode(input)?).ok_or(CodecError::Invalid("refusal"))
+    }
+}
+
+impl Codec for Result<RechargeOutcome, Refusal> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Ok(outcome) => {
+                out.push(1);
+                outcome.encode(out);
+            }
+            Err(refusal) => {
+                out.push(0);
+                refusal.encode(out);
+            }
+        }
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        if bool::decode(input)? {
+            Ok(Ok(Codec::decode(input)?))
+        } else {
+            Ok(Err(Codec::decode(input)?))
+        }
+    }
+}
+
+impl Codec for EventBody {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            EventBody::Charged(charged) => put(out, tag::CHARGED, charged),
+            EventBody::Recharged(recharged) => put(out, tag::RECHARGED, recharged),
+            EventBody::Bought(bought) => put(out, tag::BOUGHT, bought),
+            EventBody::RenewalFailed { offer, reason } => {
+                put(out, tag::RENEWAL_FAILED, offer);
+                reason.encode(out);
+            }
+            EventBody::RenewalSet { offer, due_at } => {
+                put(out, tag::RENEWAL_SET, offer);
+                due_at.encode(out);
+            }
+            EventBody::Expired { lots } => put(out, tag::EXPIRED, lots),
+            EventBody::LifeCycleChanged { from, to } => {
+                put(out, tag::LIFE_CYCLE, from);
+                to.encode(out);
+            }
+            EventBody::SessionForgotten { session } => put(out, tag::SESSION_FORGOTTEN, session),
+            EventBody::AccountOpened {
+                open,
+                lot,
+                valid_until,
+            } => {
+                put(out, tag::ACCOUNT_OPENED, open);
+                lot.encode(out);
+                valid_until.encode(out);
+            }
+            EventBody::AccountUpdated { language, tax_class } => {
+                put(out, tag::ACCOUNT_UPDATED, language);
+                tax_class.encode(out);
+            }
+            EventBody::NumberBound { operator, account } => {
+                put(out, tag::NUMBER_BOUND, operator);
+                account.encode(out);
+            }
+            EventBody::PartnerOpened(opened) => put(out, tag::PARTNER_OPENED, opened),
+            EventBody::KeyAdded(key) => put(out, tag::KEY_ADDED, key),
+            EventBody::KeyRevoked(key) => put(out, tag::KEY_REVOKED, key),
+            EventBody::FloatFunded {
+                amount,
+                source,
+                reference,
+            } => {
+                put(out, tag::FLOAT_FUNDED, amount);
+                source.encode(out);
+                reference.encode(out);
+            }
+            EventBody::FloatDebited { amount, top_up, day } => {
+                put(out, tag::FLOAT_DEBITED, amount);
+                top_up.encode(out);
+                day.encode(out);
+            }
+            EventBody::FloatSettled {
+                amount,
+                top_up,
+                credited,
+            } => {
+                put(out, tag::FLOAT_SETTLED, amount);
+                top_up.encode(out);
+                credited.encode(out);
+            }
+            EventBody::TopUpCreated(top_up) => put(out, tag::TOP_UP_CREATED, top_up),
+            EventBody::TopUpSettled { outcome } => put(out, tag::TOP_UP_SETTLED, outcome),
+            EventBody::IdempotencyKept { external } => put(out, tag::IDEMPOTENCY, external),
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<EventBody, CodecError> {
+        Ok(match input.take(1)?[0] {
+            tag::CHARGED => EventBody::Charged(Codec::decode(input)?),
+            tag::RECHARGED => EventBody::Recharged(Codec::decode(input)?),
+            tag::BOUGHT => EventBody::Bought(Codec::decode(input)?),
+            tag::RENEWAL_FAILED => EventBody::RenewalFailed {
+                offer: Codec::decode(input)?,
+                reason: Codec::decode(input)?,
+            },
+            tag::RENEWAL_SET => EventBody::RenewalSet {
+                offer: Codec::decode(input)?,
+                due_at: Codec::decode(input)?,
+            },
+            tag::EXPIRED => EventBody::Expired {
+                lots: Codec::decode(input)?,
+            },
+            tag::LIFE_CYCLE => EventBody::LifeCycleChanged {
+                from: Codec::decode(input)?,
+                to: Codec::decode(input)?,
+            },
+            tag::SESSION_FORGOTTEN => EventBody::SessionForgotten {
+                session: Codec::decode(input)?,
+            },
+            tag::ACCOUNT_OPENED => EventBody::AccountOpened {
+                open: Codec::decode(input)?,
+                lot: Codec::decode(input)?,
+                valid_until: Codec::decode(input)?,
+            },
+            tag::ACCOUNT_UPDATED => EventBody::AccountUpdated {
+                language: Codec::decode(input)?,
+                tax_class: Codec::decode(input)?,
+            },
+            tag::NUMBER_BOUND => EventBody::NumberBound {
+                operator: Codec::decode(input)?,
+                account: Codec::decode(input)?,
+            },
+            tag::PARTNER_OPENED => EventBody::PartnerOpened(Codec::decode(input)?),
+            tag::KEY_ADDED => EventBody::KeyAdded(Codec::decode(input)?),
+            tag::KEY_REVOKED => EventBody::KeyRevoked(Codec::decode(input)?),
+            tag::FLOAT_FUNDED => EventBody::FloatFunded {
+                amount: Codec::decode(input)?,
+                source: Codec::decode(input)?,
+                reference: Codec::decode(input)?,
+            },
+            tag::FLOAT_DEBITED => EventBody::FloatDebited {
+                amount: Codec::decode(input)?,
+                top_up: Codec::decode(input)?,
+                day: Codec::decode(input)?,
+            },
+            tag::FLOAT_SETTLED => EventBody::FloatSettled {
+                amount: Codec::decode(input)?,
+                top_up: Codec::decode(input)?,
+                credited: Codec::decode(input)?,
+            },
+            tag::TOP_UP_CREATED => EventBody::TopUpCreated(Codec::decode(input)?),
+            tag::TOP_UP_SETTLED => EventBody::TopUpSettled {
+                outcome: Codec::decode(input)?,
+            },
+            tag::IDEMPOTENCY => EventBody::IdempotencyKept {
+                external: Codec::decode(input)?,
+            },
+            _ => return Err(CodecError::Invalid("event tag")),
+        })
+    }
+}
+
+fn put(out: &mut Vec<u8>, tag: u8, first: &impl Codec) {
+    out.push(tag);
+    first.encode(out);
+}
+
+codec_struct!(Event {
+    key,
+    operator,
+    at,
+    body
+});
+
+impl Event {
+    /// Sum of what the event took from money lots: what the statement shows as the charge.
+    pub fn money_drawn(&self) -> Money {
+        let drawn = |draws: &[Draw]| -> Money {
+            draws
+                .iter()
+                .filter(|d| d.unit == Unit::Money)
+                .map(|d| Money(d.amount.0))
+                .sum()
+        };
+        match &self.body {
+            EventBody::Charged(charged) => {
+                let setup = charged.setup.as_ref().map_or(Money::ZERO, |s| drawn(&s.draws));
+                let charges = charged.parts.iter().flat_map(|part| &part.charges);
+                setup + charges.map(|charge| drawn(&charge.draws)).sum::<Money>()
+            }
+            EventBody::Bought(bought) => drawn(&bought.draws),
+            EventBody::Expired { lots } => drawn(lots),
+            _ => Money::ZERO,
+        }
+    }
+}

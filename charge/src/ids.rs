@@ -1,0 +1,365 @@
+//! Names of things: accounts, numbers, partners, sessions, sources of commands.
+
+use crate::account::Account;
+use crate::partner::{NumberRecord, Partner, TopUp};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// A subscriber's account. Sequential, never reused; not the phone number, which can change hands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(pub u64);
+
+/// A partner that sells recharges and holds a float.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartnerId(pub u32);
+
+/// An operator (tenant).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperatorId(pub u16);
+
+/// A lot of one account, numbered from 1 in order of creation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LotId(pub u32);
+
+/// An E.164 number without the plus: 4 to 15 digits, first digit not 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Msisdn(u64);
+
+impl Msisdn {
+    /// Reads an international number, with or without `+` or a `tel:` prefix.
+    ///
+    /// # Errors
+    /// [`NumberError`] when it is not 4 to 15 digits or begins with 0.
+    pub fn parse(text: &str) -> Result<Msisdn, NumberError> {
+        let digits = text.strip_prefix("tel:").unwrap_or(text);
+        let digits = digits.strip_prefix('+').unwrap_or(digits);
+        let number = digits_of(digits, 4..=15)?;
+        if digits.starts_with('0') {
+            Err(NumberError)
+        } else {
+            Ok(Msisdn(number))
+        }
+    }
+
+    /// A number from its digits as an integer.
+    ///
+    /// # Errors
+    /// [`NumberError`] outside 4 to 15 digits.
+    pub fn new(number: u64) -> Result<Msisdn, NumberError> {
+        if (1_000..1_000_000_000_000_000).contains(&number) {
+            Ok(Msisdn(number))
+        } else {
+            Err(NumberError)
+        }
+    }
+
+    /// The digits as an integer.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// For logs: country code and last two digits only (design rule 10).
+    pub fn masked(self) -> String {
+        let text = self.0.to_string();
+        let keep = text.len().saturating_sub(2);
+        format!(
+            "{}{}{}",
+            &text[..3.min(keep)],
+            "*".repeat(keep.saturating_sub(3)),
+            &text[keep..]
+        )
+    }
+}
+
+impl fmt::Display for Msisdn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// An International Mobile Subscriber Identity: 6 to 15 digits (E.212). Leading zeros belong to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Imsi(u64);
+
+impl Imsi {
+    /// Reads the digits. The length is kept beside them, so that a leading zero is not lost.
+    ///
+    /// # Errors
+    /// [`NumberError`] when it is not 6 to 15 digits.
+    pub fn parse(text: &str) -> Result<Imsi, NumberError> {
+        let number = digits_of(text, 6..=15)?;
+        let length = u64::try_from(text.len()).map_err(|_| NumberError)?;
+        Ok(Imsi(length << 56 | number))
+    }
+
+    /// The packed form: length in the top byte, digits below. For keys and codecs.
+    pub fn packed(self) -> u64 {
+        self.0
+    }
+
+    /// From the packed form; checked.
+    ///
+    /// # Errors
+    /// [`NumberError`] when the packed form cannot come from [`Imsi::packed`].
+    pub fn from_packed(packed: u64) -> Result<Imsi, NumberError> {
+        let imsi = Imsi(packed);
+        let text = imsi.to_string();
+        if Imsi::parse(&text)? == imsi {
+            Ok(imsi)
+        } else {
+            Err(NumberError)
+        }
+    }
+}
+
+impl fmt::Display for Imsi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = usize::try_from(self.0 >> 56).unwrap_or(0);
+        let digits = self.0 & 0x00ff_ffff_ffff_ffff;
+        write!(f, "{digits:0width$}")
+    }
+}
+
+fn digits_of(text: &str, lengths: std::ops::RangeInclusive<usize>) -> Result<u64, NumberError> {
+    if !lengths.contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(NumberError);
+    }
+    text.parse().map_err(|_| NumberError)
+}
+
+/// Text that is not a number of this kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid number: digits only, in international form")]
+pub struct NumberError;
+
+/// A short name stored in place: at most 23 bytes of UTF-8. Codes of tariff rows, offers, promotions and channels.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code {
+    bytes: [u8; 23],
+    length: u8,
+}
+
+impl Code {
+    /// No name.
+    pub const EMPTY: Code = Code {
+        bytes: [0; 23],
+        length: 0,
+    };
+    /// Longest name in bytes.
+    pub const MAX: usize = 23;
+
+    /// Takes a name of at most 23 bytes.
+    pub fn new(text: &str) -> Option<Code> {
+        let mut bytes = [0; 23];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(Code {
+            bytes,
+            length: u8::try_from(text.len()).ok()?,
+        })
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or("")
+    }
+
+    /// True when there is no name.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+}
+
+impl Default for Code {
+    fn default() -> Code {
+        Code::EMPTY
+    }
+}
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// 128 bits of SHA-256 over labelled parts; lengths are hashed too, so that parts cannot run together.
+pub fn digest128(label: &str, parts: &[&[u8]]) -> u128 {
+    let mut hasher = Sha256::new();
+    hasher.update(label.as_bytes());
+    for part in parts {
+        hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(part);
+    }
+    let mut first = [0; 16];
+    first.copy_from_slice(&hasher.finalize()[..16]);
+    u128::from_be_bytes(first)
+}
+
+/// A charging session: digest of its Diameter Session-Id (or of another front's session name).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey(pub u128);
+
+impl SessionKey {
+    /// The key of a session by its name on the wire.
+    pub fn of(session_id: &[u8]) -> SessionKey {
+        SessionKey(digest128("session", &[session_id]))
+    }
+}
+
+/// Who asked, uniquely: the id that makes a command that moves value safe to repeat (design rule 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u128);
+
+impl SourceId {
+    /// A credit-control request: session and CC-Request-Number (RFC 8506 section 8.2).
+    pub fn of_request(session: SessionKey, number: u32) -> SourceId {
+        SourceId(
+            session.0.wrapping_add(
+                (u128::from(number) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835),
+            ),
+        )
+    }
+
+    /// A reference given by a named party, for example a rail's payment id.
+    pub fn of_reference(party: &str, reference: &str) -> SourceId {
+        SourceId(digest128("reference", &[party.as_bytes(), reference.as_bytes()]))
+    }
+}
+
+/// The name of an entity. Every entity lives in exactly one partition, found from its key alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EntityKey {
+    /// A subscriber's account.
+    Account(AccountId),
+    /// A phone number in the directory.
+    Number(Msisdn),
+    /// A SIM in the directory.
+    Imsi(Imsi),
+    /// A partner with its float.
+    Partner(PartnerId),
+    /// A top-up, by partner and digest of its external_id: unique for ever.
+    TopUp(PartnerId, u128),
+    /// An Idempotency-Key of a partner (digest), pointing to its top-up.
+    Idempotency(PartnerId, u128),
+}
+
+impl EntityKey {
+    /// Which of `partitions` owns the key. Partition 0 holds the directory, so that a number and a SIM are claimed
+    /// together; the others share accounts and partners. With one partition, it holds everything.
+    pub fn partition(self, partitions: u16) -> u16 {
+        let spread = |id: u64| match partitions {
+            0 | 1 => 0,
+            n => 1 + u16::try_from(id % u64::from(n - 1)).unwrap_or(0),
+        };
+        match self {
+            EntityKey::Number(_) | EntityKey::Imsi(_) => 0,
+            EntityKey::Account(account) => spread(account.0),
+            EntityKey::Partner(partner)
+            | EntityKey::TopUp(partner, _)
+            | EntityKey::Idempotency(partner, _) => spread(u64::from(partner.0)),
+        }
+    }
+}
+
+/// The state behind a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entity {
+    /// A subscriber's account.
+    Account(Box<Account>),
+    /// A directory entry of a number or a SIM.
+    Number(NumberRecord),
+    /// A partner.
+    Partner(Box<Partner>),
+    /// A top-up.
+    TopUp(Box<TopUp>),
+    /// The top-up digest that an Idempotency-Key made.
+    Idempotency(u128),
+}
+
+impl Entity {
+    /// The account, if it is one.
+    pub fn account(&self) -> Option<&Account> {
+        match self {
+            Entity::Account(account) => Some(account),
+            _ => None,
+        }
+    }
+
+    /// The partner, if it is one.
+    pub fn partner(&self) -> Option<&Partner> {
+        match self {
+            Entity::Partner(partner) => Some(partner),
+            _ => None,
+        }
+    }
+
+    /// The top-up, if it is one.
+    pub fn top_up(&self) -> Option<&TopUp> {
+        match self {
+            Entity::TopUp(top_up) => Some(top_up),
+            _ => None,
+        }
+    }
+
+    /// The directory entry, if it is one.
+    pub fn number(&self) -> Option<&NumberRecord> {
+        match self {
+            Entity::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// When this entity next needs a [`crate::Command::Tick`], if ever (design rule 8).
+    pub fn next_due(&self) -> Option<crate::Timestamp> {
+        match self {
+            Entity::Account(account) => account.next_due(),
+            _ => None,
+        }
+    }
+
+    /// Rough bytes held in memory, for bounded caches.
+    pub fn weight(&self) -> usize {
+        match self {
+            Entity::Account(account) => account.weight(),
+            Entity::Partner(partner) => 400 + partner.keys.len() * 120,
+            Entity::TopUp(top_up) => 300 + top_up.external_id.len(),
+            Entity::Number(_) | Entity::Idempotency(_) => 80,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        assert_eq!(
+            Msisdn::parse("+923001234567").unwrap().to_string(),
+            "923001234567"
+        );
+        assert_eq!(Msisdn::parse("tel:+923001234567"), Msisdn::parse("923001234567"));
+        assert_eq!(Msisdn::parse("923001234567").unwrap().masked(), "923*******67");
+        for bad in ["", "+", "0300123", "92300123456789012", "92-300", "９２３００１"] {
+            assert!(Msisdn::parse(bad).is_err(), "{bad}");
+        }
+        let imsi = Imsi::parse("001010000000001").unwrap();
+        assert_eq!(imsi.to_string(), "001010000000001");
+        assert_eq!(Imsi::from_packed(imsi.packed()), Ok(imsi));
+        assert!(Imsi::from_packed(u64::MAX).is_err());
+    }
+
+    #[test]
+    fn partitions_separate_the_directory() {
+        let number = EntityKey::Number(Msisdn::parse("923001234567").unwrap());
+        assert_eq!(number.partition(16), 0);
+        for id in 0..100 {
+            let partition = EntityKey::Account(AccountId(id)).partition(16);
+            assert!((1..16).contains(&partition));
+        }
+        assert_eq!(EntityKey::Account(AccountId(7)).partition(1), 0);
+    }
+}

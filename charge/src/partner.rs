@@ -1,0 +1,211 @@
+//! Partners that sell recharges from a float, their top-ups, and the directory of numbers.
+
+use crate::codec::{codec_enum, codec_struct};
+use crate::ids::{AccountId, Code, Msisdn, OperatorId, PartnerId};
+use crate::money::Money;
+use crate::reply::RechargeOutcome;
+use crate::time::Timestamp;
+
+/// A partner: a shop chain, a bank, an aggregator, or the operator's own desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partner {
+    /// Its id.
+    pub id: PartnerId,
+    /// Name for people.
+    pub name: String,
+    /// Code used as channel on receipts.
+    pub code: Code,
+    /// Operators it may sell for; empty: all.
+    pub operators: Vec<OperatorId>,
+    /// Money it can sell from. Never below zero.
+    pub float: Money,
+    /// Sold, but not yet confirmed by the subscriber's account.
+    pub in_transit: Money,
+    /// Its API keys.
+    pub keys: Vec<ApiKey>,
+    /// Smallest top-up; zero: the operator's.
+    pub minimum: Money,
+    /// Largest top-up; zero: the operator's.
+    pub maximum: Money,
+    /// Most it may sell on one day (UTC); zero: no limit.
+    pub per_day: Money,
+    /// Day number of `sold_today`.
+    pub day: i64,
+    /// Sold on that day.
+    pub sold_today: Money,
+    /// False when it is barred.
+    pub active: bool,
+    /// Number of the next top-up receipt.
+    pub next_receipt: u64,
+}
+codec_struct!(Partner {
+    id,
+    name,
+    code,
+    operators,
+    float,
+    in_transit,
+    keys,
+    minimum,
+    maximum,
+    per_day,
+    day,
+    sold_today,
+    active,
+    next_receipt,
+});
+
+/// An API key: only its hash is known here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Public part, for lists and revocation.
+    pub id: Code,
+    /// SHA-256 of the secret part.
+    pub hash: [u8; 32],
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stopped working, if it did.
+    pub revoked_at: Option<Timestamp>,
+}
+codec_struct!(ApiKey {
+    id,
+    hash,
+    scopes,
+    created_at,
+    revoked_at
+});
+
+/// A set of permissions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(pub u32);
+crate::codec::codec_newtype!(Scopes);
+
+impl Scopes {
+    /// Look up numbers, quote and sell top-ups, see own top-ups.
+    pub const TOP_UP: Scopes = Scopes(1);
+    /// See balances and statements.
+    pub const READ: Scopes = Scopes(2);
+    /// Buy bundles for subscribers.
+    pub const PURCHASE: Scopes = Scopes(4);
+    /// Create and import subscribers, suspend and restore them.
+    pub const SUBSCRIBERS: Scopes = Scopes(8);
+    /// Manage partners, keys and floats.
+    pub const ADMIN: Scopes = Scopes(16);
+    /// Names in the API and on the command line.
+    pub const NAMES: [(&'static str, Scopes); 5] = [
+        ("topup", Scopes::TOP_UP),
+        ("read", Scopes::READ),
+        ("purchase", Scopes::PURCHASE),
+        ("subscribers", Scopes::SUBSCRIBERS),
+        ("admin", Scopes::ADMIN),
+    ];
+
+    /// True when every permission of `needed` is there.
+    pub fn allows(self, needed: Scopes) -> bool {
+        self.0 & needed.0 == needed.0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub fn with(self, other: Scopes) -> Scopes {
+        Scopes(self.0 | other.0)
+    }
+}
+
+/// A top-up of a partner, remembered for ever by its external_id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopUp {
+    /// Id that strangers see (UUID v7 as a number), made by the front.
+    pub id: u128,
+    /// Who sells.
+    pub partner: PartnerId,
+    /// The partner's own reference, unique for ever.
+    pub external_id: String,
+    /// Digest of what was asked.
+    pub body: u64,
+    /// The number to recharge.
+    pub msisdn: Msisdn,
+    /// Its account.
+    pub account: AccountId,
+    /// Its operator.
+    pub operator: OperatorId,
+    /// What the payer pays.
+    pub gross: Money,
+    /// State class (reference payments 1.2 and 1.7).
+    pub state: TopUpState,
+    /// Accepted.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+    /// What the recharge did, once completed.
+    pub outcome: Option<RechargeOutcome>,
+    /// Why it was declined, as a stable code.
+    pub reason: Option<u32>,
+}
+codec_struct!(TopUp {
+    id,
+    partner,
+    external_id,
+    body,
+    msisdn,
+    account,
+    operator,
+    gross,
+    state,
+    created_at,
+    updated_at,
+    outcome,
+    reason,
+});
+
+/// State class of a top-up. Clients decide on this alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TopUpState {
+    /// Accepted and waiting for a confirmation; not used while top-ups confirm themselves.
+    Created,
+    /// The float is debited, the credit is on its way.
+    Submitted,
+    /// Credited.
+    Completed,
+    /// The subscriber's account refused; the float has its money back.
+    Declined,
+    /// Taken back after completion.
+    Reversed,
+}
+codec_enum!(TopUpState { Created = 0, Submitted = 1, Completed = 2, Declined = 3, Reversed = 4 });
+
+impl TopUpState {
+    /// Name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            TopUpState::Created => "CREATED",
+            TopUpState::Submitted => "SUBMITTED",
+            TopUpState::Completed => "COMPLETED",
+            TopUpState::Declined => "DECLINED",
+            TopUpState::Reversed => "REVERSED",
+        }
+    }
+
+    /// True when it will not change by itself any more.
+    pub fn is_final(self) -> bool {
+        !matches!(self, TopUpState::Created | TopUpState::Submitted)
+    }
+}
+
+/// A directory entry: whose number or SIM this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumberRecord {
+    /// The operator that serves it (overrides the prefix: portability).
+    pub operator: OperatorId,
+    /// The account, when the operator is one of ours.
+    pub account: Option<AccountId>,
+    /// Events applied so far.
+    pub version: u64,
+}
+codec_struct!(NumberRecord {
+    operator,
+    account,
+    version
+});

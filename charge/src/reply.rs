@@ -1,0 +1,394 @@
+//! Replies and refusals.
+
+use crate::catalog::FinalAction;
+use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
+use crate::ids::{AccountId, Code};
+use crate::money::Money;
+use crate::session::ElementKey;
+use crate::tax::Rate;
+use crate::time::Timestamp;
+use crate::unit::{Amount, Unit};
+use smallvec::SmallVec;
+
+/// The answer to a command that was carried out (or was a repetition of one).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing to say beyond "done".
+    Done,
+    /// A credit-control answer.
+    Charge(ChargeReply),
+    /// A recharge was credited.
+    Recharged(Box<RechargeOutcome>),
+    /// A top-up was accepted; its credit is on the way.
+    TopUpAccepted {
+        /// The id under which it is known (the first one given for this external_id).
+        id: u128,
+    },
+    /// A bundle was bought.
+    Bought(BoughtReply),
+    /// An account was opened.
+    Opened(AccountId),
+}
+
+/// A credit-control answer in the words of the core.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChargeReply {
+    /// Result of the request as a whole.
+    pub result: ChargeResult,
+    /// One per part of the request.
+    pub parts: SmallVec<[PartReply; 1]>,
+    /// True when the main balance is below the notice threshold (Low-Balance-Indication).
+    pub low_balance: bool,
+    /// Cost of an event, or price of an enquiry.
+    pub cost: Option<Money>,
+    /// Main balance left, not reserved.
+    pub balance: Money,
+}
+codec_struct!(ChargeReply {
+    result,
+    parts,
+    low_balance,
+    cost,
+    balance
+});
+
+/// Result of a request or of a part of it; each has its Diameter code (RFC 8506 section 9, RFC 6733 section 7.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ChargeResult {
+    /// 2001.
+    #[default]
+    Success,
+    /// 4010: the account's state or the tariff does not allow this.
+    EndUserServiceDenied,
+    /// 4011: free, nothing to control.
+    CreditControlNotApplicable,
+    /// 4012: no credit left.
+    CreditLimitReached,
+    /// 5002: no such session.
+    UnknownSession,
+    /// 5030: nobody has this number.
+    UserUnknown,
+    /// 5031: no tariff row matches.
+    RatingFailed,
+}
+codec_enum!(ChargeResult {
+    Success = 0, EndUserServiceDenied = 1, CreditControlNotApplicable = 2, CreditLimitReached = 3, UnknownSession = 4,
+    UserUnknown = 5, RatingFailed = 6,
+});
+
+/// The answer to one part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartReply {
+    /// Which part.
+    pub key: ElementKey,
+    /// Its result.
+    pub result: ChargeResult,
+    /// Granted units in the service's unit; `None`: no quota was asked.
+    pub granted: Option<Amount>,
+    /// Set when this is the last grant.
+    pub final_action: Option<FinalAction>,
+    /// Report within so many seconds; zero: not limited.
+    pub validity_s: u32,
+    /// Report when so much of the grant is left; zero: none.
+    pub threshold: Amount,
+    /// Give back what is idle for so many seconds; zero: not said.
+    pub holding_s: u32,
+    /// The tariff changes at this moment (Tariff-Time-Change).
+    pub tariff_change: Option<Timestamp>,
+}
+codec_struct!(PartReply {
+    key,
+    result,
+    granted,
+    final_action,
+    validity_s,
+    threshold,
+    holding_s,
+    tariff_change
+});
+
+/// What a recharge did. Kept in the top-up and shown on the receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RechargeOutcome {
+    /// Paid.
+    pub gross: Money,
+    /// Tax taken from it.
+    pub tax: Money,
+    /// Its rate.
+    pub tax_rate: Rate,
+    /// Fee taken from it.
+    pub fee: Money,
+    /// Added to the main balance.
+    pub credited: Money,
+    /// Main balance after it.
+    pub balance: Money,
+    /// Main balance valid until.
+    pub valid_until: Timestamp,
+    /// The promotion earned; empty: none.
+    pub promotion: Code,
+    /// Receipt number: account id and its event number, unique for ever.
+    pub receipt: Receipt,
+}
+codec_struct!(RechargeOutcome {
+    gross,
+    tax,
+    tax_rate,
+    fee,
+    credited,
+    balance,
+    valid_until,
+    promotion,
+    receipt
+});
+
+/// Number of a receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Receipt {
+    /// The account.
+    pub account: AccountId,
+    /// The account's event that it proves.
+    pub event: u64,
+}
+codec_struct!(Receipt { account, event });
+
+impl std::fmt::Display for Receipt {
+    /// `R` account `-` event, for example `R1042-7`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "R{}-{}", self.account.0, self.event)
+    }
+}
+
+impl Receipt {
+    /// Reads what [`Receipt`] prints.
+    pub fn parse(text: &str) -> Option<Receipt> {
+        let (account, event) = text.strip_prefix('R')?.split_once('-')?;
+        Some(Receipt {
+            account: AccountId(account.parse().ok()?),
+            event: event.parse().ok()?,
+        })
+    }
+}
+
+/// What a purchase did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoughtReply {
+    /// The offer.
+    pub offer: Code,
+    /// Taken from the balance.
+    pub price: Money,
+    /// The tax in it.
+    pub tax: Money,
+    /// Ends at.
+    pub expires_at: Timestamp,
+    /// Main balance after it.
+    pub balance: Money,
+    /// What it brought.
+    pub buckets: SmallVec<[(Unit, Amount); 4]>,
+}
+codec_struct!(BoughtReply {
+    offer,
+    price,
+    tax,
+    expires_at,
+    balance,
+    buckets
+});
+
+/// A command that was refused: nothing has changed. Codes are stable and shown to partners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refusal {
+    /// The account does not exist.
+    #[error("there is no such account")]
+    NoSuchAccount,
+    /// The account is closed, suspended or expired.
+    #[error("the account is not active")]
+    AccountNotActive,
+    /// The id was used for something else.
+    #[error("this reference was already used for another request")]
+    Conflict,
+    /// The external_id was used with another Idempotency-Key.
+    #[error("this external_id was already used")]
+    ExternalIdUsed,
+    /// The amount is below the minimum.
+    #[error("the amount is below the minimum")]
+    AmountTooSmall,
+    /// The amount is above the maximum.
+    #[error("the amount is above the maximum")]
+    AmountTooLarge,
+    /// The partner's float is too low.
+    #[error("the float is too low")]
+    InsufficientFloat,
+    /// The partner has sold its limit for today.
+    #[error("the daily limit is reached")]
+    DailyLimit,
+    /// The partner is barred or unknown.
+    #[error("the partner is not active")]
+    PartnerNotActive,
+    /// The partner may not sell for this operator.
+    #[error("the partner may not sell for this operator")]
+    OperatorNotAllowed,
+    /// There is not enough money for this bundle.
+    #[error("the balance is too low")]
+    InsufficientBalance,
+    /// No such offer, or not for sale.
+    #[error("there is no such bundle")]
+    NoSuchOffer,
+    /// The bundle cannot be bought again today.
+    #[error("this bundle was bought as often as it may be today")]
+    OfferLimit,
+    /// The bundle cannot renew.
+    #[error("this bundle does not renew by itself")]
+    NotRenewable,
+    /// The number has an account already.
+    #[error("the number already has an account")]
+    NumberTaken,
+    /// The SIM has an account already.
+    #[error("the SIM already has an account")]
+    ImsiTaken,
+    /// The operator has no catalog here.
+    #[error("there is no such operator")]
+    NoSuchOperator,
+    /// The partner id is taken.
+    #[error("the partner already exists")]
+    PartnerExists,
+    /// The key id is taken or unknown.
+    #[error("there is no such key, or it exists already")]
+    BadKey,
+    /// The account holds as many lots, sessions or keys as it may.
+    #[error("a limit of this account is reached")]
+    TooMany,
+    /// This life-cycle change is not allowed.
+    #[error("this change of state is not possible")]
+    BadTransition,
+}
+
+impl Refusal {
+    /// Every refusal with its stable code.
+    pub const ALL: [(Refusal, u32); 21] = [
+        (Refusal::NoSuchAccount, 1_005_003),
+        (Refusal::AccountNotActive, 1_005_004),
+        (Refusal::Conflict, 1_007_010),
+        (Refusal::ExternalIdUsed, 1_007_001),
+        (Refusal::AmountTooSmall, 1_003_002),
+        (Refusal::AmountTooLarge, 1_003_003),
+        (Refusal::InsufficientFloat, 1_006_001),
+        (Refusal::DailyLimit, 1_006_002),
+        (Refusal::PartnerNotActive, 1_000_403),
+        (Refusal::OperatorNotAllowed, 1_003_004),
+        (Refusal::InsufficientBalance, 1_006_003),
+        (Refusal::NoSuchOffer, 1_003_001),
+        (Refusal::OfferLimit, 1_003_005),
+        (Refusal::NotRenewable, 1_003_006),
+        (Refusal::NumberTaken, 1_008_001),
+        (Refusal::ImsiTaken, 1_008_002),
+        (Refusal::NoSuchOperator, 1_003_007),
+        (Refusal::PartnerExists, 1_008_003),
+        (Refusal::BadKey, 1_008_005),
+        (Refusal::TooMany, 1_003_008),
+        (Refusal::BadTransition, 1_008_006),
+    ];
+
+    /// The stable code.
+    pub fn code(self) -> u32 {
+        Refusal::ALL
+            .iter()
+            .find(|(refusal, _)| *refusal == self)
+            .map_or(0, |(_, code)| *code)
+    }
+
+    /// The refusal of a code.
+    pub fn from_code(code: u32) -> Option<Refusal> {
+        Refusal::ALL
+            .iter()
+            .find(|(_, c)| *c == code)
+            .map(|(refusal, _)| *refusal)
+    }
+}
+
+impl Codec for FinalAction {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            FinalAction::Terminate => out.push(0),
+            FinalAction::Redirect(url) => {
+                out.push(1);
+                url.encode(out);
+            }
+            FinalAction::Restrict(filter) => {
+                out.push(2);
+                filter.encode(out);
+            }
+        }
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<FinalAction, CodecError> {
+        match input.take(1)?[0] {
+            0 => Ok(FinalAction::Terminate),
+            1 => Codec::decode(input).map(FinalAction::Redirect),
+            2 => Codec::decode(input).map(FinalAction::Restrict),
+            _ => Err(CodecError::Invalid("final unit action")),
+        }
+    }
+}
+
+impl Codec for Reply {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Reply::Done => out.push(0),
+            Reply::Charge(reply) => {
+                out.push(1);
+                reply.encode(out);
+            }
+            Reply::Recharged(outcome) => {
+                out.push(2);
+                outcome.encode(out);
+            }
+            Reply::TopUpAccepted { id } => {
+                out.push(3);
+                id.encode(out);
+            }
+            Reply::Bought(bought) => {
+                out.push(4);
+                bought.encode(out);
+            }
+            Reply::Opened(account) => {
+                out.push(5);
+                account.encode(out);
+            }
+        }
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Reply, CodecError> {
+        match input.take(1)?[0] {
+            0 => Ok(Reply::Done),
+            1 => Codec::decode(input).map(Reply::Charge),
+            2 => Codec::decode(input).map(Reply::Recharged),
+            3 => Ok(Reply::TopUpAccepted {
+                id: Codec::decode(input)?,
+            }),
+            4 => Codec::decode(input).map(Reply::Bought),
+            5 => Codec::decode(input).map(Reply::Opened),
+            _ => Err(CodecError::Invalid("reply")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique() {
+        for (refusal, code) in Refusal::ALL {
+            assert_eq!(Refusal::from_code(code), Some(refusal));
+        }
+    }
+
+    #[test]
+    fn receipts_are_readable() {
+        let receipt = Receipt {
+            account: AccountId(1042),
+            event: 7,
+        };
+        assert_eq!(receipt.to_string(), "R1042-7");
+        assert_eq!(Receipt::parse("R1042-7"), Some(receipt));
+        assert_eq!(Receipt::parse("1042-7"), None);
+    }
+}
