@@ -191,10 +191,7 @@ fn choose(text: &str, settings: &TextSettings) -> Encoding {
         .chain([Encoding::Ucs2])
         .min_by_key(|encoding| {
             let chunks = cut(text, *encoding, settings.concatenation);
-            (
-                chunks.len(),
-                chunks.iter().map(|chunk| chunk.len()).sum::<usize>(),
-            )
+            (chunks.len(), chunks.iter().map(Vec::len).sum::<usize>())
         })
         .unwrap_or(Encoding::Ucs2)
 }
