@@ -500,8 +500,10 @@ pub struct TariffRow {
     pub pulse: Amount,
     /// Charged once per session, with its first unit.
     pub setup: Money,
-    /// Whether prices hold the tax.
+    /// Whether the price of a pulse holds the tax.
     pub tax: TaxMode,
+    /// Whether the set-up fee holds the tax: operators print 3.50 plus tax beside 0.15 including tax.
+    pub setup_tax: TaxMode,
     /// A cap on what one session can cost on this row, and what comes after it.
     pub maximum: Option<(Money, AfterMaximum)>,
     /// Source and date, for people.
@@ -530,7 +532,7 @@ impl TariffRow {
 
     /// The set-up fee with its tax settled.
     pub fn setup_price(&self, rate: Rate, rounding: Rounding) -> TaxedPrice {
-        TaxedPrice::of(self.setup, self.tax, rate, rounding)
+        TaxedPrice::of(self.setup, self.setup_tax, rate, rounding)
     }
 }
 
