@@ -1,3 +1,5 @@
+//! SMPP: both machines against each other, against hostile bytes, and against a decoder that we did not write.
+
 use proptest::prelude::*;
 
 use super::frame::{Frame, Framer};

@@ -1,3 +1,5 @@
+//! Text of short messages: tables, parts, reassembly, in three languages.
+
 use proptest::prelude::*;
 
 use super::tables::Shifts;
