@@ -88,7 +88,11 @@ impl Account {
             .iter()
             .filter(|lot| lot.amount > lot.reserved)
             .map(|lot| lot.expires_at);
-        let sessions = self.sessions.iter().map(|session| session.expires_at);
+        let sessions = self
+            .sessions
+            .iter()
+            .filter(|session| !session.closed)
+            .map(|session| session.expires_at);
         let renewals = self.renewals.iter().map(|renewal| renewal.due_at);
         let validity = (self.state == LifeCycle::Active).then_some(self.valid_until);
         let due = lots.chain(sessions).chain(renewals).chain(validity).min()?;

@@ -1,1 +1,435 @@
-//! apply
+//! Events to state. Total and silent: an event is a fact, it cannot be refused.
+
+use crate::account::{Account, LifeCycle, Lot, Purchase, Remembered, Renewal};
+use crate::codec::Codec;
+use crate::command::{ChargeKind, OpenAccount};
+use crate::decide;
+use crate::event::{Bought, Charged, ChargedPart, Event, EventBody, Recharged};
+use crate::ids::{Code, Entity, EntityKey, LotId, SourceId};
+use crate::money::Money;
+use crate::partner::{FUNDINGS_REMEMBERED, NumberRecord, Partner, TopUpState};
+use crate::reply::Reply;
+use crate::session::{Draw, Element, Session};
+use crate::tax::RegionCode;
+use crate::time::Timestamp;
+use crate::unit::Amount;
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+
+/// Applies an event to the entity it names; `slot` is empty when the entity does not exist yet.
+///
+/// # Panics
+/// When the event does not belong to the entity: a broken journal must stop, not guess.
+pub fn apply(slot: &mut Option<Entity>, event: &Event) {
+    match (&event.body, slot.as_mut()) {
+        (
+            EventBody::AccountOpened {
+                open,
+                lot,
+                valid_until,
+            },
+            None,
+        ) => {
+            let mut account = Account::new(open, event.at);
+            account.valid_until = *valid_until;
+            account.version = 1;
+            if let Some(lot) = lot {
+                add_lots(&mut account, std::slice::from_ref(lot));
+            }
+            *slot = Some(Entity::Account(Box::new(account)));
+        }
+        (EventBody::NumberBound { operator, account }, slot_now) => {
+            let version = slot_now
+                .and_then(|entity| entity.number().map(|record| record.version))
+                .unwrap_or(0)
+                + 1;
+            *slot = Some(Entity::Number(NumberRecord {
+                operator: *operator,
+                account: *account,
+                version,
+            }));
+        }
+        (EventBody::PartnerOpened(opened), None) => {
+            *slot = Some(Entity::Partner(Box::new(Partner {
+                id: opened.partner,
+                name: opened.name.clone(),
+                code: opened.code,
+                operators: opened.operators.clone(),
+                float: Money::ZERO,
+                in_transit: Money::ZERO,
+                keys: opened.key.iter().cloned().collect(),
+                minimum: opened.minimum,
+                maximum: opened.maximum,
+                per_day: opened.per_day,
+                day: 0,
+                sold_today: Money::ZERO,
+                active: true,
+                recent: VecDeque::new(),
+            })));
+        }
+        (EventBody::TopUpCreated(top_up), None) => *slot = Some(Entity::TopUp(top_up.clone())),
+        (EventBody::IdempotencyKept { external }, None) => *slot = Some(Entity::Idempotency(*external)),
+        (_, Some(Entity::Account(account))) => apply_account(account, event),
+        (_, Some(Entity::Partner(partner))) => apply_partner(partner, event),
+        (EventBody::TopUpSettled { outcome }, Some(Entity::TopUp(top_up))) => {
+            top_up.updated_at = event.at;
+            match outcome {
+                Ok(outcome) => {
+                    top_up.state = TopUpState::Completed;
+                    top_up.outcome = Some(outcome.clone());
+                }
+                Err(refusal) => {
+                    top_up.state = TopUpState::Declined;
+                    top_up.reason = Some(refusal.code());
+                }
+            }
+        }
+        _ => panic!("the event does not fit the entity {:?}", event.key),
+    }
+}
+
+fn apply_account(account: &mut Account, event: &Event) {
+    account.version += 1;
+    account
+        .sessions
+        .retain(|session| !session.closed || session.expires_at > event.at);
+    match &event.body {
+        EventBody::Charged(charged) => apply_charged(account, charged, event.at),
+        EventBody::Recharged(recharged) => apply_recharged(account, recharged, event.at),
+        EventBody::Bought(bought) => apply_bought(account, bought, event.at),
+        EventBody::Expired { lots } => take(account, lots),
+        EventBody::LifeCycleChanged { to, .. } => account.state = *to,
+        EventBody::AccountUpdated { language, tax_class } => {
+            account.language = language.unwrap_or(account.language);
+            account.tax_class = tax_class.unwrap_or(account.tax_class);
+        }
+        EventBody::RenewalSet { offer, due_at } => set_renewal(account, *offer, *due_at),
+        EventBody::RenewalFailed { offer, .. } => set_renewal(account, *offer, None),
+        _ => panic!("the event does not fit an account: {:?}", event.key),
+    }
+    account.lots.retain(|lot| lot.amount.is_positive());
+}
+
+fn apply_charged(account: &mut Account, charged: &Charged, at: Timestamp) {
+    let position = account
+        .sessions
+        .iter()
+        .position(|session| session.key == charged.session);
+    if let Some(position) = position {
+        // Reservations that this request replaces or ends come back first.
+        let session = &mut account.sessions[position];
+        let mut back: SmallVec<[Draw; 4]> = SmallVec::new();
+        for element in &mut session.elements {
+            if charged.closes || charged.parts.iter().any(|part| part.key == element.key) {
+                back.extend(element.reserved.drain(..));
+                element.granted = Amount::ZERO;
+            }
+        }
+        release(account, &back);
+    }
+    if let Some(setup) = &charged.setup {
+        take(account, &setup.draws);
+    }
+    for part in &charged.parts {
+        for charge in &part.charges {
+            take(account, &charge.draws);
+        }
+        hold(account, &part.reserved);
+    }
+    if let Some(refund) = &charged.refund {
+        add_lots(account, std::slice::from_ref(&refund.lot));
+        account.refundable -= refund.gross;
+    }
+    if charged.kind == ChargeKind::Debit {
+        account.refundable += decide::cost_of(charged);
+    }
+    if let Some(region) = charged.moved {
+        account.region = region;
+    }
+    account.low_balance_noticed = charged.low_balance;
+    let is_session = !matches!(charged.kind, ChargeKind::Debit | ChargeKind::Refund);
+    if is_session {
+        apply_session(account, charged, position, at);
+    }
+    if charged.kind != ChargeKind::Supervision {
+        let source = SourceId::of_request(charged.session, charged.number);
+        let reply = Reply::Charge(decide::charge_reply(charged));
+        remember(account, (source, charged.body), &reply, at, charged.forgets);
+    }
+}
+
+fn apply_session(account: &mut Account, charged: &Charged, position: Option<usize>, at: Timestamp) {
+    let index = match (position, &charged.opened) {
+        (Some(index), _) => index,
+        (None, Some(opened)) => {
+            account.sessions.push(Session {
+                key: charged.session,
+                id: opened.id.clone(),
+                peer: opened.peer.clone(),
+                service: charged.service,
+                target: opened.target,
+                opened_at: at,
+                last_at: at,
+                expires_at: charged.expires_at,
+                closed: false,
+                setup_done: false,
+                cost: Money::ZERO,
+                elements: SmallVec::new(),
+            });
+            account.sessions.len() - 1
+        }
+        (None, None) => return,
+    };
+    let cost = decide::cost_of(charged);
+    let session = &mut account.sessions[index];
+    session.last_at = at;
+    session.expires_at = charged.expires_at;
+    session.cost += cost;
+    session.closed |= charged.closes;
+    if let Some(region) = charged.moved {
+        session.target.region = region;
+    }
+    let used = charged.parts.iter().any(|part| part.used.is_positive());
+    session.setup_done |= used;
+    for part in &charged.parts {
+        apply_part(session, part, at);
+    }
+}
+
+fn apply_part(session: &mut Session, part: &ChargedPart, at: Timestamp) {
+    let index = session
+        .elements
+        .iter()
+        .position(|element| element.key == part.key)
+        .unwrap_or_else(|| {
+            session.elements.push(Element {
+                key: part.key,
+                used: Amount::ZERO,
+                paid_ahead: Amount::ZERO,
+                row_cost: Money::ZERO,
+                reserved: SmallVec::new(),
+                granted: Amount::ZERO,
+                granted_at: Timestamp::default(),
+            });
+            session.elements.len() - 1
+        });
+    let element = &mut session.elements[index];
+    element.used += part.used;
+    element.paid_ahead = part.paid_ahead;
+    element.row_cost = part.row_cost;
+    element.reserved = part.reserved.clone();
+    if let Some(granted) = part.granted {
+        element.granted = granted;
+        element.granted_at = at;
+    }
+}
+
+fn apply_recharged(account: &mut Account, recharged: &Recharged, at: Timestamp) {
+    if let Some((from, into)) = recharged.joined {
+        join(account, from, into);
+    }
+    add_lots(account, &recharged.lots);
+    account.recharged = true;
+    account.valid_until = recharged.outcome.valid_until;
+    if recharged.revived {
+        account.state = LifeCycle::Active;
+    }
+    account.low_balance_noticed = false;
+    let reply = Reply::Recharged(Box::new(recharged.outcome.clone()));
+    remember(
+        account,
+        (recharged.source, recharged.body),
+        &reply,
+        at,
+        recharged.forgets,
+    );
+}
+
+fn apply_bought(account: &mut Account, bought: &Bought, at: Timestamp) {
+    take(account, &bought.draws);
+    add_lots(account, &bought.lots);
+    account
+        .purchases
+        .retain(|purchase| purchase.day == bought.day && purchase.offer != bought.offer);
+    account.purchases.push(Purchase {
+        offer: bought.offer,
+        day: bought.day,
+        count: bought.count,
+    });
+    if bought.renewal || bought.renews_at.is_some() {
+        set_renewal(account, bought.offer, bought.renews_at);
+    }
+    let reply = Reply::Bought(decide::bought_reply(bought));
+    remember(account, (bought.source, bought.body), &reply, at, bought.forgets);
+}
+
+fn apply_partner(partner: &mut Partner, event: &Event) {
+    match &event.body {
+        EventBody::KeyAdded(key) => partner.keys.push(key.clone()),
+        EventBody::KeyRevoked(id) => {
+            for key in partner.keys.iter_mut().filter(|key| key.id == *id) {
+                key.revoked_at = Some(event.at);
+            }
+        }
+        EventBody::FloatFunded { amount, source, .. } => {
+            partner.float += *amount;
+            partner.recent.push_back((*source, amount.0.cast_unsigned()));
+            if partner.recent.len() > FUNDINGS_REMEMBERED {
+                partner.recent.pop_front();
+            }
+        }
+        EventBody::FloatDebited { amount, day, .. } => {
+            if partner.day != *day {
+                partner.day = *day;
+                partner.sold_today = Money::ZERO;
+            }
+            partner.float -= *amount;
+            partner.in_transit += *amount;
+            partner.sold_today += *amount;
+        }
+        EventBody::FloatSettled { amount, credited, .. } => {
+            partner.in_transit -= *amount;
+            if !credited {
+                partner.float += *amount;
+            }
+        }
+        _ => panic!("the event does not fit a partner: {:?}", event.key),
+    }
+}
+
+fn remember(
+    account: &mut Account,
+    (source, body): (SourceId, u64),
+    reply: &Reply,
+    at: Timestamp,
+    forgets: u32,
+) {
+    for _ in 0..forgets {
+        account.recent.pop_front();
+    }
+    account.recent.push_back(Remembered {
+        source,
+        body,
+        at,
+        reply: reply.to_bytes().into_boxed_slice(),
+    });
+}
+
+fn add_lots(account: &mut Account, lots: &[Lot]) {
+    for lot in lots {
+        account.next_lot = account.next_lot.max(lot.id.0 + 1);
+        account.lots.push(lot.clone());
+    }
+}
+
+fn join(account: &mut Account, from: LotId, into: LotId) {
+    let Some(position) = account.lots.iter().position(|lot| lot.id == from) else {
+        return;
+    };
+    let joined = account.lots.remove(position);
+    if let Some(lot) = account.lots.iter_mut().find(|lot| lot.id == into) {
+        lot.amount += joined.amount;
+        lot.initial += joined.initial;
+    }
+}
+
+fn set_renewal(account: &mut Account, offer: Code, due_at: Option<Timestamp>) {
+    account.renewals.retain(|renewal| renewal.offer != offer);
+    if let Some(due_at) = due_at {
+        account.renewals.push(Renewal { offer, due_at });
+    }
+}
+
+fn lot_mut(account: &mut Account, id: LotId) -> &mut Lot {
+    account
+        .lots
+        .iter_mut()
+        .find(|lot| lot.id == id)
+        .expect("an event draws from lots that exist")
+}
+
+fn take(account: &mut Account, draws: &[Draw]) {
+    for draw in draws {
+        lot_mut(account, draw.lot).amount -= draw.amount;
+    }
+}
+
+fn hold(account: &mut Account, draws: &[Draw]) {
+    for draw in draws {
+        lot_mut(account, draw.lot).reserved += draw.amount;
+    }
+}
+
+fn release(account: &mut Account, draws: &[Draw]) {
+    for draw in draws {
+        lot_mut(account, draw.lot).reserved -= draw.amount;
+    }
+}
+
+impl Account {
+    /// The account of a claim, before anything has happened in it.
+    pub(crate) fn new(open: &OpenAccount, at: Timestamp) -> Account {
+        Account {
+            id: open.account,
+            operator: open.operator,
+            msisdn: open.msisdn,
+            imsi: open.imsi,
+            language: open.language,
+            tax_class: open.tax_class,
+            region: if open.region.is_empty() {
+                RegionCode::EMPTY
+            } else {
+                open.region
+            },
+            state: LifeCycle::Active,
+            opened_at: at,
+            valid_until: at,
+            recharged: false,
+            low_balance_noticed: false,
+            next_lot: 1,
+            version: 0,
+            refundable: Money::ZERO,
+            lots: Vec::new(),
+            sessions: Vec::new(),
+            renewals: Vec::new(),
+            purchases: Vec::new(),
+            recent: VecDeque::new(),
+        }
+    }
+}
+
+impl EntityKey {
+    /// The key as bytes that sort like the key: for snapshot tables.
+    pub fn to_key_bytes(self) -> SmallVec<[u8; 24]> {
+        let mut out = SmallVec::new();
+        match self {
+            EntityKey::Account(account) => {
+                out.push(1);
+                out.extend_from_slice(&account.0.to_be_bytes());
+            }
+            EntityKey::Number(number) => {
+                out.push(2);
+                out.extend_from_slice(&number.number().to_be_bytes());
+            }
+            EntityKey::Imsi(imsi) => {
+                out.push(3);
+                out.extend_from_slice(&imsi.packed().to_be_bytes());
+            }
+            EntityKey::Partner(partner) => {
+                out.push(4);
+                out.extend_from_slice(&partner.0.to_be_bytes());
+            }
+            EntityKey::TopUp(partner, external) => {
+                out.push(5);
+                out.extend_from_slice(&partner.0.to_be_bytes());
+                out.extend_from_slice(&external.to_be_bytes());
+            }
+            EntityKey::Idempotency(partner, key) => {
+                out.push(6);
+                out.extend_from_slice(&partner.0.to_be_bytes());
+                out.extend_from_slice(&key.to_be_bytes());
+            }
+        }
+        out
+    }
+}

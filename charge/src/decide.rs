@@ -1,12 +1,23 @@
 //! The rules: what a command does to the entities it names. Pure: nothing is changed here.
 
-use crate::command::Message;
-use crate::event::Event;
-use crate::ids::{Entity, EntityKey};
-use crate::reply::Reply;
+mod bundle;
+mod charge;
+mod directory;
+mod partner;
+mod recharge;
+mod tick;
+
+use crate::account::{Account, Remembered};
+use crate::catalog::{Catalog, Catalogs};
+use crate::codec::Codec;
+use crate::command::{Command, Message};
+use crate::event::{Event, EventBody};
+use crate::ids::{AccountId, Entity, EntityKey, OperatorId, SourceId};
+use crate::reply::{Refusal, Reply};
+use crate::time::{SECOND, Timestamp};
 use smallvec::SmallVec;
 
-/// The entities that a command may look at, as its partition holds them. Those of [`crate::Command::reads`] are loaded.
+/// The entities that a command may look at, as its partition holds them. Those of [`Command::reads`] are loaded.
 pub trait View {
     /// The entity of a key; `None` when it does not exist.
     fn get(&self, key: EntityKey) -> Option<&Entity>;
@@ -32,4 +43,139 @@ impl Decision {
             reply,
         }
     }
+
+    fn event(event: Event, reply: Reply) -> Decision {
+        let mut events = SmallVec::new();
+        events.push(event);
+        Decision {
+            events,
+            messages: SmallVec::new(),
+            reply,
+        }
+    }
 }
+
+/// Most lots that an account may hold.
+pub const LOTS_MAX: usize = 64;
+/// From this many lots of paid main balance on, the two oldest are joined by the next recharge.
+pub const MAIN_LOTS_MAX: usize = 8;
+/// Most sessions that an account may have open or just closed.
+pub const SESSIONS_MAX: usize = 64;
+/// Most parts of one session.
+pub const ELEMENTS_MAX: usize = 32;
+/// Most bundles set to renew.
+pub const RENEWALS_MAX: usize = 16;
+/// Most API keys of a partner.
+pub const KEYS_MAX: usize = 16;
+/// Largest amount of money in one movement: far above any real one, far below overflow of the sums.
+pub const MONEY_MAX: i64 = 1_000_000_000 * crate::money::MICROS;
+/// Largest number of units in one report: 2^50 octets is more than any link carries between two reports.
+pub const UNITS_MAX: i64 = 1 << 50;
+
+/// Decides a command. The same command on the same state at the same time always gives the same decision.
+///
+/// # Errors
+/// [`Refusal`]: nothing changes. Credit-control requests are answered with a result instead wherever the protocol has one.
+pub fn decide(
+    view: &impl View,
+    catalogs: &Catalogs,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    match command {
+        Command::Charge(request) => charge::decide(view, catalogs, request, now),
+        Command::Recharge(recharge) => recharge::decide(view, catalogs, recharge, now),
+        Command::TopUp(request) => partner::top_up(view, catalogs, request, now),
+        Command::Buy(buy) => bundle::buy(view, catalogs, buy, now),
+        Command::OpenAccount(open) => directory::claim(view, catalogs, open, now),
+        Command::SetNumberOperator { msisdn, operator } => {
+            directory::set_operator(view, *msisdn, *operator, now)
+        }
+        Command::UpdateAccount(update) => directory::update(view, update, now),
+        Command::SetRenewal { account, offer, on } => {
+            bundle::set_renewal(view, catalogs, (*account, *offer, *on), now)
+        }
+        Command::OpenPartner(open) => partner::open(view, open, now),
+        Command::AddKey { partner, key } => partner::add_key(view, *partner, key, now),
+        Command::RevokeKey { partner, key } => partner::revoke_key(view, *partner, *key, now),
+        Command::FundFloat {
+            partner,
+            amount,
+            source,
+            reference,
+        } => partner::fund(view, (*partner, *amount, *source, reference), now),
+        Command::Tick(account) => tick::decide(view, catalogs, *account, now),
+        Command::Deliver(message) => deliver(view, catalogs, message, now),
+    }
+}
+
+/// A message from another partition is always consumed: a refusal becomes part of the answer, never an error.
+fn deliver(
+    view: &impl View,
+    catalogs: &Catalogs,
+    message: &Message,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    match message {
+        Message::Open(open) => Ok(directory::open(view, catalogs, open, now)),
+        Message::Credit { external, recharge } => {
+            Ok(recharge::deliver(view, catalogs, *external, recharge, now))
+        }
+        Message::Credited {
+            partner,
+            external,
+            outcome,
+        } => Ok(partner::settle(view, *partner, *external, outcome, now)),
+    }
+}
+
+fn account_of(view: &impl View, id: AccountId) -> Result<&Account, Refusal> {
+    view.get(EntityKey::Account(id))
+        .and_then(Entity::account)
+        .ok_or(Refusal::NoSuchAccount)
+}
+
+fn catalog_of(catalogs: &Catalogs, operator: OperatorId) -> Result<&Catalog, Refusal> {
+    catalogs
+        .get(operator)
+        .map(std::convert::AsRef::as_ref)
+        .ok_or(Refusal::NoSuchOperator)
+}
+
+fn account_event(account: &Account, at: Timestamp, body: EventBody) -> Event {
+    Event {
+        key: EntityKey::Account(account.id),
+        operator: account.operator,
+        at,
+        body,
+    }
+}
+
+/// The stored answer to a repeated command; a conflict when the repetition asks for something else.
+fn repeated(account: &Account, source: SourceId, body: u64) -> Result<Option<Decision>, Refusal> {
+    let Some(known) = account.recent.iter().rev().find(|known| known.source == source) else {
+        return Ok(None);
+    };
+    if known.body != body {
+        return Err(Refusal::Conflict);
+    }
+    let reply = Reply::from_bytes(&known.reply).map_err(|_| Refusal::Conflict)?;
+    Ok(Some(Decision::answer(reply)))
+}
+
+/// How many remembered commands fall out when one more comes in: those too old, and those too many.
+fn forgets(account: &Account, catalog: &Catalog, now: Timestamp) -> u32 {
+    let horizon = now.plus(-i64::from(catalog.policy.duplicate_s) * SECOND);
+    let too_old = account
+        .recent
+        .iter()
+        .take_while(|known: &&Remembered| known.at < horizon)
+        .count();
+    let room = usize::from(catalog.policy.duplicate_count).max(1);
+    let too_many = (account.recent.len() + 1).saturating_sub(room);
+    u32::try_from(too_old.max(too_many)).unwrap_or(u32::MAX)
+}
+
+pub(crate) use bundle::reply_to as bought_reply;
+pub(crate) use charge::{cost_of, reply_to as charge_reply};
+pub use recharge::{MAIN_PRIORITY, Quote, quote};

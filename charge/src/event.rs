@@ -64,11 +64,6 @@ pub enum EventBody {
         /// After.
         to: LifeCycle,
     },
-    /// A closed session was forgotten: late reports are no longer possible.
-    SessionForgotten {
-        /// The session.
-        session: SessionKey,
-    },
     /// An account was opened.
     AccountOpened {
         /// As asked.
@@ -584,7 +579,6 @@ mod tag {
     pub const RENEWAL_SET: u8 = 5;
     pub const EXPIRED: u8 = 6;
     pub const LIFE_CYCLE: u8 = 7;
-    pub const SESSION_FORGOTTEN: u8 = 8;
     pub const ACCOUNT_OPENED: u8 = 9;
     pub const ACCOUNT_UPDATED: u8 = 10;
     pub const NUMBER_BOUND: u8 = 11;
@@ -649,7 +643,6 @@ impl Codec for EventBody {
                 put(out, tag::LIFE_CYCLE, from);
                 to.encode(out);
             }
-            EventBody::SessionForgotten { session } => put(out, tag::SESSION_FORGOTTEN, session),
             EventBody::AccountOpened {
                 open,
                 lot,
@@ -718,9 +711,6 @@ impl Codec for EventBody {
             tag::LIFE_CYCLE => EventBody::LifeCycleChanged {
                 from: Codec::decode(input)?,
                 to: Codec::decode(input)?,
-            },
-            tag::SESSION_FORGOTTEN => EventBody::SessionForgotten {
-                session: Codec::decode(input)?,
             },
             tag::ACCOUNT_OPENED => EventBody::AccountOpened {
                 open: Codec::decode(input)?,

@@ -1,6 +1,7 @@
 //! Names of things: accounts, numbers, partners, sessions, sources of commands.
 
 use crate::account::Account;
+use crate::codec::{Codec, CodecError, Reader};
 use crate::partner::{NumberRecord, Partner, TopUp};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -327,6 +328,43 @@ impl Entity {
             Entity::Partner(partner) => 400 + partner.keys.len() * 120,
             Entity::TopUp(top_up) => 300 + top_up.external_id.len(),
             Entity::Number(_) | Entity::Idempotency(_) => 80,
+        }
+    }
+}
+
+impl Codec for Entity {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Entity::Account(account) => {
+                out.push(1);
+                account.encode(out);
+            }
+            Entity::Number(number) => {
+                out.push(2);
+                number.encode(out);
+            }
+            Entity::Partner(partner) => {
+                out.push(3);
+                partner.encode(out);
+            }
+            Entity::TopUp(top_up) => {
+                out.push(4);
+                top_up.encode(out);
+            }
+            Entity::Idempotency(external) => {
+                out.push(5);
+                external.encode(out);
+            }
+        }
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Entity, CodecError> {
+        match input.take(1)?[0] {
+            1 => Codec::decode(input).map(Entity::Account),
+            2 => Codec::decode(input).map(Entity::Number),
+            3 => Codec::decode(input).map(Entity::Partner),
+            4 => Codec::decode(input).map(Entity::TopUp),
+            5 => Codec::decode(input).map(Entity::Idempotency),
+            _ => Err(CodecError::Invalid("entity")),
         }
     }
 }

@@ -1,1 +1,279 @@
-//! ledger
+//! Double entry: every event that moves value as postings that sum to zero per unit (design rule 2).
+//!
+//! The sign is the subscriber's side of the books: what Raseed owes (balances, floats, taxes) is positive, what it is
+//! owed or has given out is negative.
+
+use crate::account::Origin;
+use crate::command::Funding;
+use crate::event::{Charge, ChargedBy, Event, EventBody, SetupFee};
+use crate::ids::{AccountId, Code, EntityKey, PartnerId};
+use crate::money::Money;
+use crate::session::Draw;
+use crate::unit::{Amount, Service, Unit};
+use smallvec::SmallVec;
+
+/// An account of the general ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LedgerAccount {
+    /// Value that a subscriber holds, by origin.
+    Subscriber(AccountId, Origin),
+    /// A partner's float.
+    Float(PartnerId),
+    /// Between a float and a subscriber.
+    InTransit,
+    /// A payment rail's clearing account.
+    Rail(Code),
+    /// Bank money behind the floats.
+    FloatFunding,
+    /// Balances brought along from another system.
+    OpeningBalance,
+    /// Tax at recharge, owed to the state.
+    RechargeTax,
+    /// Tax at use, owed to the state.
+    UsageTax,
+    /// Fees at recharge.
+    FeeRevenue,
+    /// Revenue by the pulse.
+    UsageRevenue(Service),
+    /// Revenue of set-up fees.
+    SetupRevenue,
+    /// Revenue of bundles.
+    BundleRevenue,
+    /// Units promised by bundles.
+    BundleIssue,
+    /// Units and money given by a promotion.
+    PromotionBudget(Code),
+    /// Units delivered out of buckets.
+    Delivered,
+    /// Value that ran out of time.
+    Breakage,
+    /// Use beyond every grant and balance, at its price: not collected.
+    Overrun,
+    /// The other side of [`LedgerAccount::Overrun`].
+    OverrunUsage,
+}
+
+impl LedgerAccount {
+    /// The name in reports; accounts of one kind share it, so that day totals stay few.
+    pub fn class(&self) -> String {
+        match self {
+            LedgerAccount::Subscriber(_, origin) => format!("subscriber.{}", origin.name()),
+            LedgerAccount::Float(partner) => format!("float.{}", partner.0),
+            LedgerAccount::InTransit => "in-transit".into(),
+            LedgerAccount::Rail(code) => format!("rail.{code}"),
+            LedgerAccount::FloatFunding => "float-funding".into(),
+            LedgerAccount::OpeningBalance => "opening-balance".into(),
+            LedgerAccount::RechargeTax => "tax.recharge".into(),
+            LedgerAccount::UsageTax => "tax.usage".into(),
+            LedgerAccount::FeeRevenue => "revenue.fee".into(),
+            LedgerAccount::UsageRevenue(service) => format!("revenue.usage.{}", service.name()),
+            LedgerAccount::SetupRevenue => "revenue.setup".into(),
+            LedgerAccount::BundleRevenue => "revenue.bundle".into(),
+            LedgerAccount::BundleIssue => "bundle-issue".into(),
+            LedgerAccount::PromotionBudget(code) => format!("promotion.{code}"),
+            LedgerAccount::Delivered => "delivered".into(),
+            LedgerAccount::Breakage => "breakage".into(),
+            LedgerAccount::Overrun => "overrun".into(),
+            LedgerAccount::OverrunUsage => "overrun.usage".into(),
+        }
+    }
+}
+
+/// One side of a movement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posting {
+    /// Where.
+    pub account: LedgerAccount,
+    /// In what.
+    pub unit: Unit,
+    /// How much; what is owed is positive.
+    pub amount: Amount,
+}
+
+/// The postings of one event.
+pub type Postings = SmallVec<[Posting; 8]>;
+
+/// The postings of an event: empty when it moves no value; otherwise they sum to zero per unit.
+pub fn postings(event: &Event) -> Postings {
+    let mut book = Book {
+        out: SmallVec::new(),
+        account: AccountId(0),
+    };
+    if let EntityKey::Account(account) = event.key {
+        book.account = account;
+    }
+    match &event.body {
+        EventBody::Charged(charged) => {
+            if let Some(setup) = &charged.setup {
+                book.setup(setup);
+            }
+            for charge in charged.parts.iter().flat_map(|part| &part.charges) {
+                book.charge(charged.service, charge);
+            }
+            if let Some(refund) = &charged.refund {
+                book.money(
+                    LedgerAccount::Subscriber(book.account, refund.lot.origin),
+                    refund.gross,
+                );
+                book.money(
+                    LedgerAccount::UsageRevenue(charged.service),
+                    -(refund.gross - refund.tax),
+                );
+                book.money(LedgerAccount::UsageTax, -refund.tax);
+            }
+        }
+        EventBody::Recharged(recharged) => {
+            let outcome = &recharged.outcome;
+            book.money(funding_account(&recharged.funding), -outcome.gross);
+            book.money(LedgerAccount::RechargeTax, outcome.tax);
+            book.money(LedgerAccount::FeeRevenue, outcome.fee);
+            for (index, lot) in recharged.lots.iter().enumerate() {
+                book.post(
+                    LedgerAccount::Subscriber(book.account, lot.origin),
+                    lot.unit,
+                    lot.initial,
+                );
+                if index > 0 {
+                    book.post(
+                        LedgerAccount::PromotionBudget(outcome.promotion),
+                        lot.unit,
+                        Amount(-lot.initial.0),
+                    );
+                }
+            }
+        }
+        EventBody::Bought(bought) => {
+            book.draws(&bought.draws);
+            book.money(LedgerAccount::BundleRevenue, bought.gross - bought.tax);
+            book.money(LedgerAccount::UsageTax, bought.tax);
+            for lot in &bought.lots {
+                book.post(
+                    LedgerAccount::Subscriber(book.account, lot.origin),
+                    lot.unit,
+                    lot.initial,
+                );
+                book.post(LedgerAccount::BundleIssue, lot.unit, Amount(-lot.initial.0));
+            }
+        }
+        EventBody::Expired { lots } => {
+            book.draws(lots);
+            for draw in lots {
+                book.post(LedgerAccount::Breakage, draw.unit, draw.amount);
+            }
+        }
+        EventBody::AccountOpened { lot: Some(lot), .. } => {
+            book.post(
+                LedgerAccount::Subscriber(book.account, lot.origin),
+                lot.unit,
+                lot.initial,
+            );
+            book.post(LedgerAccount::OpeningBalance, lot.unit, Amount(-lot.initial.0));
+        }
+        EventBody::FloatFunded { amount, .. } => {
+            book.money(float_of(event.key), *amount);
+            book.money(LedgerAccount::FloatFunding, -*amount);
+        }
+        EventBody::FloatDebited { amount, .. } => {
+            book.money(float_of(event.key), -*amount);
+            book.money(LedgerAccount::InTransit, *amount);
+        }
+        EventBody::FloatSettled {
+            amount,
+            credited: false,
+            ..
+        } => {
+            book.money(LedgerAccount::InTransit, -*amount);
+            book.money(float_of(event.key), *amount);
+        }
+        _ => {}
+    }
+    book.out
+}
+
+struct Book {
+    out: Postings,
+    account: AccountId,
+}
+
+impl Book {
+    fn post(&mut self, account: LedgerAccount, unit: Unit, amount: Amount) {
+        if amount != Amount::ZERO {
+            self.out.push(Posting {
+                account,
+                unit,
+                amount,
+            });
+        }
+    }
+
+    fn money(&mut self, account: LedgerAccount, amount: Money) {
+        self.post(account, Unit::Money, Amount(amount.0));
+    }
+
+    fn draws(&mut self, draws: &[Draw]) {
+        for draw in draws {
+            self.post(
+                LedgerAccount::Subscriber(self.account, draw.origin),
+                draw.unit,
+                Amount(-draw.amount.0),
+            );
+        }
+    }
+
+    fn setup(&mut self, setup: &SetupFee) {
+        self.draws(&setup.draws);
+        if setup.uncovered.is_positive() {
+            self.overrun(setup.uncovered);
+        } else {
+            self.money(LedgerAccount::SetupRevenue, setup.gross - setup.tax);
+            self.money(LedgerAccount::UsageTax, setup.tax);
+        }
+    }
+
+    fn charge(&mut self, service: Service, charge: &Charge) {
+        self.draws(&charge.draws);
+        match &charge.by {
+            ChargedBy::PaidAhead | ChargedBy::Free(_) => {}
+            ChargedBy::Bucket { .. } => {
+                for draw in &charge.draws {
+                    self.post(LedgerAccount::Delivered, draw.unit, draw.amount);
+                }
+            }
+            ChargedBy::Tariff(priced) => {
+                let gross = Money(priced.gross.0 * charge.pulses);
+                let tax = Money(priced.tax.0 * charge.pulses);
+                self.money(LedgerAccount::UsageRevenue(service), gross - tax);
+                self.money(LedgerAccount::UsageTax, tax);
+            }
+            ChargedBy::Uncovered(priced) => self.overrun(Money(priced.gross.0 * charge.pulses)),
+        }
+    }
+
+    fn overrun(&mut self, value: Money) {
+        self.money(LedgerAccount::Overrun, -value);
+        self.money(LedgerAccount::OverrunUsage, value);
+    }
+}
+
+fn funding_account(funding: &Funding) -> LedgerAccount {
+    match funding {
+        Funding::Rail(code) => LedgerAccount::Rail(*code),
+        Funding::InTransit { .. } => LedgerAccount::InTransit,
+    }
+}
+
+fn float_of(key: EntityKey) -> LedgerAccount {
+    match key {
+        EntityKey::Partner(partner) => LedgerAccount::Float(partner),
+        _ => LedgerAccount::FloatFunding,
+    }
+}
+
+/// The sum per unit, in [`Unit::ALL`] order: all zero for any event.
+pub fn sums(postings: &[Posting]) -> [i128; 4] {
+    let mut sums = [0i128; 4];
+    for posting in postings {
+        sums[posting.unit as usize] += i128::from(posting.amount.0);
+    }
+    sums
+}

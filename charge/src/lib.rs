@@ -42,13 +42,16 @@ pub mod unit;
 
 pub use account::{Account, LifeCycle, Lot};
 
+pub use apply::apply;
 pub use catalog::{Catalog, Catalogs};
 pub use command::Command;
 
+pub use decide::{Decision, View, decide};
 pub use event::{Event, EventBody};
 
 pub use ids::{AccountId, Code, Entity, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SourceId};
 
+pub use ledger::postings;
 pub use money::Money;
 pub use reply::{Refusal, Reply};
 pub use time::Timestamp;

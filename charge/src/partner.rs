@@ -1,10 +1,11 @@
 //! Partners that sell recharges from a float, their top-ups, and the directory of numbers.
 
 use crate::codec::{codec_enum, codec_struct};
-use crate::ids::{AccountId, Code, Msisdn, OperatorId, PartnerId};
+use crate::ids::{AccountId, Code, Msisdn, OperatorId, PartnerId, SourceId};
 use crate::money::Money;
 use crate::reply::RechargeOutcome;
 use crate::time::Timestamp;
+use std::collections::VecDeque;
 
 /// A partner: a shop chain, a bank, an aggregator, or the operator's own desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +36,13 @@ pub struct Partner {
     pub sold_today: Money,
     /// False when it is barred.
     pub active: bool,
-    /// Number of the next top-up receipt.
-    pub next_receipt: u64,
+    /// Recent fundings of the float with their digests, oldest first.
+    pub recent: VecDeque<(SourceId, u64)>,
 }
+
+/// How many fundings a partner remembers.
+pub const FUNDINGS_REMEMBERED: usize = 256;
+
 codec_struct!(Partner {
     id,
     name,
@@ -52,7 +57,7 @@ codec_struct!(Partner {
     day,
     sold_today,
     active,
-    next_receipt,
+    recent,
 });
 
 /// An API key: only its hash is known here.

@@ -88,7 +88,7 @@ pub struct Element {
     pub used: Amount,
     /// Units of a pulse or step that are paid and not used yet.
     pub paid_ahead: Amount,
-    /// Cost so far on the row of the last use, for rows with a maximum.
+    /// Cost so far by the pulse, for rows with a maximum.
     pub row_cost: Money,
     /// Held for the current grant.
     pub reserved: SmallVec<[Draw; 1]>,

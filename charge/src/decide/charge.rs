@@ -1,0 +1,842 @@
+//! Credit control: sessions with reserve, commit and release, and immediate events (RFC 8506, TS 32.299).
+
+use super::{
+    Decision, ELEMENTS_MAX, SESSIONS_MAX, UNITS_MAX, View, account_event, account_of, catalog_of, forgets,
+    repeated,
+};
+use crate::account::{Account, Lot, Origin};
+use crate::catalog::{Catalog, Catalogs, GrantPolicy, Place, Scope, TariffQuery};
+use crate::command::{ChargeKind, ChargePart, ChargeRequest, Used, UsedPeriod};
+use crate::event::{Charged, ChargedPart, EventBody, Opened, Refund, SetupFee};
+use crate::ids::{Code, LotId};
+use crate::money::Money;
+use crate::rating::{Consumption, Progress, Purse, Shortage, Use, consume};
+use crate::reply::{ChargeReply, ChargeResult, PartReply, Refusal, Reply};
+use crate::session::{Draw, Element, ElementKey, Session, Target};
+use crate::tax::{Rate, RegionCode};
+use crate::time::{SECOND, Timestamp};
+use crate::unit::{Amount, Service, Unit};
+use smallvec::SmallVec;
+
+/// Validity-Time of the grants before the last one for peers that ignore re-authorization, in seconds: only this lets a
+/// recharge be seen in time.
+const SHORT_VALIDITY_S: u32 = 60;
+/// Most tariff changes looked at inside one report of voice.
+const CHANGES_MAX: usize = 48;
+
+/// Decides a credit-control request.
+pub(super) fn decide(
+    view: &impl View,
+    catalogs: &Catalogs,
+    request: &ChargeRequest,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    let Ok(account) = account_of(view, request.account) else {
+        return Ok(rejected(ChargeResult::UserUnknown));
+    };
+    let catalog = catalog_of(catalogs, account.operator)?;
+    let body = request.body();
+    if let Some(answer) = repeated(account, request.source(), body)? {
+        return Ok(answer);
+    }
+    let sane = |amount: Amount| (0..=UNITS_MAX).contains(&amount.0);
+    let used_sane = request
+        .parts
+        .iter()
+        .flat_map(|part| &part.used)
+        .all(|used| sane(used.amount));
+    let asked_sane = request
+        .parts
+        .iter()
+        .filter_map(|part| part.requested.flatten())
+        .all(sane);
+    if !used_sane || !asked_sane || request.parts.len() > ELEMENTS_MAX {
+        return Err(Refusal::AmountTooLarge);
+    }
+    let session = account
+        .sessions
+        .iter()
+        .find(|session| session.key == request.session);
+    let work = Work::new(account, catalog, request, session, now);
+    match request.kind {
+        ChargeKind::PriceEnquiry => Ok(work.price_enquiry()),
+        ChargeKind::BalanceCheck => Ok(work.balance_check()),
+        ChargeKind::Refund => work.refund(body),
+        ChargeKind::Debit => Ok(work.debit(body)),
+        ChargeKind::Initial if session.is_none() && !work.usable() => {
+            Ok(rejected(ChargeResult::EndUserServiceDenied))
+        }
+        ChargeKind::Initial if session.is_none() && account.sessions.len() >= SESSIONS_MAX => {
+            Err(Refusal::TooMany)
+        }
+        ChargeKind::Update | ChargeKind::Terminate if session.is_none() => {
+            Ok(rejected(ChargeResult::UnknownSession))
+        }
+        ChargeKind::Initial | ChargeKind::Update | ChargeKind::Terminate | ChargeKind::Supervision => {
+            Ok(work.session_request(body))
+        }
+    }
+}
+
+/// Closes a session that nobody reports any more: what it held is released.
+pub(super) fn supervise(account: &Account, catalog: &Catalog, session: &Session, now: Timestamp) -> Decision {
+    let request = ChargeRequest {
+        account: account.id,
+        session: session.key,
+        session_id: "".into(),
+        peer: "".into(),
+        kind: ChargeKind::Supervision,
+        number: u32::MAX,
+        service: session.service,
+        called: session.target.called,
+        called_operator: None,
+        plmn: session.target.plmn,
+        area: None,
+        traits: crate::command::PeerTraits::default(),
+        parts: SmallVec::new(),
+        money: None,
+    };
+    let body = request.body();
+    Work::new(account, catalog, &request, Some(session), now).session_request(body)
+}
+
+fn rejected(result: ChargeResult) -> Decision {
+    Decision::answer(Reply::Charge(ChargeReply {
+        result,
+        ..ChargeReply::default()
+    }))
+}
+
+/// Everything a request is decided with.
+struct Work<'a> {
+    account: &'a Account,
+    catalog: &'a Catalog,
+    request: &'a ChargeRequest,
+    session: Option<&'a Session>,
+    target: Target,
+    rate: Rate,
+    now: Timestamp,
+}
+
+impl<'a> Work<'a> {
+    fn new(
+        account: &'a Account,
+        catalog: &'a Catalog,
+        request: &'a ChargeRequest,
+        session: Option<&'a Session>,
+        now: Timestamp,
+    ) -> Work<'a> {
+        let target = target_of(account, catalog, request, session);
+        let rate = catalog.tax.region(target.region).usage;
+        Work {
+            account,
+            catalog,
+            request,
+            session,
+            target,
+            rate,
+            now,
+        }
+    }
+
+    fn usable(&self) -> bool {
+        self.account.may_use() && self.account.valid_until > self.now
+    }
+
+    fn policy(&self) -> &'a GrantPolicy {
+        self.catalog.policy.grant(self.request.service)
+    }
+
+    fn use_at(&self, key: ElementKey, at: Timestamp) -> Use<'a> {
+        let query = TariffQuery {
+            service: self.request.service,
+            rating_group: key.rating_group,
+            class: self.target.class,
+            called: self.target.called,
+            place: self.target.place,
+            at,
+        };
+        Use::of(self.catalog, query, self.rate)
+    }
+
+    /// INITIAL, UPDATE, TERMINATION and supervision: commit what was used, release, reserve anew.
+    fn session_request(&self, body: u64) -> Decision {
+        let closing = matches!(self.request.kind, ChargeKind::Terminate | ChargeKind::Supervision);
+        let ended = self.session.is_some_and(|session| session.closed);
+        let mut purse = Purse::of(self.account, self.now);
+        self.release(&mut purse, closing);
+        let mut setup = None;
+        let mut setup_done = self.session.is_some_and(|session| session.setup_done);
+        let mut parts: SmallVec<[ChargedPart; 1]> = SmallVec::new();
+        for part in &self.request.parts {
+            let committed = self.commit(&mut purse, part, &mut setup_done);
+            setup = setup.or(committed.setup);
+            parts.push(committed.part);
+        }
+        purse.close_expired();
+        let mut validity_s = 0;
+        if !closing && !ended {
+            for (asked, part) in self.request.parts.iter().zip(&mut parts) {
+                if let Some(requested) = asked.requested {
+                    self.grant(&mut purse, part, requested, setup_done);
+                    validity_s = validity_s.max(part.validity_s);
+                }
+            }
+        }
+        let result = self.overall(&parts, ended);
+        let refused = self.session.is_none() && result != ChargeResult::Success;
+        if refused {
+            // Nothing was granted and nothing is open: the session never starts, and nothing changes.
+            return Decision::answer(Reply::Charge(self.reply_of(
+                result,
+                &parts,
+                self.account.main_balance(self.now),
+                false,
+            )));
+        }
+        let closes = closing && !ended;
+        let wait_s = if closes || ended {
+            self.catalog.policy.duplicate_s
+        } else {
+            validity_s + self.catalog.policy.supervision_s
+        };
+        let opened = self.session.is_none().then(|| self.opened());
+        let charged = Charged {
+            kind: self.request.kind,
+            session: self.request.session,
+            number: self.request.number,
+            body,
+            service: self.request.service,
+            opened,
+            moved: (self.account.region != self.target.region).then_some(self.target.region),
+            setup,
+            parts,
+            closes,
+            expires_at: self.now.plus(i64::from(wait_s) * SECOND),
+            result,
+            balance: Money::ZERO,
+            low_balance: false,
+            low_balance_crossed: false,
+            refund: None,
+            forgets: forgets(self.account, self.catalog, self.now),
+        };
+        self.finish(charged)
+    }
+
+    fn opened(&self) -> Box<Opened> {
+        Box::new(Opened {
+            id: self.request.session_id.clone(),
+            peer: self.request.peer.clone(),
+            target: self.target,
+        })
+    }
+
+    /// Releases the reservations that this request replaces or ends.
+    fn release(&self, purse: &mut Purse<'_>, closing: bool) {
+        for element in self.session.iter().flat_map(|session| &session.elements) {
+            let named = self.request.parts.iter().any(|part| part.key == element.key);
+            if closing || named {
+                purse.release(&element.reserved);
+            }
+        }
+    }
+
+    /// Charges what a part reports.
+    fn commit(&self, purse: &mut Purse<'_>, part: &ChargePart, setup_done: &mut bool) -> Committed {
+        let element = self.session.and_then(|session| session.element(part.key));
+        let mut progress = Progress {
+            paid_ahead: element.map_or(Amount::ZERO, |e| e.paid_ahead),
+            row_cost: element.map_or(Money::ZERO, |e| e.row_cost),
+            setup_done: *setup_done,
+        };
+        let mut out = Committed {
+            part: empty_part(part.key),
+            setup: None,
+        };
+        for used in &part.used {
+            for (at, amount) in self.segments(part.key, element, *used) {
+                let use_ = self.use_at(part.key, at);
+                let consumption = consume(purse, &mut progress, &use_, amount, Shortage::Account);
+                out.part.used += amount;
+                if consumption.unrated {
+                    out.part.result = ChargeResult::RatingFailed;
+                }
+                out.setup = out.setup.take().or(consumption.setup);
+                out.part.charges.extend(consumption.charges);
+            }
+        }
+        *setup_done = progress.setup_done;
+        out.part.paid_ahead = progress.paid_ahead;
+        out.part.row_cost = progress.row_cost;
+        out
+    }
+
+    /// Cuts a report at the tariff changes inside it. Data says on which side it lies or belongs to the time of its grant;
+    /// voice has happened in the seconds before the report.
+    fn segments(
+        &self,
+        key: ElementKey,
+        element: Option<&Element>,
+        used: Used,
+    ) -> SmallVec<[(Timestamp, Amount); 2]> {
+        let granted_at = element
+            .filter(|e| e.granted_at.0 > 0)
+            .map_or(self.now, |e| e.granted_at);
+        let mut out = SmallVec::new();
+        match used.period {
+            UsedPeriod::Before => out.push((granted_at, used.amount)),
+            UsedPeriod::After => out.push((self.now, used.amount)),
+            UsedPeriod::NotTold if self.request.service != Service::Voice => {
+                out.push((granted_at, used.amount))
+            }
+            UsedPeriod::NotTold => {
+                let mut left = used.amount.0;
+                let mut at = self.now.plus(-left.saturating_mul(SECOND));
+                for _ in 0..CHANGES_MAX {
+                    if left == 0 {
+                        break;
+                    }
+                    let change = self.use_at(key, at).next_change(self.account);
+                    let until = change.filter(|change| *change < self.now).unwrap_or(self.now);
+                    let seconds = if until == self.now {
+                        left
+                    } else {
+                        (until.seconds_since(at)).clamp(1, left)
+                    };
+                    out.push((at, Amount(seconds)));
+                    left -= seconds;
+                    at = until;
+                }
+                if left > 0 {
+                    out.push((at, Amount(left)));
+                }
+            }
+        }
+        out
+    }
+
+    /// Reserves for a new grant, sized from what is asked, the policy and the balance.
+    fn grant(
+        &self,
+        purse: &mut Purse<'_>,
+        part: &mut ChargedPart,
+        requested: Option<Amount>,
+        setup_done: bool,
+    ) {
+        part.granted = Some(Amount::ZERO);
+        if !self.usable() {
+            part.result = ChargeResult::EndUserServiceDenied;
+            return;
+        }
+        let policy = self.policy();
+        let use_ = self.use_at(part.key, self.now);
+        let progress = Progress {
+            paid_ahead: part.paid_ahead,
+            row_cost: part.row_cost,
+            setup_done,
+        };
+        let wanted = self.wanted(purse, progress, &use_, requested);
+        let mut after = progress;
+        let taken = consume(purse, &mut after, &use_, wanted, Shortage::Stop);
+        let granted = taken.covered + after.paid_ahead;
+        if !granted.is_positive() {
+            let rated = use_.row().is_some()
+                || self
+                    .account
+                    .lots
+                    .iter()
+                    .any(|lot| lot.unit == self.request.service.unit());
+            part.result = if rated {
+                ChargeResult::CreditLimitReached
+            } else {
+                ChargeResult::RatingFailed
+            };
+            return;
+        }
+        let cap = self.request.traits.grant_max;
+        part.granted = Some(if cap.is_positive() {
+            granted.min(cap)
+        } else {
+            granted
+        });
+        part.reserved = taken.draws();
+        part.validity_s = policy.validity_s;
+        part.holding_s = policy.holding_s;
+        self.limit_by_time(part, &use_);
+        let next_units = if self.request.traits.ignores_reauth {
+            wanted
+        } else {
+            Amount(1)
+        };
+        let next = consume(
+            &mut purse.clone(),
+            &mut after.clone_past(),
+            &use_,
+            next_units,
+            Shortage::Stop,
+        );
+        if next.covered.is_positive() {
+            part.threshold = Amount(granted.0 * i64::from(policy.threshold_percent) / 100);
+            if self.request.traits.ignores_reauth && next.covered < next_units {
+                part.validity_s = part.validity_s.min(SHORT_VALIDITY_S);
+            }
+        } else {
+            part.final_action = Some(self.catalog.policy.final_action.clone());
+        }
+    }
+
+    /// A change of tariff or bucket ahead: told to peers that report both sides, else the grant ends with it.
+    fn limit_by_time(&self, part: &mut ChargedPart, use_: &Use<'_>) {
+        let Some(change) = use_.next_change(self.account) else {
+            return;
+        };
+        let ahead_s = change.seconds_since(self.now);
+        if ahead_s >= i64::from(part.validity_s.max(1)) {
+            return;
+        }
+        if self.request.traits.splits_tariff_change {
+            part.tariff_change = Some(change);
+        } else {
+            part.validity_s = u32::try_from(ahead_s.max(1)).unwrap_or(part.validity_s);
+        }
+    }
+
+    /// How much to try to grant.
+    fn wanted(
+        &self,
+        purse: &Purse<'_>,
+        progress: Progress,
+        use_: &Use<'_>,
+        requested: Option<Amount>,
+    ) -> Amount {
+        let policy = self.policy();
+        let cap = self.request.traits.grant_max;
+        let highest = if cap.is_positive() {
+            policy.maximum.min(cap)
+        } else {
+            policy.maximum
+        };
+        let asked = requested
+            .filter(|asked| asked.is_positive())
+            .unwrap_or(policy.default);
+        let wanted = Amount(asked.0.max(policy.minimum.0).min(highest.0).max(1));
+        let others = self
+            .account
+            .sessions
+            .iter()
+            .filter(|session| !session.closed)
+            .map(|session| session.elements.len());
+        if others.sum::<usize>() <= 1 && self.request.parts.len() <= 1 {
+            return wanted;
+        }
+        // Several sessions share what is left: none of them takes more than half of it.
+        let twice = Amount(wanted.0 * 2);
+        let coverable = consume(
+            &mut purse.clone(),
+            &mut progress.clone_past(),
+            use_,
+            twice,
+            Shortage::Stop,
+        )
+        .covered;
+        if coverable < twice {
+            Amount((coverable.0 / 2).max(policy.minimum.0)).min(wanted)
+        } else {
+            wanted
+        }
+    }
+
+    fn overall(&self, parts: &[ChargedPart], ended: bool) -> ChargeResult {
+        if ended && self.request.kind != ChargeKind::Supervision {
+            return ChargeResult::UnknownSession;
+        }
+        let failed = |part: &&ChargedPart| part.result != ChargeResult::Success;
+        match parts.iter().find(failed) {
+            Some(part)
+                if parts.iter().all(|p| p.result != ChargeResult::Success) && part.granted.is_some() =>
+            {
+                part.result
+            }
+            _ => ChargeResult::Success,
+        }
+    }
+
+    /// DIRECT_DEBITING: all or nothing, at once.
+    fn debit(&self, body: u64) -> Decision {
+        if !self.usable() {
+            return rejected(ChargeResult::EndUserServiceDenied);
+        }
+        let mut purse = Purse::of(self.account, self.now);
+        let mut setup: Option<SetupFee> = None;
+        let mut setup_done = false;
+        let mut parts: SmallVec<[ChargedPart; 1]> = SmallVec::new();
+        for part in &self.request.parts {
+            let units = event_units(part);
+            let use_ = self.use_at(part.key, self.now);
+            let mut progress = Progress {
+                setup_done,
+                ..Progress::default()
+            };
+            let Consumption {
+                charges,
+                setup: fee,
+                covered,
+                ..
+            } = consume(&mut purse, &mut progress, &use_, units, Shortage::Stop);
+            if covered < units {
+                let rated = use_.row().is_some();
+                return rejected(if rated {
+                    ChargeResult::CreditLimitReached
+                } else {
+                    ChargeResult::RatingFailed
+                });
+            }
+            setup_done = progress.setup_done;
+            setup = setup.or(fee);
+            parts.push(ChargedPart {
+                used: units,
+                charges,
+                granted: Some(units),
+                ..empty_part(part.key)
+            });
+        }
+        self.finish(Charged {
+            kind: ChargeKind::Debit,
+            session: self.request.session,
+            number: self.request.number,
+            body,
+            service: self.request.service,
+            opened: Some(self.opened()),
+            moved: (self.account.region != self.target.region).then_some(self.target.region),
+            setup,
+            parts,
+            closes: true,
+            expires_at: self.now,
+            result: ChargeResult::Success,
+            balance: Money::ZERO,
+            low_balance: false,
+            low_balance_crossed: false,
+            refund: None,
+            forgets: forgets(self.account, self.catalog, self.now),
+        })
+    }
+
+    /// REFUND_ACCOUNT: gives back what immediate events took, never more.
+    fn refund(&self, body: u64) -> Result<Decision, Refusal> {
+        let mut gross = Money::ZERO;
+        let mut tax = Money::ZERO;
+        if let Some(money) = self.request.money {
+            gross = money;
+            tax = self.rate.inside(money, self.catalog.tax.usage_rounding);
+        } else {
+            for part in &self.request.parts {
+                let use_ = self.use_at(part.key, self.now);
+                let Some(priced) = use_.priced() else {
+                    return Ok(rejected(ChargeResult::RatingFailed));
+                };
+                let pulses = event_units(part).pulses(priced.pulse);
+                gross += Money(priced.gross.0.saturating_mul(pulses));
+                tax += Money(priced.tax.0.saturating_mul(pulses));
+            }
+        }
+        if !gross.is_positive() || gross > self.account.refundable {
+            return Ok(rejected(ChargeResult::EndUserServiceDenied));
+        }
+        if self.account.lots.len() >= super::LOTS_MAX {
+            return Err(Refusal::TooMany);
+        }
+        let lot = Lot {
+            id: LotId(self.account.next_lot),
+            unit: Unit::Money,
+            origin: Origin::Paid,
+            priority: super::recharge::MAIN_PRIORITY,
+            amount: Amount(gross.0),
+            reserved: Amount::ZERO,
+            initial: Amount(gross.0),
+            granted_at: self.now,
+            expires_at: Timestamp::NEVER,
+            scope: Scope::ANY,
+            step: Amount(1),
+            waives_setup: false,
+            source: Code::new("refund").unwrap_or_default(),
+        };
+        Ok(self.finish(Charged {
+            kind: ChargeKind::Refund,
+            session: self.request.session,
+            number: self.request.number,
+            body,
+            service: self.request.service,
+            opened: Some(self.opened()),
+            moved: None,
+            setup: None,
+            parts: self
+                .request
+                .parts
+                .iter()
+                .map(|part| empty_part(part.key))
+                .collect(),
+            closes: true,
+            expires_at: self.now,
+            result: ChargeResult::Success,
+            balance: Money::ZERO,
+            low_balance: false,
+            low_balance_crossed: false,
+            refund: Some(Box::new(Refund { lot, gross, tax })),
+            forgets: forgets(self.account, self.catalog, self.now),
+        }))
+    }
+
+    /// CHECK_BALANCE: would it be enough?
+    fn balance_check(&self) -> Decision {
+        let balance = self.account.main_balance(self.now);
+        let enough = match self.request.money {
+            Some(money) => balance >= money,
+            None => self.request.parts.iter().all(|part| {
+                let units = event_units(part);
+                let mut purse = Purse::of(self.account, self.now);
+                let use_ = self.use_at(part.key, self.now);
+                consume(&mut purse, &mut Progress::default(), &use_, units, Shortage::Stop).covered >= units
+            }),
+        };
+        let result = match (self.usable(), enough) {
+            (false, _) => ChargeResult::EndUserServiceDenied,
+            (true, true) => ChargeResult::Success,
+            (true, false) => ChargeResult::CreditLimitReached,
+        };
+        Decision::answer(Reply::Charge(ChargeReply {
+            result,
+            balance,
+            ..ChargeReply::default()
+        }))
+    }
+
+    /// PRICE_ENQUIRY: what would it cost by the tariff, without any bucket?
+    fn price_enquiry(&self) -> Decision {
+        let mut cost = Money::ZERO;
+        for (index, part) in self.request.parts.iter().enumerate() {
+            let use_ = self.use_at(part.key, self.now);
+            let Some(priced) = use_.priced() else {
+                return rejected(ChargeResult::RatingFailed);
+            };
+            cost += Money(
+                priced
+                    .gross
+                    .0
+                    .saturating_mul(event_units(part).pulses(priced.pulse)),
+            );
+            if index == 0 {
+                cost += use_.setup().0;
+            }
+        }
+        let balance = self.account.main_balance(self.now);
+        Decision::answer(Reply::Charge(ChargeReply {
+            cost: Some(cost),
+            balance,
+            ..ChargeReply::default()
+        }))
+    }
+
+    /// Settles the balance after everything, the notice, and the reply.
+    fn finish(&self, mut charged: Charged) -> Decision {
+        let (total, reserved) = self.balance_after(&charged);
+        let threshold = self.catalog.policy.low_balance;
+        let before = self.account.main_total(self.now);
+        charged.balance = total - reserved;
+        charged.low_balance = total < threshold;
+        charged.low_balance_crossed =
+            charged.low_balance && !self.account.low_balance_noticed && before >= threshold;
+        let reply = reply_to(&charged);
+        let event = account_event(self.account, self.now, EventBody::Charged(Box::new(charged)));
+        Decision::event(event, Reply::Charge(reply))
+    }
+
+    /// Main balance after the event: (total, part of it reserved).
+    fn balance_after(&self, charged: &Charged) -> (Money, Money) {
+        let mut total = self.account.main_total(self.now).0;
+        let is_main = |draw: &&Draw| self.account.lot(draw.lot).is_some_and(Lot::is_main);
+        let sum = |draws: &[Draw]| {
+            draws
+                .iter()
+                .filter(is_main)
+                .map(|draw| draw.amount.0)
+                .sum::<i64>()
+        };
+        total -= charged.setup.as_ref().map_or(0, |setup| sum(&setup.draws));
+        total -= charged
+            .parts
+            .iter()
+            .flat_map(|part| &part.charges)
+            .map(|charge| sum(&charge.draws))
+            .sum::<i64>();
+        total += charged.refund.as_ref().map_or(0, |refund| refund.gross.0);
+        let mut reserved: i64 = charged.parts.iter().map(|part| sum(&part.reserved)).sum();
+        for session in self.account.sessions.iter().filter(|session| !session.closed) {
+            for element in &session.elements {
+                let this = session.key == charged.session;
+                let replaced =
+                    this && (charged.closes || charged.parts.iter().any(|part| part.key == element.key));
+                if !replaced {
+                    reserved += sum(&element.reserved);
+                }
+            }
+        }
+        (Money(total), Money(reserved))
+    }
+
+    fn reply_of(
+        &self,
+        result: ChargeResult,
+        parts: &[ChargedPart],
+        balance: Money,
+        low_balance: bool,
+    ) -> ChargeReply {
+        ChargeReply {
+            result,
+            parts: parts.iter().map(part_reply).collect(),
+            low_balance,
+            cost: None,
+            balance,
+        }
+    }
+}
+
+struct Committed {
+    part: ChargedPart,
+    setup: Option<SetupFee>,
+}
+
+impl Progress {
+    /// The state after a grant is used to its end: nothing paid is left over.
+    fn clone_past(self) -> Progress {
+        Progress {
+            paid_ahead: Amount::ZERO,
+            ..self
+        }
+    }
+}
+
+fn empty_part(key: ElementKey) -> ChargedPart {
+    ChargedPart {
+        key,
+        result: ChargeResult::Success,
+        used: Amount::ZERO,
+        charges: SmallVec::new(),
+        paid_ahead: Amount::ZERO,
+        row_cost: Money::ZERO,
+        reserved: SmallVec::new(),
+        granted: None,
+        final_action: None,
+        validity_s: 0,
+        threshold: Amount::ZERO,
+        holding_s: 0,
+        tariff_change: None,
+    }
+}
+
+/// Units of an immediate event: what is asked, else what is reported, else one.
+fn event_units(part: &ChargePart) -> Amount {
+    let used: Amount = part.used.iter().map(|used| used.amount).sum();
+    let asked = part.requested.flatten().filter(|asked| asked.is_positive());
+    asked.unwrap_or(if used.is_positive() { used } else { Amount(1) })
+}
+
+/// The answer that an event gives: also for its repetitions.
+pub(crate) fn reply_to(charged: &Charged) -> ChargeReply {
+    let cost = matches!(charged.kind, ChargeKind::Debit | ChargeKind::Terminate).then(|| cost_of(charged));
+    ChargeReply {
+        result: charged.result,
+        parts: charged.parts.iter().map(part_reply).collect(),
+        low_balance: charged.low_balance,
+        cost,
+        balance: charged.balance,
+    }
+}
+
+/// Money taken by an event, set-up fee included.
+pub(crate) fn cost_of(charged: &Charged) -> Money {
+    let money = |draws: &[Draw]| -> Money {
+        draws
+            .iter()
+            .filter(|d| d.unit == Unit::Money)
+            .map(|d| Money(d.amount.0))
+            .sum()
+    };
+    let setup = charged
+        .setup
+        .as_ref()
+        .map_or(Money::ZERO, |setup| money(&setup.draws));
+    setup
+        + charged
+            .parts
+            .iter()
+            .flat_map(|part| &part.charges)
+            .map(|charge| money(&charge.draws))
+            .sum::<Money>()
+}
+
+fn part_reply(part: &ChargedPart) -> PartReply {
+    PartReply {
+        key: part.key,
+        result: part.result,
+        granted: part.granted,
+        final_action: part.final_action.clone(),
+        validity_s: part.validity_s,
+        threshold: part.threshold,
+        holding_s: part.holding_s,
+        tariff_change: part.tariff_change,
+    }
+}
+
+/// Where to and from where: as the request says, else as the session began.
+fn target_of(
+    account: &Account,
+    catalog: &Catalog,
+    request: &ChargeRequest,
+    session: Option<&Session>,
+) -> Target {
+    let area_region = request.area.and_then(|area| {
+        let in_area = |(from, to): &(u32, u32)| (*from..=*to).contains(&area);
+        catalog
+            .tax
+            .regions
+            .iter()
+            .find(|region| region.areas.iter().any(in_area))
+            .map(|region| region.code)
+    });
+    let last: RegionCode = if account.region.is_empty() {
+        catalog.tax.default_region
+    } else {
+        account.region
+    };
+    if let Some(session) = session {
+        let moved_network = request.plmn != 0 && request.plmn != session.target.plmn;
+        let place = if moved_network {
+            place_of(catalog, request.plmn)
+        } else {
+            session.target.place
+        };
+        let plmn = if moved_network {
+            request.plmn
+        } else {
+            session.target.plmn
+        };
+        return Target {
+            place,
+            plmn,
+            region: area_region.unwrap_or(session.target.region),
+            ..session.target
+        };
+    }
+    Target {
+        called: request.called,
+        class: catalog.classify(request.called, request.called_operator),
+        place: place_of(catalog, request.plmn),
+        plmn: request.plmn,
+        region: area_region.unwrap_or(last),
+    }
+}
+
+fn place_of(catalog: &Catalog, plmn: u32) -> Place {
+    let home = plmn == 0 || catalog.numbering.plmns.is_empty() || catalog.numbering.plmns.contains(&plmn);
+    if home { Place::Home } else { Place::Roaming }
+}

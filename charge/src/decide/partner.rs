@@ -1,0 +1,277 @@
+//! Partners: floats, keys, and top-ups sold from the float.
+
+use super::{Decision, KEYS_MAX, MONEY_MAX, View, catalog_of};
+use crate::catalog::Catalogs;
+use crate::command::{Funding, Message, OpenPartner, Recharge, TopUpRequest};
+use crate::event::{Event, EventBody, PartnerOpened};
+use crate::ids::{Code, Entity, EntityKey, OperatorId, PartnerId, SourceId};
+use crate::money::Money;
+use crate::partner::{ApiKey, Partner, TopUp, TopUpState};
+use crate::reply::{RechargeOutcome, Refusal, Reply};
+use crate::tax::RegionCode;
+use crate::time::Timestamp;
+
+/// Sells a recharge: the float is debited into transit, the credit is sent to the subscriber's partition.
+pub(super) fn top_up(
+    view: &impl View,
+    catalogs: &Catalogs,
+    request: &TopUpRequest,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    let body = request.body();
+    let known = view.get(request.key()).and_then(Entity::top_up);
+    if let Some(Entity::Idempotency(external)) = view.get(request.idempotency())
+        && (*external != request.external_digest() || known.is_some_and(|top_up| top_up.body != body))
+    {
+        return Err(Refusal::Conflict);
+    }
+    if let Some(top_up) = known {
+        let same = top_up.body == body;
+        return if same {
+            Ok(Decision::answer(Reply::TopUpAccepted { id: top_up.id }))
+        } else {
+            Err(Refusal::ExternalIdUsed)
+        };
+    }
+    let partner = active(view, request.partner)?;
+    check_limits(partner, catalogs, request, now)?;
+    let top_up = TopUp {
+        id: request.id,
+        partner: partner.id,
+        external_id: request.external_id.clone(),
+        body,
+        msisdn: request.msisdn,
+        account: request.account,
+        operator: request.operator,
+        gross: request.gross,
+        state: TopUpState::Submitted,
+        created_at: now,
+        updated_at: now,
+        outcome: None,
+        reason: None,
+    };
+    let event = |key, body| Event {
+        key,
+        operator: request.operator,
+        at: now,
+        body,
+    };
+    let debited = EventBody::FloatDebited {
+        amount: request.gross,
+        top_up: request.id,
+        day: utc_day(now),
+    };
+    let mut decision = Decision::event(
+        event(EntityKey::Partner(partner.id), debited),
+        Reply::TopUpAccepted { id: request.id },
+    );
+    decision
+        .events
+        .push(event(request.key(), EventBody::TopUpCreated(Box::new(top_up))));
+    let kept = EventBody::IdempotencyKept {
+        external: request.external_digest(),
+    };
+    decision.events.push(event(request.idempotency(), kept));
+    decision.messages.push(Message::Credit {
+        external: request.external_digest(),
+        recharge: Recharge {
+            account: request.account,
+            source: SourceId(request.id),
+            reference: format!("{:032x}", request.id),
+            funding: Funding::InTransit {
+                partner: partner.id,
+                channel: partner.code,
+            },
+            gross: request.gross,
+            region: RegionCode::EMPTY,
+        },
+    });
+    Ok(decision)
+}
+
+fn check_limits(
+    partner: &Partner,
+    catalogs: &Catalogs,
+    request: &TopUpRequest,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let catalog = catalog_of(catalogs, request.operator)?;
+    if !partner.operators.is_empty() && !partner.operators.contains(&request.operator) {
+        return Err(Refusal::OperatorNotAllowed);
+    }
+    if request.gross < partner.minimum.max(catalog.recharge.minimum) || !request.gross.is_positive() {
+        return Err(Refusal::AmountTooSmall);
+    }
+    let own_maximum = if partner.maximum.is_positive() {
+        partner.maximum
+    } else {
+        Money(MONEY_MAX)
+    };
+    if request.gross > own_maximum.min(catalog.recharge.maximum) {
+        return Err(Refusal::AmountTooLarge);
+    }
+    let sold = if partner.day == utc_day(now) {
+        partner.sold_today
+    } else {
+        Money::ZERO
+    };
+    if partner.per_day.is_positive() && sold + request.gross > partner.per_day {
+        return Err(Refusal::DailyLimit);
+    }
+    if partner.float < request.gross {
+        Err(Refusal::InsufficientFloat)
+    } else {
+        Ok(())
+    }
+}
+
+/// Ends a top-up with what the subscriber's partition said.
+pub(super) fn settle(
+    view: &impl View,
+    partner: PartnerId,
+    external: u128,
+    outcome: &Result<RechargeOutcome, Refusal>,
+    now: Timestamp,
+) -> Decision {
+    let key = EntityKey::TopUp(partner, external);
+    let open = view
+        .get(key)
+        .and_then(Entity::top_up)
+        .filter(|top_up| !top_up.state.is_final());
+    let Some(top_up) = open else {
+        return Decision::answer(Reply::Done);
+    };
+    let event = |key, body| Event {
+        key,
+        operator: top_up.operator,
+        at: now,
+        body,
+    };
+    let settled = EventBody::FloatSettled {
+        amount: top_up.gross,
+        top_up: top_up.id,
+        credited: outcome.is_ok(),
+    };
+    let mut decision = Decision::event(event(EntityKey::Partner(partner), settled), Reply::Done);
+    decision.events.push(event(
+        key,
+        EventBody::TopUpSettled {
+            outcome: outcome.clone(),
+        },
+    ));
+    decision
+}
+
+/// Creates a partner.
+pub(super) fn open(view: &impl View, open: &OpenPartner, now: Timestamp) -> Result<Decision, Refusal> {
+    if view.get(EntityKey::Partner(open.partner)).is_some() {
+        return Err(Refusal::PartnerExists);
+    }
+    let amounts = [open.minimum, open.maximum, open.per_day];
+    if amounts.iter().any(|amount| !(0..=MONEY_MAX).contains(&amount.0)) {
+        return Err(Refusal::AmountTooLarge);
+    }
+    let opened = PartnerOpened {
+        partner: open.partner,
+        name: open.name.clone(),
+        code: open.code,
+        operators: open.operators.clone(),
+        minimum: open.minimum,
+        maximum: open.maximum,
+        per_day: open.per_day,
+        key: open.key.clone(),
+    };
+    Ok(done(
+        open.partner,
+        now,
+        EventBody::PartnerOpened(Box::new(opened)),
+    ))
+}
+
+/// Adds an API key.
+pub(super) fn add_key(
+    view: &impl View,
+    id: PartnerId,
+    key: &ApiKey,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    let partner = active(view, id)?;
+    if partner.keys.len() >= KEYS_MAX {
+        return Err(Refusal::TooMany);
+    }
+    if partner.keys.iter().any(|other| other.id == key.id) {
+        return Err(Refusal::BadKey);
+    }
+    Ok(done(id, now, EventBody::KeyAdded(key.clone())))
+}
+
+/// Stops an API key.
+pub(super) fn revoke_key(
+    view: &impl View,
+    id: PartnerId,
+    key: Code,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    let partner = active(view, id)?;
+    match partner.keys.iter().find(|other| other.id == key) {
+        None => Err(Refusal::BadKey),
+        Some(known) if known.revoked_at.is_some() => Ok(Decision::answer(Reply::Done)),
+        Some(_) => Ok(done(id, now, EventBody::KeyRevoked(key))),
+    }
+}
+
+/// Puts money into a float or takes it out; never below zero.
+pub(super) fn fund(
+    view: &impl View,
+    (id, amount, source, reference): (PartnerId, Money, SourceId, &String),
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    let partner = active(view, id)?;
+    if let Some((_, known)) = partner.recent.iter().find(|(known, _)| *known == source) {
+        let same = *known == amount.0.cast_unsigned();
+        return if same {
+            Ok(Decision::answer(Reply::Done))
+        } else {
+            Err(Refusal::Conflict)
+        };
+    }
+    if amount.0.abs() > MONEY_MAX || partner.float.0.saturating_add(amount.0) > MONEY_MAX.saturating_mul(1000)
+    {
+        return Err(Refusal::AmountTooLarge);
+    }
+    if (partner.float + amount).0 < 0 {
+        return Err(Refusal::InsufficientFloat);
+    }
+    Ok(done(
+        id,
+        now,
+        EventBody::FloatFunded {
+            amount,
+            source,
+            reference: reference.clone(),
+        },
+    ))
+}
+
+fn active(view: &impl View, id: PartnerId) -> Result<&Partner, Refusal> {
+    let partner = view.get(EntityKey::Partner(id)).and_then(Entity::partner);
+    partner
+        .filter(|partner| partner.active)
+        .ok_or(Refusal::PartnerNotActive)
+}
+
+fn done(id: PartnerId, now: Timestamp, body: EventBody) -> Decision {
+    Decision::event(
+        Event {
+            key: EntityKey::Partner(id),
+            operator: OperatorId(0),
+            at: now,
+            body,
+        },
+        Reply::Done,
+    )
+}
+
+fn utc_day(now: Timestamp) -> i64 {
+    now.0.div_euclid(crate::time::DAY)
+}

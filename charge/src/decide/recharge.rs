@@ -1,0 +1,272 @@
+//! Recharges: tax taken from the amount, value credited in lots, validity extended, the promotion added.
+
+use super::{
+    Decision, LOTS_MAX, MAIN_LOTS_MAX, MONEY_MAX, View, account_event, account_of, catalog_of, forgets,
+    repeated,
+};
+use crate::account::{Account, LifeCycle, Lot, Origin};
+use crate::catalog::{BucketGrant, Catalog, Catalogs, Promotion, PromotionTrigger, Scope, ValidityRule};
+use crate::command::{Funding, Message, Recharge};
+use crate::event::{EventBody, Recharged};
+use crate::ids::{Code, LotId};
+use crate::money::Money;
+use crate::reply::{Receipt, RechargeOutcome, Refusal, Reply};
+use crate::tax::{Rate, RegionCode, TaxClass};
+use crate::time::{DAY, Timestamp};
+use crate::unit::{Amount, Unit};
+use smallvec::SmallVec;
+
+/// Priority of main balance: bundles and bonuses come first.
+pub const MAIN_PRIORITY: u8 = 100;
+
+/// What a recharge would do for somebody: the price block of a quote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The payer pays.
+    pub gross: Money,
+    /// Tax taken from it.
+    pub tax: Money,
+    /// Its rate.
+    pub tax_rate: Rate,
+    /// Region that decides it.
+    pub region: RegionCode,
+    /// Class that decides it.
+    pub tax_class: TaxClass,
+    /// Fee taken from it.
+    pub fee: Money,
+    /// Added to the main balance.
+    pub credited: Money,
+    /// Main balance valid until after it.
+    pub valid_until: Timestamp,
+    /// Promotion earned; empty: none.
+    pub promotion: Code,
+}
+
+/// Quotes a recharge for an account: the same function that the recharge itself uses.
+///
+/// # Errors
+/// [`Refusal`] when the recharge would be refused.
+pub fn quote(
+    account: &Account,
+    catalog: &Catalog,
+    gross: Money,
+    region: RegionCode,
+    now: Timestamp,
+) -> Result<Quote, Refusal> {
+    if matches!(account.state, LifeCycle::Suspended | LifeCycle::Closed) {
+        return Err(Refusal::AccountNotActive);
+    }
+    if gross < catalog.recharge.minimum || !gross.is_positive() {
+        return Err(Refusal::AmountTooSmall);
+    }
+    if gross > catalog.recharge.maximum || gross.0 > MONEY_MAX {
+        return Err(Refusal::AmountTooLarge);
+    }
+    let region = [region, account.region, catalog.tax.default_region]
+        .into_iter()
+        .find(|code| !code.is_empty())
+        .unwrap_or_default();
+    let tax_rate = catalog.tax.recharge_rate(account.tax_class, region);
+    let tax = tax_rate.inside(gross, catalog.tax.recharge_rounding);
+    let promotion =
+        promotion_for(account, catalog, gross, now).map_or(Code::EMPTY, |promotion| promotion.code);
+    Ok(Quote {
+        gross,
+        tax,
+        tax_rate,
+        region,
+        tax_class: account.tax_class,
+        fee: Money::ZERO,
+        credited: gross - tax,
+        valid_until: validity_after(account, catalog, gross, now),
+        promotion,
+    })
+}
+
+/// Credits an account.
+pub(super) fn decide(
+    view: &impl View,
+    catalogs: &Catalogs,
+    recharge: &Recharge,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    let account = account_of(view, recharge.account)?;
+    let catalog = catalog_of(catalogs, account.operator)?;
+    let body = recharge.body();
+    if let Some(answer) = repeated(account, recharge.source, body)? {
+        return Ok(answer);
+    }
+    let quote = quote(account, catalog, recharge.gross, recharge.region, now)?;
+    let mut lots: SmallVec<[Lot; 1]> = SmallVec::new();
+    lots.push(main_lot(
+        account,
+        Origin::Paid,
+        quote.credited,
+        recharge.funding.channel(),
+        now,
+    ));
+    if let Some(promotion) = promotion_for(account, catalog, recharge.gross, now) {
+        let expires_at = promotion.validity.end(now, &catalog.zone);
+        for grant in &promotion.buckets {
+            let id = LotId(account.next_lot + u32::try_from(lots.len()).unwrap_or(0));
+            lots.push(bucket_lot(
+                id,
+                grant,
+                (Origin::Bonus, promotion.code),
+                now,
+                expires_at,
+            ));
+        }
+    }
+    if account.lots.len() + lots.len() > LOTS_MAX {
+        return Err(Refusal::TooMany);
+    }
+    let outcome = RechargeOutcome {
+        gross: quote.gross,
+        tax: quote.tax,
+        tax_rate: quote.tax_rate,
+        fee: quote.fee,
+        credited: quote.credited,
+        balance: account.main_total(now) + quote.credited,
+        valid_until: quote.valid_until,
+        promotion: quote.promotion,
+        receipt: Receipt {
+            account: account.id,
+            event: account.version + 1,
+        },
+    };
+    let recharged = Recharged {
+        source: recharge.source,
+        body,
+        reference: recharge.reference.clone(),
+        funding: recharge.funding,
+        region: quote.region,
+        tax_class: quote.tax_class,
+        rounding: catalog.tax.recharge_rounding,
+        outcome: outcome.clone(),
+        lots,
+        joined: joinable(account),
+        revived: account.state == LifeCycle::Expired,
+        forgets: forgets(account, catalog, now),
+    };
+    let event = account_event(account, now, EventBody::Recharged(Box::new(recharged)));
+    Ok(Decision::event(event, Reply::Recharged(Box::new(outcome))))
+}
+
+/// The second half of a top-up: whatever happens, the partner is told.
+pub(super) fn deliver(
+    view: &impl View,
+    catalogs: &Catalogs,
+    external: u128,
+    recharge: &Recharge,
+    now: Timestamp,
+) -> Decision {
+    let decided = decide(view, catalogs, recharge, now);
+    let Funding::InTransit { partner, .. } = recharge.funding else {
+        return Decision::answer(Reply::Done);
+    };
+    let (mut decision, outcome) = match decided {
+        Ok(decision) => match decision.reply.clone() {
+            Reply::Recharged(outcome) => (decision, Ok(*outcome)),
+            _ => (Decision::answer(Reply::Done), Err(Refusal::Conflict)),
+        },
+        Err(refusal) => (Decision::answer(Reply::Done), Err(refusal)),
+    };
+    decision.messages.push(Message::Credited {
+        partner,
+        external,
+        outcome,
+    });
+    decision
+}
+
+/// Main balance of one origin.
+pub(super) fn main_lot(
+    account: &Account,
+    origin: Origin,
+    amount: Money,
+    source: Code,
+    now: Timestamp,
+) -> Lot {
+    Lot {
+        id: LotId(account.next_lot),
+        unit: Unit::Money,
+        origin,
+        priority: MAIN_PRIORITY,
+        amount: Amount(amount.0),
+        reserved: Amount::ZERO,
+        initial: Amount(amount.0),
+        granted_at: now,
+        expires_at: Timestamp::NEVER,
+        scope: Scope::ANY,
+        step: Amount(1),
+        waives_setup: false,
+        source,
+    }
+}
+
+/// A bucket of a bundle or promotion.
+pub(super) fn bucket_lot(
+    id: LotId,
+    grant: &BucketGrant,
+    (origin, source): (Origin, Code),
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Lot {
+    Lot {
+        id,
+        unit: grant.unit,
+        origin,
+        priority: grant.priority,
+        amount: grant.amount,
+        reserved: Amount::ZERO,
+        initial: grant.amount,
+        granted_at: now,
+        expires_at,
+        scope: grant.scope,
+        step: grant.step,
+        waives_setup: grant.waives_setup,
+        source,
+    }
+}
+
+fn promotion_for<'a>(
+    account: &Account,
+    catalog: &'a Catalog,
+    gross: Money,
+    now: Timestamp,
+) -> Option<&'a Promotion> {
+    catalog.promotions.iter().find(|promotion| {
+        let earned = match promotion.trigger {
+            PromotionTrigger::FirstRecharge => !account.recharged,
+        };
+        earned && gross >= promotion.minimum && (promotion.from..promotion.until).contains(&now)
+    })
+}
+
+fn validity_after(account: &Account, catalog: &Catalog, gross: Money, now: Timestamp) -> Timestamp {
+    let days = catalog.recharge.days(gross);
+    let base = match catalog.recharge.rule {
+        ValidityRule::Later => now,
+        ValidityRule::Add => account.valid_until.max(now),
+    };
+    let longest = now.plus(i64::from(catalog.recharge.maximum_days) * DAY);
+    let extended = base.plus(i64::from(days) * DAY).min(longest);
+    extended.max(account.valid_until)
+}
+
+/// The two oldest unreserved lots of paid main balance, when there are many: the newer joins the older.
+fn joinable(account: &Account) -> Option<(LotId, LotId)> {
+    let paid = |lot: &&Lot| lot.is_main() && lot.origin == Origin::Paid;
+    if account.lots.iter().filter(paid).count() < MAIN_LOTS_MAX {
+        return None;
+    }
+    let mut idle = account
+        .lots
+        .iter()
+        .filter(paid)
+        .filter(|lot| lot.reserved == Amount::ZERO);
+    let into = idle.next()?.id;
+    let from = idle.next()?.id;
+    Some((from, into))
+}
