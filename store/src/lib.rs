@@ -5,11 +5,13 @@
 //! * [`batch`]: the bytes of a journal batch
 //! * [`memory`]: the store of the simulator, with faults
 //! * [`sqlite`]: the embedded store
+//! * [`limit`]: the same bytes without a database, to compare with
 //! * [`conformance()`]: what a store must do, as tests
 //! * `sql`: the statements, in the subset that all databases share
 
 pub mod batch;
 mod conformance;
+pub mod limit;
 pub mod memory;
 mod sql;
 pub mod sqlite;
@@ -17,6 +19,7 @@ pub mod traits;
 
 pub use batch::{Batch, BatchBuilder, BatchError, Hash, Record};
 pub use conformance::{conformance, sample_row};
+pub use limit::{RawAppend, raw_append_limit};
 pub use memory::{Fault, FaultPlan, MemoryStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use traits::{

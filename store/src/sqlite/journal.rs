@@ -9,12 +9,15 @@ use crate::batch::peek_hash;
 use crate::sql::{journal as statements, sqlite};
 use crate::traits::{AppendError, Head, Journal, JournalReader, JournalRow, Partition, Seq, StoreError};
 use rusqlite::{Connection, ErrorCode, params};
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 const WHAT: &str = "journal.sqlite";
+/// The mover is woken after so many bytes of WAL: little enough that its sync does not hold up the writer's.
+const MOVE_BYTES: u64 = 4 << 20;
 
 /// The writer of the journal; also tells how long its commits wait for the WAL to be moved.
 pub struct SqliteJournal {
@@ -33,13 +36,15 @@ struct WalGauge {
     since_wake: u64,
     limit: u64,
     page_bytes: u64,
+    /// Number of the move after which the writer moves the rest itself.
+    finish_after: Option<u64>,
 }
 
 /// The thread that moves the WAL into the file.
 struct Mover {
     wake: SyncSender<()>,
-    /// Frames that the last move left behind; `u64::MAX` while one runs.
-    behind: Arc<AtomicU64>,
+    /// Moves that have ended.
+    moves: Arc<AtomicU64>,
     thread: JoinHandle<()>,
 }
 
@@ -67,6 +72,7 @@ impl SqliteJournal {
             since_wake: 0,
             limit: options.journal_wal_bytes,
             page_bytes,
+            finish_after: None,
         };
         Ok(Self {
             db,
@@ -77,7 +83,8 @@ impl SqliteJournal {
         })
     }
 
-    /// Wakes the mover every eighth of the limit; when the limit is passed and the mover is near, moves the rest here.
+    /// Wakes the mover every [`MOVE_BYTES`]. When the WAL is large enough to start anew, waits for one more move, and then
+    /// moves here what came in during that one: little, and so the stall is short.
     fn keep_wal_small(&mut self, rows: &[JournalRow]) {
         let page = self.wal.page_bytes;
         let bytes: u64 = rows
@@ -87,16 +94,19 @@ impl SqliteJournal {
         self.wal.written += bytes;
         self.wal.since_wake += bytes;
         let Some(mover) = &self.mover else { return };
-        let behind = mover.behind.load(Ordering::Acquire);
-        if self.wal.since_wake >= self.wal.limit / 8 {
-            // A full channel means that the mover has been woken already.
-            let _ = mover.wake.try_send(());
-            self.wal.since_wake = 0;
-        } else if self.wal.written >= self.wal.limit && behind.saturating_mul(page) <= self.wal.limit / 8 {
+        let moves = mover.moves.load(Ordering::Acquire);
+        if self.wal.finish_after.is_some_and(|number| moves >= number) {
+            self.wal.finish_after = None;
             match move_wal(&self.db) {
-                Ok(0) => self.wal.written = 0,
-                Ok(_) => {}
+                Ok(()) => self.wal.written = 0,
                 Err(error) => tracing::warn!(%error, "cannot move the journal's WAL; it grows meanwhile"),
+            }
+        } else if self.wal.since_wake >= MOVE_BYTES {
+            // A full channel means that the mover has been woken already.
+            let woken = mover.wake.try_send(()).is_ok();
+            self.wal.since_wake = 0;
+            if woken && self.wal.written >= self.wal.limit && self.wal.finish_after.is_none() {
+                self.wal.finish_after = Some(moves + 1);
             }
         }
     }
@@ -148,38 +158,39 @@ impl Mover {
         db.pragma_update(None, "synchronous", "full")
             .map_err(|e| sql_error(WHAT, "prepare the mover", e))?;
         let (wake, woken) = sync_channel(1);
-        let behind = Arc::new(AtomicU64::new(u64::MAX));
-        let gauge = Arc::clone(&behind);
+        let moves = Arc::new(AtomicU64::new(0));
+        let (done, shared) = (Arc::clone(&moves), Arc::clone(shared));
         let thread = std::thread::Builder::new()
             .name("journal-wal".to_owned())
-            .spawn(move || Self::run(&db, &woken, &gauge))
+            .spawn(move || Self::run(&db, &shared.journal_file, &woken, &done))
             .map_err(|e| StoreError::Io {
                 doing: "start the WAL thread".to_owned(),
                 cause: Box::new(e),
             })?;
-        Ok(Self { wake, behind, thread })
+        Ok(Self { wake, moves, thread })
     }
 
-    fn run(db: &Connection, woken: &Receiver<()>, behind: &AtomicU64) {
+    fn run(db: &Connection, file: &File, woken: &Receiver<()>, moves: &AtomicU64) {
         while woken.recv().is_ok() {
-            behind.store(u64::MAX, Ordering::Release);
-            match move_wal(db) {
-                Ok(left) => behind.store(left, Ordering::Release),
-                Err(error) => tracing::warn!(%error, "cannot move the journal's WAL; it grows meanwhile"),
+            // SQLite syncs the file only in the move that reaches the end of the WAL, which is the writer's: syncing here
+            // leaves it nothing to wait for.
+            if let Err(error) = move_wal(db).and_then(|()| file.sync_data().map_err(io_error)) {
+                tracing::warn!(%error, "cannot move the journal's WAL; it grows meanwhile");
             }
+            moves.fetch_add(1, Ordering::Release);
         }
     }
 }
 
-/// Moves what can be moved without waiting for anybody; answers the frames left behind.
-fn move_wal(db: &Connection) -> rusqlite::Result<u64> {
-    let mut statement = db.prepare_cached("pragma wal_checkpoint(passive)")?;
-    let (busy, frames, moved): (i64, i64, i64) =
-        statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    if busy != 0 || frames < 0 {
-        return Ok(u64::MAX);
-    }
-    Ok(frames.saturating_sub(moved).max(0).cast_unsigned())
+fn io_error(error: std::io::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+}
+
+/// Moves what can be moved without waiting for anybody.
+fn move_wal(db: &Connection) -> rusqlite::Result<()> {
+    db.prepare_cached("pragma wal_checkpoint(passive)")?
+        .query_row([], |_| Ok(()))?;
+    Ok(())
 }
 
 /// A reader of the journal.

@@ -67,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) options: SqliteOptions,
     journal_writer: AtomicBool,
     snapshot_writer: AtomicBool,
+    /// For syncing beside SQLite. Stays open as long as any connection: closing it would drop their POSIX locks.
+    pub(crate) journal_file: File,
     _lock: File,
 }
 
@@ -78,11 +80,20 @@ impl SqliteStore {
     pub fn open(dir: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir).map_err(|e| file_error("create the data directory", dir, e))?;
         let lock = take_lock(dir)?;
+        let journal_path = dir.join(JOURNAL_FILE);
+        let journal_file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&journal_path)
+            .map_err(|e| file_error("open", &journal_path, e))?;
         let shared = Shared {
             dir: dir.to_owned(),
             options,
             journal_writer: AtomicBool::new(false),
             snapshot_writer: AtomicBool::new(false),
+            journal_file,
             _lock: lock,
         };
         journal::create(&shared)?;
