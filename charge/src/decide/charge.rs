@@ -284,10 +284,14 @@ impl<'a> Work<'a> {
             .map_or(self.now, |e| e.granted_at);
         let mut out = SmallVec::new();
         match used.period {
-            UsedPeriod::Before => out.push((granted_at, used.amount)),
-            UsedPeriod::After => out.push((self.now, used.amount)),
+            UsedPeriod::Before => {
+                out.push((granted_at, used.amount));
+            }
+            UsedPeriod::After => {
+                out.push((self.now, used.amount));
+            }
             UsedPeriod::NotTold if self.request.service != Service::Voice => {
-                out.push((granted_at, used.amount))
+                out.push((granted_at, used.amount));
             }
             UsedPeriod::NotTold => {
                 let mut left = used.amount.0;
