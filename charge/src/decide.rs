@@ -69,8 +69,9 @@ pub const RENEWALS_MAX: usize = 16;
 pub const KEYS_MAX: usize = 16;
 /// Largest amount of money in one movement: far above any real one, far below overflow of the sums.
 pub const MONEY_MAX: i64 = 1_000_000_000 * crate::money::MICROS;
-/// Largest number of units in one report: 2^50 octets is more than any link carries between two reports.
-pub const UNITS_MAX: i64 = 1 << 50;
+/// Largest number of units in one report: 2^44 octets (16 TiB) is more than any link carries between two reports, and
+/// half a million such reports still add up.
+pub const UNITS_MAX: i64 = 1 << 44;
 
 /// Decides a command. The same command on the same state at the same time always gives the same decision.
 ///

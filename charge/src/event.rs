@@ -322,6 +322,19 @@ pub struct Priced {
     /// How the tax was rounded.
     pub rounding: Rounding,
 }
+
+impl Priced {
+    /// What so many pulses cost. Use that nobody can pay is bounded by the network alone, so the value is capped far
+    /// above any real one instead of overflowing.
+    pub fn cost(&self, pulses: i64) -> Money {
+        let cost = i128::from(self.gross.0) * i128::from(pulses);
+        Money(i64::try_from(cost.min(i128::from(COST_MAX))).unwrap_or(COST_MAX))
+    }
+}
+
+/// Largest cost of one charge, in micro-units.
+const COST_MAX: i64 = 1 << 53;
+
 codec_struct!(Priced {
     tariff,
     version,

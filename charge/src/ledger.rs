@@ -245,7 +245,7 @@ impl Book {
                 self.money(LedgerAccount::UsageRevenue(service), gross - tax);
                 self.money(LedgerAccount::UsageTax, tax);
             }
-            ChargedBy::Uncovered(priced) => self.overrun(Money(priced.gross.0 * charge.pulses)),
+            ChargedBy::Uncovered(priced) => self.overrun(priced.cost(charge.pulses)),
         }
     }
 

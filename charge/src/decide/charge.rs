@@ -451,7 +451,7 @@ impl<'a> Work<'a> {
     }
 
     fn overall(&self, parts: &[ChargedPart], ended: bool) -> ChargeResult {
-        if ended && self.request.kind != ChargeKind::Supervision {
+        if ended && self.request.kind == ChargeKind::Update {
             return ChargeResult::UnknownSession;
         }
         let failed = |part: &&ChargedPart| part.result != ChargeResult::Success;
