@@ -10,7 +10,7 @@ use crate::money::{Money, Rounding};
 use crate::tax::{Rate, RegionCode, TaxClass, TaxMode, TaxedPrice};
 use crate::time::{Timestamp, Zone};
 use crate::unit::{Amount, Service, Unit};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The catalogs of all operators of this system.
 #[derive(Clone, Debug, Default)]
@@ -156,7 +156,8 @@ impl Catalog {
     /// The tariff row for a use: first match in file order.
     pub fn tariff(&self, query: &TariffQuery) -> Option<&TariffRow> {
         let second = self.zone.second_of_day(query.at);
-        self.tariffs.iter().find(|row| row.matches(query, second))
+        let row = self.tariffs.iter().find(|row| row.matches(query, second));
+        row.or_else(|| INCOMING.matches(query, second).then(|| &*INCOMING))
     }
 
     /// The next moment after `at` (at most a day ahead) when a different row would apply to the same use.
@@ -182,8 +183,10 @@ impl Catalog {
 
     /// Which class a called number falls in. `operator` is known when the directory knows the number.
     pub fn classify(&self, called: Called, operator: Option<OperatorId>) -> DestinationClass {
-        let Called::Number(number) = called else {
-            return DestinationClass::Special;
+        let number = match called {
+            Called::Number(number) => number,
+            Called::Incoming => return DestinationClass::Incoming,
+            Called::Nobody | Called::Short(_) => return DestinationClass::Special,
         };
         if let Some(operator) = operator {
             return if self.numbering.is_on_net(operator) {
@@ -212,13 +215,15 @@ pub enum Called {
     Number(Msisdn),
     /// A short or service code, as dialled (at most 19 digits).
     Short(u64),
+    /// The subscriber is the called party (terminating leg).
+    Incoming,
 }
 
 impl Called {
     /// The dialled digits as an integer, 0 for nobody.
     pub fn digits(self) -> u64 {
         match self {
-            Called::Nobody => 0,
+            Called::Nobody | Called::Incoming => 0,
             Called::Number(number) => number.number(),
             Called::Short(code) => code,
         }
@@ -237,7 +242,33 @@ pub enum DestinationClass {
     International = 4,
     /// Short codes, and use without a called party.
     Special = 8,
+    /// Calls received: free at home; abroad a row must name them.
+    Incoming = 16,
 }
+
+/// What a received call costs at home.
+static INCOMING: LazyLock<TariffRow> = LazyLock::new(|| TariffRow {
+    code: Code::new("incoming").unwrap_or_default(),
+    name: Text {
+        en: "Received".into(),
+        ur: "موصول".into(),
+        zh: "接听".into(),
+    },
+    service: Service::Voice,
+    classes: Classes(DestinationClass::Incoming as u8),
+    prefixes: Vec::new(),
+    rating_groups: Vec::new(),
+    place: Some(Place::Home),
+    windows: Vec::new(),
+    price: Money::ZERO,
+    pulse: Amount(1),
+    setup: Money::ZERO,
+    setup_tax: TaxMode::Untaxed,
+    tax: TaxMode::Untaxed,
+    maximum: None,
+    as_of: String::new(),
+    synthetic: false,
+});
 
 /// A set of destination classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -584,7 +615,9 @@ impl Scope {
 
     /// True when a use falls inside. `second_of_day` is local.
     pub fn allows(&self, query: &TariffQuery, second_of_day: u32) -> bool {
-        self.services & (1 << query.service as u8) != 0
+        let free = query.class == DestinationClass::Incoming && query.place == Place::Home;
+        !free
+            && self.services & (1 << query.service as u8) != 0
             && (self.classes == Classes::ANY || self.classes.contains(query.class))
             && self.prefix.matches(query.called.digits())
             && (self.roaming || query.place == Place::Home)

@@ -126,7 +126,7 @@ codec_struct!(Draw {
     amount
 });
 
-codec_enum!(DestinationClass { OnNet = 1, OffNet = 2, International = 4, Special = 8 });
+codec_enum!(DestinationClass { OnNet = 1, OffNet = 2, International = 4, Special = 8, Incoming = 16 });
 codec_enum!(Place { Home = 0, Roaming = 1 });
 
 impl Codec for Called {
@@ -141,6 +141,7 @@ impl Codec for Called {
                 out.push(2);
                 code.encode(out);
             }
+            Called::Incoming => out.push(3),
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Called, CodecError> {
@@ -148,6 +149,7 @@ impl Codec for Called {
             0 => Ok(Called::Nobody),
             1 => Msisdn::decode(input).map(Called::Number),
             2 => u64::decode(input).map(Called::Short),
+            3 => Ok(Called::Incoming),
             _ => Err(CodecError::Invalid("called party")),
         }
     }
