@@ -307,8 +307,9 @@ pub(super) fn class(text: &str) -> Result<DestinationClass, String> {
         "off-net" => Ok(DestinationClass::OffNet),
         "international" => Ok(DestinationClass::International),
         "special" => Ok(DestinationClass::Special),
+        "incoming" => Ok(DestinationClass::Incoming),
         _ => Err(format!(
-            "\"{}\" is not a destination; write \"on-net\", \"off-net\", \"international\" or \"special\"",
+            "\"{}\" is not a destination; write \"on-net\", \"off-net\", \"international\", \"special\" or \"incoming\"",
             shorten(text)
         )),
     }
@@ -321,6 +322,7 @@ pub(super) fn class_name(class: DestinationClass) -> &'static str {
         DestinationClass::OffNet => "off-net",
         DestinationClass::International => "international",
         DestinationClass::Special => "special",
+        DestinationClass::Incoming => "incoming",
     }
 }
 
