@@ -7,6 +7,7 @@
 //! * [`dictionary`]: the AVPs we know; [`Violation`]: what is wrong with a message and how to answer it
 //! * [`credit`]: CCR and CCA
 //! * [`base`]: CER, DWR, DPR, RAR, ASR, their answers and error answers
+//! * [`peer`]: one connection, either side, without sockets or clock
 //! * [`fuzz`]: entries for fuzz targets
 
 pub mod avp;
@@ -19,6 +20,7 @@ pub mod fuzz;
 mod header;
 pub mod limits;
 mod message;
+pub mod peer;
 mod writer;
 
 #[cfg(test)]
@@ -27,7 +29,7 @@ mod tests;
 pub use base::{AnswerMessage, Identity};
 pub use error::{ResultCode, Violation, ViolationResult};
 pub use framer::{Framer, FramingError};
-pub use fuzz::{fuzz_framer, fuzz_message};
+pub use fuzz::{fuzz_framer, fuzz_message, fuzz_peer};
 pub use header::{
     APPLICATION_BASE, APPLICATION_CREDIT_CONTROL, APPLICATION_RELAY, CommandCode, CommandFlags,
     HEADER_OCTETS, Header, MessageId,

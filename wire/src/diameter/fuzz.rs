@@ -1,11 +1,15 @@
 //! One entry per decoder for fuzz targets and property tests: any octets in, no panic, bounded work.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use super::avp::{Avp, AvpIter};
 use super::base::{
     AbortSessionRequest, AnswerMessage, CapabilitiesAnswer, CapabilitiesRequest, DeviceWatchdogRequest,
     DisconnectPeerRequest, Identity, ReAuthRequest,
 };
 use super::credit::{CreditControlAnswer, CreditControlRequest};
+use super::peer::{Event, LocalNode, Peer, PeerSettings};
 use super::{Framer, Message};
 
 /// Reads the octets as one message, with every typed view, and answers it.
@@ -58,6 +62,54 @@ pub fn fuzz_framer(octets: &[u8]) {
                 Ok(None) => break,
                 Err(_) => return,
             }
+        }
+    }
+}
+
+/// Feeds the octets to both sides of a connection, with and without a capabilities exchange before them. The first octet
+/// chooses the size of the pieces.
+pub fn fuzz_peer(octets: &[u8]) {
+    let node = LocalNode {
+        host: "a".into(),
+        realm: "b".into(),
+        state_id: None,
+        product_name: "c".into(),
+    };
+    let settings = Arc::new(PeerSettings::new(node));
+    let address = IpAddr::from([127, 0, 0, 1]);
+    let seed = octets.len() as u64;
+    let pair = || {
+        let client = Peer::initiator(Arc::clone(&settings), address, seed, 0);
+        (client, Peer::responder(Arc::clone(&settings), address, seed, 0))
+    };
+    let (mut client, mut server) = pair();
+    drive(&mut client, octets);
+    drive(&mut server, octets);
+
+    let (mut client, mut server) = pair();
+    let mut transmit = Vec::new();
+    client.poll_transmit(&mut transmit);
+    drive(&mut server, &transmit);
+    transmit.clear();
+    server.poll_transmit(&mut transmit);
+    drive(&mut client, &transmit);
+    assert!(client.is_open() && server.is_open());
+    drive(&mut client, octets);
+    drive(&mut server, octets);
+}
+
+fn drive(peer: &mut Peer, octets: &[u8]) {
+    let piece = octets.first().map_or(1, |first| usize::from(*first) + 1);
+    for (now_ms, octets) in octets.chunks(piece).enumerate() {
+        peer.handle_input(now_ms as u64, octets);
+        while let Some(event) = peer.poll_event() {
+            if let Event::Request(message) = event {
+                fuzz_message(message.frame);
+                peer.send_answer(|out| out.extend_from_slice(&[0; 20]));
+            }
+        }
+        if let Some(now_ms) = peer.poll_timeout().filter(|_| octets.len().is_multiple_of(3)) {
+            peer.handle_timeout(now_ms);
         }
     }
 }

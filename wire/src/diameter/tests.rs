@@ -2,6 +2,7 @@
 
 mod errors;
 mod fuzzed;
+mod peer;
 mod round_trip;
 mod vectors;
 

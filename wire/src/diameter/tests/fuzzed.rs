@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::vector;
-use crate::diameter::fuzz::{fuzz_framer, fuzz_message};
+use crate::diameter::fuzz::{fuzz_framer, fuzz_message, fuzz_peer};
 
 const VECTORS: [&str; 4] = [
     "open5gs_update",
@@ -17,6 +17,7 @@ proptest! {
     fn any_octets(octets in proptest::collection::vec(any::<u8>(), 0..512)) {
         fuzz_message(&octets);
         fuzz_framer(&octets);
+        fuzz_peer(&octets);
     }
 
     #[test]
@@ -40,6 +41,7 @@ proptest! {
         }
         fuzz_message(&frame);
         fuzz_framer(&frame);
+        fuzz_peer(&frame);
     }
 }
 
