@@ -21,12 +21,13 @@ pub(super) fn run(drafts: &[(usize, Draft<'_>)], reports: &mut [Report<'_>]) {
 
 /// Every use at home has a price at every time of day; abroad and to other countries it should.
 fn check_coverage(draft: &Draft<'_>, report: &mut Report<'_>) {
-    use DestinationClass::{International, OffNet, OnNet, Special};
+    use DestinationClass::{Incoming, International, OffNet, OnNet, Special};
     for service in Service::ALL {
         // Data has no called party, which is the class of short codes.
         let (home, abroad): (&[_], &[_]) = match service {
             Service::Data => (&[Special], &[Special]),
-            Service::Voice | Service::Sms => (&[OnNet, OffNet, Special], &[OnNet, OffNet]),
+            Service::Voice => (&[OnNet, OffNet, Special], &[OnNet, OffNet, Incoming]),
+            Service::Sms => (&[OnNet, OffNet, Special], &[OnNet, OffNet]),
         };
         for class in home {
             if let Some(gap) = gap(draft, service, *class, Place::Home) {
@@ -95,9 +96,10 @@ fn gap(draft: &Draft<'_>, service: Service, class: DestinationClass, place: Plac
     let second = edges
         .into_iter()
         .find(|second| !general.iter().any(|row| row.matches(&query, *second)))?;
-    let to = match service {
-        Service::Data => String::new(),
-        Service::Voice | Service::Sms => format!(" to {} numbers", class_name(class)),
+    let to = match (service, class) {
+        (Service::Data, _) => String::new(),
+        (_, DestinationClass::Incoming) => " received".to_owned(),
+        _ => format!(" to {} numbers", class_name(class)),
     };
     let place = match place {
         Place::Home => "at home",

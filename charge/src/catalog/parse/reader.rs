@@ -407,10 +407,17 @@ fn as_word<'t>(
     if let Some(text) = value.get_ref().as_str() {
         return Some(Word { text, at });
     }
-    let kind = value.get_ref().type_str();
+    let kind = match value.get_ref() {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date without quotes",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
     report.error(
         at,
-        format!("`{key}` must be text in quotes, like \"{example}\"; this is {kind} without quotes"),
+        format!("`{key}` must be text in quotes, like \"{example}\"; this is {kind}"),
     );
     None
 }
