@@ -32,7 +32,7 @@ impl<'t> Report<'t> {
     }
 
     fn push(&mut self, at: usize, message: String, severity: Severity) {
-        if self.problems.len() >= PROBLEMS_MAX {
+        if self.is_full() {
             return;
         }
         let (line, column) = self.position(at);
@@ -50,6 +50,11 @@ impl<'t> Report<'t> {
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         (line, before[line_start..].chars().count() + 1)
+    }
+
+    /// True when more would not be kept.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= PROBLEMS_MAX
     }
 
     /// The problems by line and column.
@@ -339,7 +344,7 @@ impl<'t> Fields<'t> {
     pub(super) fn finish(self, report: &mut Report<'_>) {
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
-            if self.asked.contains(&name) {
+            if self.asked.contains(&name) || report.is_full() {
                 continue;
             }
             let unused = self

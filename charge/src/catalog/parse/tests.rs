@@ -177,6 +177,7 @@ code = "weekly" | code = "weekly-all-in-one-for-you" | mini.toml:79:8: the code 
 code = "weekly" | code = "Weekly AIO" | mini.toml:79:8: "Weekly AIO" is not a code; use lower case letters, digits and hyphens
 code = "sms" | code = "voice" | mini.toml:58:8: there is already a tariff row with the code "voice"
 name = { en = "Weekly", ur = "ہفتہ", zh = "每周" } | name = { en = "Weekly", zh = "" } | mini.toml:80:8: the name has no `ur` ~ mini.toml:80:30: the text is empty
+ur = "ہفتہ", zh = "每周" } | ur = "ہفتہ", zh = "" } | mini.toml:80:43: the text is empty
 # windows and life times
 window = "23:00-08:00" | window = "23:00-8:00" | mini.toml:87:47: "23:00-8:00" is not a time window; write hours and minutes, like "01:00-09:00"
 window = "23:00-08:00" | window = "24:00-08:00" | mini.toml:87:47: "24:00-08:00" is not a time window; write hours and minutes, like "01:00-09:00"
