@@ -14,11 +14,11 @@ mod rows;
 mod write;
 
 pub use query::ReadsReader;
+pub(crate) use rows::put_place;
 pub use rows::{
     Cursor, DayTotal, EVENTS_BYTES_MAX, EventPlace, LineKind, PartnerRow, RechargeLine, StatementEntry,
     StatementLine, Subscriber, TopUpCredit, TopUpRow, UsageRecord,
 };
-pub(crate) use rows::{code_of, put_place};
 pub use write::{Changes, PartnerChange, ReadsWriter, SubscriberChange, TopUpChange, TotalKey, UsageChange};
 
 use crate::sql::{reads as statements, sqlite};

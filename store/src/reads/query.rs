@@ -306,6 +306,7 @@ fn usage(row: &Row<'_>) -> rusqlite::Result<UsageRecord> {
         called: match row.get::<_, i64>(5)? {
             1 => Called::Number(Msisdn::new(called.cast_unsigned()).map_err(invalid)?),
             2 => Called::Short(called.cast_unsigned()),
+            3 => Called::Incoming,
             _ => Called::Nobody,
         },
         class: if known {

@@ -247,6 +247,7 @@ fn write_usage(
             None | Some(Called::Nobody) => (0, 0),
             Some(Called::Number(number)) => (1, number.number().cast_signed()),
             Some(Called::Short(code)) => (2, code.cast_signed()),
+            Some(Called::Incoming) => (3, 0),
         };
         let region = change
             .moved
