@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use tokio::sync::oneshot;
 use wire::smpp::pdu::{ESM_UDHI, REGISTERED_FINAL};
-use wire::smpp::{Address, Esme, EsmeEvent, ShortMessage, Status};
+use wire::smpp::{Address, Esme, EsmeEvent, ShortMessage};
 use wire::sms::{Encoded, Part, TextSettings, prepare};
 
 use super::config::SmsConfig;
@@ -20,6 +20,8 @@ pub enum InstantOutcome {
     Refused,
     /// It was not sent in time.
     Expired,
+    /// It was sent and no answer came: it may arrive.
+    Unknown,
 }
 
 /// A text that must not be written to disk.
@@ -54,7 +56,16 @@ struct Job {
 struct PartJob {
     message: ShortMessage,
     accepted_as: Option<String>,
+    unanswered: u32,
 }
+
+/// Submits of one short message without an answer before it has to wait; a centre that takes messages and says
+/// nothing would fill the handset otherwise.
+const UNANSWERED_MAX: u32 = 2;
+/// The longest wait of a message that failed for now: one hour.
+const RETRY_MICROS_MAX: i64 = 3_600 * 1_000_000;
+/// Messages whose number of attempts is remembered.
+const ATTEMPTS_REMEMBERED_MAX: usize = 100_000;
 
 /// Messages in hand. Keys of the SMPP machine are `job * 256 + part`.
 #[derive(Debug)]
@@ -69,6 +80,8 @@ pub struct Courier {
     ready: VecDeque<u64>,
     /// Outbox rows that are in hand or whose outcome is not durable yet.
     known: HashSet<i64>,
+    /// How often a row has failed for now; decides how long it waits.
+    attempts: HashMap<i64, u32>,
     outcomes: Vec<Outcome>,
     receipts: ReceiptBook,
     /// Short messages handed to the machine, and handed to it again.
@@ -96,6 +109,7 @@ impl Courier {
             fast: VecDeque::new(),
             ready: VecDeque::new(),
             known: HashSet::new(),
+            attempts: HashMap::new(),
             outcomes: Vec::new(),
             receipts: ReceiptBook::default(),
             submitted: 0,
@@ -167,7 +181,7 @@ impl Courier {
             match esme.submit(key, part.message.clone(), now_micros) {
                 Ok(()) => self.submitted += 1,
                 Err(wire::smpp::SubmitRefused::Unencodable(error)) => {
-                    self.fail(key, &error.to_string(), None);
+                    self.give_up(key, &error.to_string());
                 }
                 Err(_) => return self.again(key),
             }
@@ -178,11 +192,11 @@ impl Courier {
     pub fn handle(&mut self, event: EsmeEvent, wall_micros: i64) {
         match event {
             EsmeEvent::Accepted { key, message_id } => self.accepted(key, message_id),
-            EsmeEvent::Rejected { key, status } => self.rejected(key, status, wall_micros),
-            EsmeEvent::OutcomeUnknown { key } => {
-                self.repeated += 1;
-                self.again(key);
+            EsmeEvent::Rejected { key, status } if status.is_about_message() => {
+                self.give_up(key, &status.to_string());
             }
+            EsmeEvent::Rejected { key, status } => self.put_off(key, &status.to_string(), wall_micros),
+            EsmeEvent::OutcomeUnknown { key } => self.unanswered(key, wall_micros),
             EsmeEvent::NotSent { key } => self.again(key),
             EsmeEvent::Receipt(receipt) => {
                 let outcome = self.receipts.receive(&receipt);
@@ -249,6 +263,7 @@ impl Courier {
             PartJob {
                 message,
                 accepted_as: None,
+                unanswered: 0,
             }
         };
         Ok(parts.into_iter().map(write).collect())
@@ -290,6 +305,7 @@ impl Courier {
                     .filter_map(|part| part.accepted_as)
                     .collect();
                 let message_id = ids.first().cloned().unwrap_or_default();
+                self.attempts.remove(&id);
                 self.outcomes.push(Outcome::Sent { id, message_id });
                 let delivered = self.receipts.sent(id, &ids);
                 self.outcomes.extend(delivered);
@@ -298,27 +314,66 @@ impl Courier {
         }
     }
 
-    fn rejected(&mut self, key: u64, status: Status, wall_micros: i64) {
-        let retry = status
-            .is_temporary()
-            .then(|| wall_micros.saturating_add(self.retry_after_micros));
-        self.fail(key, &status.to_string(), retry);
+    fn unanswered(&mut self, key: u64, wall_micros: i64) {
+        let Some(part) = self.part(key) else { return };
+        part.unanswered += 1;
+        if part.unanswered >= UNANSWERED_MAX {
+            return self.put_off(key, "the message centre does not answer", wall_micros);
+        }
+        self.repeated += 1;
+        self.again(key);
     }
 
-    fn fail(&mut self, key: u64, reason: &str, retry_at_micros: Option<i64>) {
+    /// The message waits, twice as long each time. Codes do not wait: they would expire.
+    fn put_off(&mut self, key: u64, reason: &str, wall_micros: i64) {
         let Some(job) = self.jobs.remove(&(key / 256)) else {
             return;
         };
         match job.origin {
             Origin::Outbox(id) => {
-                self.outcomes.push(Outcome::Failed {
-                    id,
-                    reason: reason.to_owned(),
-                    retry_at_micros,
-                });
+                if self.attempts.len() >= ATTEMPTS_REMEMBERED_MAX {
+                    self.attempts.clear();
+                }
+                let attempts = self.attempts.entry(id).or_default();
+                let wait = self.retry_after_micros.saturating_mul(1 << (*attempts).min(20));
+                *attempts += 1;
+                let retry_at = wall_micros.saturating_add(wait.min(RETRY_MICROS_MAX));
+                self.fail(id, reason, Some(retry_at));
+            }
+            Origin::Instant { reply, .. } => {
+                let asked = job.parts.iter().any(|part| part.unanswered > 0);
+                answer(
+                    reply,
+                    if asked {
+                        InstantOutcome::Unknown
+                    } else {
+                        InstantOutcome::Refused
+                    },
+                );
+            }
+        }
+    }
+
+    fn give_up(&mut self, key: u64, reason: &str) {
+        let Some(job) = self.jobs.remove(&(key / 256)) else {
+            return;
+        };
+        match job.origin {
+            Origin::Outbox(id) => {
+                self.attempts.remove(&id);
+                self.fail(id, reason, None);
             }
             Origin::Instant { reply, .. } => answer(reply, InstantOutcome::Refused),
         }
+    }
+
+    fn fail(&mut self, id: i64, reason: &str, retry_at_micros: Option<i64>) {
+        let reason = reason.to_owned();
+        self.outcomes.push(Outcome::Failed {
+            id,
+            reason,
+            retry_at_micros,
+        });
     }
 
     // What was sent first goes first again.

@@ -400,3 +400,42 @@ async fn a_text_from_a_handset_comes_out_whole() {
     assert_eq!(received, Some(expected));
     sender.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_centre_that_never_answers_does_not_fill_the_handset() {
+    let mute = Misbehaviour {
+        drop_response_every: 1,
+        ..Misbehaviour::default()
+    };
+    let smsc = centre(CentreConfig {
+        misbehaviour: mute,
+        ..CentreConfig::default()
+    })
+    .await;
+    let outbox = Arc::new(MemoryOutbox::default());
+    outbox.add(1, &msisdn(1), ENGLISH);
+    let patient = SmsConfig {
+        response_timeout_ms: 20,
+        retry_after_ms: 60_000,
+        ..config(&smsc)
+    };
+    let (sender, _incoming) = SmsSender::start(patient, outbox.clone());
+    outbox.wait_until("put off", |row| row.due_micros > 0).await;
+    let code = sender
+        .send_now(&msisdn(2), "482913", Duration::from_secs(60))
+        .expect("room");
+    assert_eq!(code.await, Ok(InstantOutcome::Unknown));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(
+        smsc.inbox().messages(&msisdn(1)).len(),
+        2,
+        "once, and once more in case the first was lost"
+    );
+    assert_eq!(smsc.inbox().messages(&msisdn(2)).len(), 2);
+    assert_eq!(
+        outbox.count(|row| row.sent || row.failed.is_some()),
+        0,
+        "it is still to be sent"
+    );
+    sender.stop().await;
+}
