@@ -45,14 +45,15 @@ impl ServiceUnits {
     }
 
     /// Reads a group that holds nothing but units.
-    pub(super) fn fill(&mut self, avp: &Avp<'_>) -> ViolationResult<()> {
+    pub(super) fn parse(avp: &Avp<'_>) -> ViolationResult<Self> {
+        let mut units = Self::default();
         for inner in avp.group()? {
             let inner = inner?;
-            if !self.take(&inner)? {
+            if !units.take(&inner)? {
                 inner.ignore()?;
             }
         }
-        Ok(())
+        Ok(units)
     }
 
     /// Takes the AVP if it is a unit.
@@ -103,8 +104,8 @@ pub struct UsedUnits {
 }
 
 impl UsedUnits {
-    pub(super) fn fill(&mut self, avp: &Avp<'_>) -> ViolationResult<()> {
-        let used = self;
+    pub(super) fn parse(avp: &Avp<'_>) -> ViolationResult<Self> {
+        let mut used = Self::default();
         for inner in avp.group()? {
             let inner = inner?;
             if used.units.take(&inner)? {
@@ -118,7 +119,7 @@ impl UsedUnits {
                 _ => inner.ignore()?,
             }
         }
-        Ok(())
+        Ok(used)
     }
 
     pub(super) fn write(&self, w: &mut Writer<'_>) {
@@ -152,8 +153,8 @@ pub struct GrantedUnits {
 }
 
 impl GrantedUnits {
-    pub(super) fn fill(&mut self, avp: &Avp<'_>) -> ViolationResult<()> {
-        let granted = self;
+    pub(super) fn parse(avp: &Avp<'_>) -> ViolationResult<Self> {
+        let mut granted = Self::default();
         for inner in avp.group()? {
             let inner = inner?;
             if granted.units.take(&inner)? {
@@ -164,7 +165,7 @@ impl GrantedUnits {
                 _ => inner.ignore()?,
             }
         }
-        Ok(())
+        Ok(granted)
     }
 
     #[inline]

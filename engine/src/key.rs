@@ -1,0 +1,86 @@
+//! From the key of a snapshot row back to the entity's key.
+
+use charge::{AccountId, EntityKey, Imsi, Msisdn, PartnerId};
+
+const ACCOUNT: u8 = 1;
+const NUMBER: u8 = 2;
+const IMSI: u8 = 3;
+const PARTNER: u8 = 4;
+const TOP_UP: u8 = 5;
+const IDEMPOTENCY: u8 = 6;
+
+/// The entity of a snapshot key; `None` for bytes that [`EntityKey::to_key_bytes`] cannot have made.
+pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
+    let (tag, rest) = bytes.split_first()?;
+    let number = || Some(u64::from_be_bytes(rest.try_into().ok()?));
+    let digest = || {
+        let (partner, digest) = rest.split_first_chunk::<4>()?;
+        let digest = u128::from_be_bytes(digest.try_into().ok()?);
+        Some((PartnerId(u32::from_be_bytes(*partner)), digest))
+    };
+    Some(match *tag {
+        ACCOUNT => EntityKey::Account(AccountId(number()?)),
+        NUMBER => EntityKey::Number(Msisdn::new(number()?).ok()?),
+        IMSI => EntityKey::Imsi(Imsi::from_packed(number()?).ok()?),
+        PARTNER => EntityKey::Partner(PartnerId(u32::from_be_bytes(rest.try_into().ok()?))),
+        TOP_UP => {
+            let (partner, digest) = digest()?;
+            EntityKey::TopUp(partner, digest)
+        }
+        IDEMPOTENCY => {
+            let (partner, digest) = digest()?;
+            EntityKey::Idempotency(partner, digest)
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples() -> Vec<EntityKey> {
+        let mut keys = vec![
+            EntityKey::Account(AccountId(1)),
+            EntityKey::Account(AccountId(255)),
+            EntityKey::Account(AccountId(256)),
+            EntityKey::Account(AccountId(u64::MAX)),
+            EntityKey::Number(Msisdn::parse("923001234567").unwrap()),
+            EntityKey::Number(Msisdn::parse("9230012345678").unwrap()),
+            EntityKey::Imsi(Imsi::parse("001010000000001").unwrap()),
+            EntityKey::Partner(PartnerId(7)),
+            EntityKey::TopUp(PartnerId(7), 0),
+            EntityKey::TopUp(PartnerId(7), u128::MAX),
+            EntityKey::TopUp(PartnerId(8), 1),
+            EntityKey::Idempotency(PartnerId(7), 1),
+        ];
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn bytes_keep_the_order_and_come_back() {
+        let keys = samples();
+        for pair in keys.windows(2) {
+            assert!(pair[0].to_key_bytes() < pair[1].to_key_bytes(), "{pair:?}");
+        }
+        for key in keys {
+            assert_eq!(key_of_bytes(&key.to_key_bytes()), Some(key));
+        }
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused() {
+        for bytes in [
+            &[][..],
+            &[1],
+            &[1, 2, 3],
+            &[9; 9],
+            &[4, 0, 0, 0, 0, 0],
+            &[2; 9],
+            &[5; 20],
+        ] {
+            assert_eq!(key_of_bytes(bytes), None, "{bytes:?}");
+        }
+    }
+}
