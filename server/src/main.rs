@@ -1,2 +1,6 @@
 //! The binary `raseed`.
+
+#[allow(dead_code, unused_imports, reason = "`serve` will start it")]
+mod sms;
+
 fn main() {}

@@ -6,6 +6,7 @@
 //! * [`memory`]: the store of the simulator, with faults
 //! * [`sqlite`]: the embedded store
 //! * [`limit`]: the same bytes without a database, to compare with
+//! * [`project`]: events to read models; [`reads`]: the tables and their queries; [`outbox`]: what is to be sent
 //! * [`conformance()`]: what a store must do, as tests
 //! * `sql`: the statements, in the subset that all databases share
 
@@ -13,6 +14,9 @@ pub mod batch;
 mod conformance;
 pub mod limit;
 pub mod memory;
+pub mod outbox;
+pub mod project;
+pub mod reads;
 mod sql;
 pub mod sqlite;
 pub mod traits;
@@ -21,6 +25,9 @@ pub use batch::{Batch, BatchBuilder, BatchError, Hash, Record};
 pub use conformance::{conformance, sample_row};
 pub use limit::{RawAppend, raw_append_limit};
 pub use memory::{Fault, FaultPlan, MemoryStore};
+pub use outbox::{Attempt, Notification, NotificationKind, Outbox, OutboxCounts};
+pub use project::{Projector, Step, event_at};
+pub use reads::{EventPlace, ReadModels, ReadsReader};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use traits::{
     AppendError, Checkpoint, Due, Head, Journal, JournalReader, JournalRow, Micros, Partition, Seq, Snapshot,

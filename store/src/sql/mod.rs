@@ -4,6 +4,8 @@
 //! `bytea`. What only SQLite wants stands in `/*sqlite ...*/` comments, which other engines skip.
 
 pub mod journal;
+pub mod outbox;
+pub mod reads;
 pub mod snapshots;
 
 /// Turns a shared statement into SQLite's dialect: SQLite numbers `$2` by first appearance, so `$n` becomes `?n`.

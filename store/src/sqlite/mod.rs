@@ -4,14 +4,18 @@
 //! |---|---|---|
 //! | `journal.sqlite` | `synchronous=FULL`: every commit is synced | the only truth |
 //! | `accounts.sqlite` | `synchronous=NORMAL`: synced when its WAL is moved into the file | derived: power loss takes back whole transactions, checkpoint rows included, and replay repeats them |
+//! | `reads.sqlite` | `synchronous=NORMAL` | derived, with its positions inside |
+//! | `outbox.sqlite` | `synchronous=FULL` | knows what was sent, which the journal does not |
 //!
-//! Both stay whole after power loss, because WAL frames carry checksums and a torn transaction is not replayed.
+//! All stay whole after power loss, because WAL frames carry checksums and a torn transaction is not replayed.
 
 mod journal;
 mod snapshots;
 
 pub use journal::SqliteJournal;
 
+use crate::outbox::Outbox;
+use crate::reads::ReadModels;
 use crate::sql;
 use crate::traits::{AppendError, Journal, JournalReader, SnapshotReader, SnapshotWriter, Store, StoreError};
 use rusqlite::{Connection, ErrorCode};
@@ -106,6 +110,16 @@ impl SqliteStore {
     /// The data directory.
     pub fn dir(&self) -> &Path {
         &self.shared.dir
+    }
+
+    /// The read models of the directory (`reads.sqlite`).
+    pub fn read_models(&self) -> Result<ReadModels, StoreError> {
+        ReadModels::of_store(&self.shared)
+    }
+
+    /// The outbox of the directory (`outbox.sqlite`).
+    pub fn outbox(&self) -> Result<Outbox, StoreError> {
+        Outbox::of_store(&self.shared)
     }
 }
 

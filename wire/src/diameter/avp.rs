@@ -220,6 +220,40 @@ pub fn once<T: PartialEq>(slot: &mut Option<T>, value: T, avp: &Avp<'_>) -> Viol
     }
 }
 
+/// Reads a grouped AVP into its place, without moving it afterwards. A repetition is treated as in [`once`].
+#[inline]
+pub fn once_group<'a, T: Default + PartialEq>(
+    slot: &mut Option<T>,
+    avp: &Avp<'a>,
+    fill: impl Fn(&mut T, &Avp<'a>) -> ViolationResult<()>,
+) -> ViolationResult<()> {
+    if slot.is_none() {
+        return fill(slot.insert(T::default()), avp);
+    }
+    let mut again = T::default();
+    fill(&mut again, avp)?;
+    if slot.as_ref() == Some(&again) {
+        Ok(())
+    } else {
+        Err(avp.too_many())
+    }
+}
+
+/// Reads a grouped AVP into a new place at the end of a list of at most `max` entries; one more is 5009.
+#[inline]
+pub fn push_group<'a, A: smallvec::Array>(
+    list: &mut smallvec::SmallVec<A>,
+    max: usize,
+    avp: &Avp<'a>,
+    fill: impl Fn(&mut A::Item, &Avp<'a>) -> ViolationResult<()>,
+) -> ViolationResult<()>
+where
+    A::Item: Default,
+{
+    push(list, A::Item::default(), max, avp)?;
+    list.last_mut().map_or(Ok(()), |item| fill(item, avp))
+}
+
 /// Adds to a list of at most `max` entries; one more is 5009.
 #[inline]
 pub fn push<A: smallvec::Array>(
@@ -260,15 +294,16 @@ impl<'a> AvpIter<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self) -> ViolationResult<Avp<'a>> {
         let rest = self.rest;
         let Some((head, _)) = rest.split_first_chunk::<8>() else {
             return Err(self.broken_header());
         };
-        let code = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
-        let flags = head[4];
-        let octets = u32::from_be_bytes([0, head[5], head[6], head[7]]) as usize;
+        let word = u64::from_be_bytes(*head);
+        let code = (word >> 32) as u32;
+        let flags = (word >> 24) as u8;
+        let octets = (word & 0x00ff_ffff) as usize;
         let mut vendor = 0;
         if flags & flag::VENDOR != 0 {
             let Some((head, _)) = rest.split_first_chunk::<12>() else {

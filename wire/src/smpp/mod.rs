@@ -1,7 +1,7 @@
-//! SMPP 3.4: PDUs, an ESME (client) machine and a message centre machine. Sans-I/O; time is microseconds, given by the caller.
+//! SMPP 3.4: PDUs, an ESME (client) machine and a message centre machine. Sans-I/O; time comes in as microseconds.
 //!
 //! # Layout
-//! - [`esme`]: the client: bind, window, throttling, enquire_link, receipts. [`pacing`] is its rate limit and back-off.
+//! - [`esme`]: the client: bind, window, throttling, enquire_link, receipts. [`pacing`] is its rate and back-off.
 //! - [`centre`]: the message centre's side of one connection, with misbehaviour on demand.
 //! - [`receipt`]: delivery receipts, in text and in TLVs.
 //! - [`pdu`]: our own PDU types; `rusmpp-core` does the octets and stays hidden behind them.

@@ -81,10 +81,11 @@ impl Status {
         matches!(self, Self::THROTTLED | Self::QUEUE_FULL)
     }
 
-    /// The message may be sent again later: slow down, system error, temporary application error.
+    /// The fault lies in this message (its length or destination), so sending it again is of no use. Everything else,
+    /// a wrong setting or a sick centre, may pass.
     #[must_use]
-    pub fn is_temporary(self) -> bool {
-        self.is_slow_down() || matches!(self.0, 0x08 | 0x64 | 0xfe)
+    pub fn is_about_message(self) -> bool {
+        matches!(self.0, 0x01 | 0x0b | 0x50 | 0x51)
     }
 }
 

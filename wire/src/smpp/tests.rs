@@ -555,7 +555,9 @@ fn any_short_message() -> impl Strategy<Value = ShortMessage> {
 
 proptest! {
     #[test]
-    fn decode_gives_back_what_was_encoded(message in any_short_message(), sequence in any::<u32>(), status in any::<u32>()) {
+    fn decode_gives_back_what_was_encoded(
+        message in any_short_message(), sequence in any::<u32>(), status in any::<u32>(),
+    ) {
         let pdu = Pdu { status: Status(status), sequence, body: Body::Deliver(message) };
         prop_assert_eq!(pdu::decode(&pdu::encode(&pdu).unwrap()).unwrap(), pdu);
     }

@@ -42,8 +42,8 @@ pub fn strip_isolates(text: &str) -> String {
         .collect()
 }
 
-/// Octets of the number that begins here: from a sign, `*`, `#` or digit to the last digit or closing `#`, with single
-/// separators (`. , : / - ` and space) between digits. Zero when no number begins here.
+/// Octets of the number that begins here: from a sign, `*`, `#` or digit to the last digit or closing `#`, with
+/// single separators (`. , : / - ` and space) between digits. Zero when no number begins here.
 fn run_length(text: &str) -> usize {
     let mut end = 0;
     let mut digits = false;

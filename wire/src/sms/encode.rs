@@ -118,8 +118,9 @@ pub enum TextError {
     },
 }
 
-/// Encodes what people shall read: numbers in right-to-left text are isolated when it goes as UCS-2; in 7 bits there is
-/// no place for isolates and they are dropped. `reference` ties the parts together; give the same one when sending again.
+/// Encodes what people shall read: numbers in right-to-left text are isolated when it goes as UCS-2; in 7 bits
+/// there is no place for isolates and they are dropped.
+/// `reference` ties the parts together; give the same one when sending again.
 pub fn prepare(text: &str, settings: &TextSettings, reference: u16) -> Result<Encoded, TextError> {
     let plain = strip_isolates(text);
     match choose(&plain, settings) {

@@ -230,7 +230,8 @@ proptest! {
 
     #[test]
     fn any_octets_are_read_without_panic(
-        data_coding in any::<u8>(), has_header in any::<bool>(), octets in proptest::collection::vec(any::<u8>(), 0..300),
+        data_coding in any::<u8>(), has_header in any::<bool>(),
+        octets in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
         if let Ok(fragment) = Fragment::read(data_coding, has_header, &octets, None) {
             Reassembler::default().accept("1", "2", fragment, 0);

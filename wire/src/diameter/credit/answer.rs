@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::diameter::avp::{Avp, key, once, push};
+use crate::diameter::avp::{Avp, key, once, once_group, push, push_group};
 use crate::diameter::credit::codes::{
     DirectDebitingFailureHandling, Enumerated, FailureHandling, RequestType,
 };
@@ -256,9 +256,9 @@ impl<'a> CreditControlAnswer<'a> {
             key::ORIGIN_STATE_ID => once(&mut self.origin_state_id, avp.u32()?, avp)?,
             key::CC_SESSION_FAILOVER => once(&mut self.session_failover, avp.i32()? == 1, avp)?,
             key::MULTIPLE_SERVICES_CREDIT_CONTROL => {
-                push(&mut self.services, ServiceAnswer::parse(avp)?, SERVICES_MAX, avp)?;
+                push_group(&mut self.services, SERVICES_MAX, avp, ServiceAnswer::fill)?;
             }
-            key::GRANTED_SERVICE_UNIT => once(&mut self.granted, GrantedUnits::parse(avp)?, avp)?,
+            key::GRANTED_SERVICE_UNIT => once_group(&mut self.granted, avp, GrantedUnits::fill)?,
             key::FINAL_UNIT_INDICATION => once(&mut self.final_unit, FinalUnit::parse(avp)?, avp)?,
             key::VALIDITY_TIME => once(&mut self.validity_time_s, avp.u32()?, avp)?,
             key::COST_INFORMATION => once(&mut self.cost, parse_cost(avp)?, avp)?,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
-use crate::diameter::avp::{Avp, AvpKey, UnixSeconds, key, once, push};
+use crate::diameter::avp::{Avp, AvpKey, UnixSeconds, key, once, once_group, push};
 use crate::diameter::credit::codes::{Enumerated, RoleOfNode};
 use crate::diameter::credit::location::{Plmn, UserLocation};
 use crate::diameter::credit::subscription::{SubscriptionId, UserEquipment};
@@ -26,8 +26,8 @@ pub struct ServiceInformation<'a> {
 }
 
 impl<'a> ServiceInformation<'a> {
-    pub(super) fn parse(avp: &Avp<'a>) -> ViolationResult<Self> {
-        let mut info = Self::default();
+    pub(super) fn fill(&mut self, avp: &Avp<'a>) -> ViolationResult<()> {
+        let info = self;
         for inner in avp.group()? {
             let inner = inner?;
             match inner.key {
@@ -35,13 +35,13 @@ impl<'a> ServiceInformation<'a> {
                     let id = SubscriptionId::parse(&inner)?;
                     push(&mut info.subscriptions, id, SUBSCRIPTION_IDS_MAX, &inner)?;
                 }
-                key::PS_INFORMATION => once(&mut info.data, PsInformation::parse(&inner)?, &inner)?,
-                key::IMS_INFORMATION => once(&mut info.ims, ImsInformation::parse(&inner)?, &inner)?,
-                key::SMS_INFORMATION => once(&mut info.sms, SmsInformation::parse(&inner)?, &inner)?,
+                key::PS_INFORMATION => once_group(&mut info.data, &inner, PsInformation::fill)?,
+                key::IMS_INFORMATION => once_group(&mut info.ims, &inner, ImsInformation::fill)?,
+                key::SMS_INFORMATION => once_group(&mut info.sms, &inner, SmsInformation::fill)?,
                 _ => inner.ignore()?,
             }
         }
-        Ok(info)
+        Ok(())
     }
 
     pub(super) fn write(&self, w: &mut Writer<'_>) {
@@ -110,8 +110,8 @@ impl<'a> PsInformation<'a> {
             .or_else(|| self.location().map(|location| location.plmn))
     }
 
-    fn parse(avp: &Avp<'a>) -> ViolationResult<Self> {
-        let mut info = Self::default();
+    fn fill(&mut self, avp: &Avp<'a>) -> ViolationResult<()> {
+        let info = self;
         for inner in avp.group()? {
             let inner = inner?;
             match inner.key {
@@ -150,7 +150,7 @@ impl<'a> PsInformation<'a> {
                 _ => inner.ignore()?,
             }
         }
-        Ok(info)
+        Ok(())
     }
 
     fn write(&self, w: &mut Writer<'_>) {
@@ -217,8 +217,8 @@ pub struct ImsInformation<'a> {
 }
 
 impl<'a> ImsInformation<'a> {
-    fn parse(avp: &Avp<'a>) -> ViolationResult<Self> {
-        let mut info = Self::default();
+    fn fill(&mut self, avp: &Avp<'a>) -> ViolationResult<()> {
+        let info = self;
         for inner in avp.group()? {
             let inner = inner?;
             match inner.key {
@@ -247,7 +247,7 @@ impl<'a> ImsInformation<'a> {
                 _ => inner.ignore()?,
             }
         }
-        Ok(info)
+        Ok(())
     }
 
     fn parse_event_type(&mut self, avp: &Avp<'a>) -> ViolationResult<()> {
@@ -373,8 +373,8 @@ impl<'a> MessageAddress<'a> {
 }
 
 impl<'a> SmsInformation<'a> {
-    fn parse(avp: &Avp<'a>) -> ViolationResult<Self> {
-        let mut info = Self::default();
+    fn fill(&mut self, avp: &Avp<'a>) -> ViolationResult<()> {
+        let info = self;
         for inner in avp.group()? {
             let inner = inner?;
             match inner.key {
@@ -391,7 +391,7 @@ impl<'a> SmsInformation<'a> {
                 _ => inner.ignore()?,
             }
         }
-        Ok(info)
+        Ok(())
     }
 
     fn parse_recipient(&mut self, avp: &Avp<'a>) -> ViolationResult<()> {

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::diameter::avp::{Avp, UnixSeconds, key, once, push};
+use crate::diameter::avp::{Avp, AvpKey, UnixSeconds, key, once, once_group, push, push_group};
 use crate::diameter::credit::codes::{Enumerated, RequestType, RequestedAction};
 use crate::diameter::credit::information::ServiceInformation;
 use crate::diameter::credit::service::{ServiceContext, ServiceRequest};
@@ -206,19 +206,46 @@ impl<'a> CreditControlRequest<'a> {
             auth: None,
             vendor: None,
         };
-        let mut required = Required::default();
+        let mut seen = Seen(0);
         for avp in message.avps() {
             let avp = avp?;
-            if !required.take(&avp)? && !request.take(&avp)? {
+            if !request.take(&mut seen, &avp)? {
                 avp.ignore()?;
             }
         }
-        required.finish(request)
+        request.check_required(seen)?;
+        Ok(request)
     }
 
-    #[inline]
-    fn take(&mut self, avp: &Avp<'a>) -> ViolationResult<bool> {
+    #[inline(always)]
+    fn take(&mut self, seen: &mut Seen, avp: &Avp<'a>) -> ViolationResult<bool> {
         match avp.key {
+            key::SESSION_ID => seen.once(Seen::SESSION_ID, &mut self.session_id, avp.str()?, avp)?,
+            key::ORIGIN_HOST => seen.once(Seen::ORIGIN_HOST, &mut self.origin_host, avp.str()?, avp)?,
+            key::ORIGIN_REALM => seen.once(Seen::ORIGIN_REALM, &mut self.origin_realm, avp.str()?, avp)?,
+            key::DESTINATION_REALM => {
+                seen.once(
+                    Seen::DESTINATION_REALM,
+                    &mut self.destination_realm,
+                    avp.str()?,
+                    avp,
+                )?;
+            }
+            key::SERVICE_CONTEXT_ID => {
+                let context = ServiceContext::new(avp.str()?);
+                seen.once(Seen::SERVICE_CONTEXT, &mut self.service_context, context, avp)?;
+            }
+            key::CC_REQUEST_TYPE => {
+                seen.once(
+                    Seen::REQUEST_TYPE,
+                    &mut self.request_type,
+                    RequestType::parse(avp)?,
+                    avp,
+                )?;
+            }
+            key::CC_REQUEST_NUMBER => {
+                seen.once(Seen::REQUEST_NUMBER, &mut self.request_number, avp.u32()?, avp)?;
+            }
             key::AUTH_APPLICATION_ID => once(&mut self.application.auth, parse_application(avp)?, avp)?,
             key::VENDOR_SPECIFIC_APPLICATION_ID => {
                 once(&mut self.application.vendor, VendorApplication::parse(avp)?, avp)?;
@@ -248,25 +275,39 @@ impl<'a> CreditControlRequest<'a> {
                 _ => return Err(avp.invalid_value("value has no meaning")),
             },
             key::MULTIPLE_SERVICES_CREDIT_CONTROL => {
-                push(&mut self.services, ServiceRequest::parse(avp)?, SERVICES_MAX, avp)?;
+                push_group(&mut self.services, SERVICES_MAX, avp, ServiceRequest::fill)?;
             }
             key::SERVICE_IDENTIFIER => once(&mut self.service_identifier, avp.u32()?, avp)?,
-            key::REQUESTED_SERVICE_UNIT => once(&mut self.requested, ServiceUnits::parse(avp)?, avp)?,
-            key::USED_SERVICE_UNIT => push(&mut self.used, UsedUnits::parse(avp)?, USED_UNITS_MAX, avp)?,
+            key::REQUESTED_SERVICE_UNIT => once_group(&mut self.requested, avp, ServiceUnits::fill)?,
+            key::USED_SERVICE_UNIT => push_group(&mut self.used, USED_UNITS_MAX, avp, UsedUnits::fill)?,
             key::CC_CORRELATION_ID => once(&mut self.correlation_id, avp.data(), avp)?,
             key::USER_EQUIPMENT_INFO => once(&mut self.user_equipment, UserEquipment::parse(avp)?, avp)?,
             key::PROXY_INFO => push(&mut self.proxy_infos, avp.raw, PROXY_INFOS_MAX, avp)?,
             key::ROUTE_RECORD => push(&mut self.route_records, avp.str()?, ROUTE_RECORDS_MAX, avp)?,
             key::SERVICE_INFORMATION => {
-                once(
-                    &mut self.service_information,
-                    ServiceInformation::parse(avp)?,
-                    avp,
-                )?;
+                once_group(&mut self.service_information, avp, ServiceInformation::fill)?;
             }
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// 5005 for the first required field that is missing.
+    fn check_required(&self, seen: Seen) -> ViolationResult<()> {
+        seen.require(Seen::SESSION_ID, key::SESSION_ID)?;
+        seen.require(Seen::ORIGIN_HOST, key::ORIGIN_HOST)?;
+        seen.require(Seen::ORIGIN_REALM, key::ORIGIN_REALM)?;
+        seen.require(Seen::DESTINATION_REALM, key::DESTINATION_REALM)?;
+        if self.application.auth.is_none() && self.application.vendor.is_none() {
+            return Err(Violation::missing(key::AUTH_APPLICATION_ID));
+        }
+        seen.require(Seen::SERVICE_CONTEXT, key::SERVICE_CONTEXT_ID)?;
+        seen.require(Seen::REQUEST_TYPE, key::CC_REQUEST_TYPE)?;
+        seen.require(Seen::REQUEST_NUMBER, key::CC_REQUEST_NUMBER)?;
+        if self.request_type == RequestType::Event && self.requested_action.is_none() {
+            return Err(Violation::missing(key::REQUESTED_ACTION));
+        }
+        Ok(())
     }
 
     /// Appends the request to a buffer.
@@ -354,57 +395,41 @@ impl<'a> CreditControlRequest<'a> {
     }
 }
 
-/// The fields without which a request is refused with 5005.
-#[derive(Default)]
-struct Required<'a> {
-    session_id: Option<&'a str>,
-    origin_host: Option<&'a str>,
-    origin_realm: Option<&'a str>,
-    destination_realm: Option<&'a str>,
-    service_context: Option<&'a str>,
-    request_type: Option<RequestType>,
-    request_number: Option<u32>,
-}
+/// Which required fields have been read, one bit each.
+#[derive(Clone, Copy)]
+struct Seen(u8);
 
-impl<'a> Required<'a> {
+impl Seen {
+    const SESSION_ID: u8 = 1;
+    const ORIGIN_HOST: u8 = 2;
+    const ORIGIN_REALM: u8 = 4;
+    const DESTINATION_REALM: u8 = 8;
+    const SERVICE_CONTEXT: u8 = 16;
+    const REQUEST_TYPE: u8 = 32;
+    const REQUEST_NUMBER: u8 = 64;
+
+    /// As [`once`], for a field that has no empty value.
     #[inline]
-    fn take(&mut self, avp: &Avp<'a>) -> ViolationResult<bool> {
-        match avp.key {
-            key::SESSION_ID => once(&mut self.session_id, avp.str()?, avp)?,
-            key::ORIGIN_HOST => once(&mut self.origin_host, avp.str()?, avp)?,
-            key::ORIGIN_REALM => once(&mut self.origin_realm, avp.str()?, avp)?,
-            key::DESTINATION_REALM => once(&mut self.destination_realm, avp.str()?, avp)?,
-            key::SERVICE_CONTEXT_ID => once(&mut self.service_context, avp.str()?, avp)?,
-            key::CC_REQUEST_TYPE => once(&mut self.request_type, RequestType::parse(avp)?, avp)?,
-            key::CC_REQUEST_NUMBER => once(&mut self.request_number, avp.u32()?, avp)?,
-            _ => return Ok(false),
+    fn once<T: PartialEq>(&mut self, bit: u8, slot: &mut T, value: T, avp: &Avp<'_>) -> ViolationResult<()> {
+        if self.0 & bit == 0 {
+            self.0 |= bit;
+            *slot = value;
+            return Ok(());
         }
-        Ok(true)
+        if *slot == value {
+            Ok(())
+        } else {
+            Err(avp.too_many())
+        }
     }
 
-    fn finish(self, mut request: CreditControlRequest<'a>) -> ViolationResult<CreditControlRequest<'a>> {
-        let missing = Violation::missing;
-        request.session_id = self.session_id.ok_or_else(|| missing(key::SESSION_ID))?;
-        request.origin_host = self.origin_host.ok_or_else(|| missing(key::ORIGIN_HOST))?;
-        request.origin_realm = self.origin_realm.ok_or_else(|| missing(key::ORIGIN_REALM))?;
-        request.destination_realm = self
-            .destination_realm
-            .ok_or_else(|| missing(key::DESTINATION_REALM))?;
-        if request.application.auth.is_none() && request.application.vendor.is_none() {
-            return Err(missing(key::AUTH_APPLICATION_ID));
+    #[inline]
+    fn require(self, bit: u8, key: AvpKey) -> ViolationResult<()> {
+        if self.0 & bit == 0 {
+            Err(Violation::missing(key))
+        } else {
+            Ok(())
         }
-        let context = self
-            .service_context
-            .ok_or_else(|| missing(key::SERVICE_CONTEXT_ID))?;
-        request.service_context = ServiceContext::new(context);
-        request.request_type = self.request_type.ok_or_else(|| missing(key::CC_REQUEST_TYPE))?;
-        request.request_number = self
-            .request_number
-            .ok_or_else(|| missing(key::CC_REQUEST_NUMBER))?;
-        if request.request_type == RequestType::Event && request.requested_action.is_none() {
-            return Err(missing(key::REQUESTED_ACTION));
-        }
-        Ok(request)
     }
 }
 

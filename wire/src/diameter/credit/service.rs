@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::diameter::avp::{Avp, key, once, push};
+use crate::diameter::avp::{Avp, key, once, once_group, push, push_group};
 use crate::diameter::credit::codes::{Enumerated, RedirectAddressType, ReportingReason};
 use crate::diameter::credit::units::{GrantedUnits, ServiceUnits, UsedUnits, take_reason};
 use crate::diameter::error::{ResultCode, Violation, ViolationResult};
@@ -24,6 +24,8 @@ pub enum ChargingService {
     Other,
 }
 
+const DOMAIN_3GPP: &[u8] = b"@3gpp.org";
+
 /// Service-Context-Id, for example `32251@3gpp.org` or `ext.01.001.8.32260@3gpp.org` (TS 32.299 section 7.1.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceContext<'a> {
@@ -37,16 +39,16 @@ impl<'a> ServiceContext<'a> {
     /// Reads the specification number in front of `@3gpp.org`; what stands before it (extensions, MNC.MCC.release) is allowed.
     #[must_use]
     pub fn new(id: &'a str) -> Self {
-        let service = match id.rsplit_once('@') {
-            Some((local, domain)) if domain.eq_ignore_ascii_case("3gpp.org") => {
-                match local.rsplit('.').next().unwrap_or(local) {
-                    "32251" => ChargingService::PacketSwitched,
-                    "32260" => ChargingService::Ims,
-                    "32274" => ChargingService::Sms,
-                    "32275" => ChargingService::Mmtel,
-                    _ => ChargingService::Other,
-                }
-            }
+        let octets = id.as_bytes();
+        let domain_at = octets.len().saturating_sub(DOMAIN_3GPP.len());
+        let (local, domain) = octets.split_at(domain_at);
+        let number = local.rsplit(|octet| *octet == b'.').next().unwrap_or(local);
+        let service = match number {
+            _ if !domain.eq_ignore_ascii_case(DOMAIN_3GPP) => ChargingService::Other,
+            b"32251" => ChargingService::PacketSwitched,
+            b"32260" => ChargingService::Ims,
+            b"32274" => ChargingService::Sms,
+            b"32275" => ChargingService::Mmtel,
             _ => ChargingService::Other,
         };
         Self { id, service }
@@ -69,21 +71,16 @@ pub struct ServiceRequest {
 }
 
 impl ServiceRequest {
-    pub(super) fn parse(avp: &Avp<'_>) -> ViolationResult<Self> {
-        let mut service = Self::default();
+    pub(super) fn fill(&mut self, avp: &Avp<'_>) -> ViolationResult<()> {
+        let service = self;
         for inner in avp.group()? {
             let inner = inner?;
             match inner.key {
                 key::REQUESTED_SERVICE_UNIT => {
-                    once(&mut service.requested, ServiceUnits::parse(&inner)?, &inner)?;
+                    once_group(&mut service.requested, &inner, ServiceUnits::fill)?;
                 }
                 key::USED_SERVICE_UNIT => {
-                    push(
-                        &mut service.used,
-                        UsedUnits::parse(&inner)?,
-                        USED_UNITS_MAX,
-                        &inner,
-                    )?;
+                    push_group(&mut service.used, USED_UNITS_MAX, &inner, UsedUnits::fill)?;
                 }
                 key::SERVICE_IDENTIFIER => {
                     push(
@@ -98,7 +95,7 @@ impl ServiceRequest {
                 _ => inner.ignore()?,
             }
         }
-        Ok(service)
+        Ok(())
     }
 
     pub(super) fn write(&self, w: &mut Writer<'_>) {
@@ -236,8 +233,8 @@ pub struct ServiceAnswer<'a> {
 }
 
 impl<'a> ServiceAnswer<'a> {
-    pub(super) fn parse(avp: &Avp<'a>) -> ViolationResult<Self> {
-        let mut service = Self::default();
+    pub(super) fn fill(&mut self, avp: &Avp<'a>) -> ViolationResult<()> {
+        let service = self;
         for inner in avp.group()? {
             let inner = inner?;
             let number = match inner.key {
@@ -249,7 +246,7 @@ impl<'a> ServiceAnswer<'a> {
                 key::QUOTA_HOLDING_TIME => &mut service.quota_holding_time_s,
                 key::QUOTA_CONSUMPTION_TIME => &mut service.quota_consumption_time_s,
                 key::GRANTED_SERVICE_UNIT => {
-                    once(&mut service.granted, GrantedUnits::parse(&inner)?, &inner)?;
+                    once_group(&mut service.granted, &inner, GrantedUnits::fill)?;
                     continue;
                 }
                 key::SERVICE_IDENTIFIER => {
@@ -276,7 +273,7 @@ impl<'a> ServiceAnswer<'a> {
             };
             once(number, inner.u32()?, &inner)?;
         }
-        Ok(service)
+        Ok(())
     }
 
     #[inline]

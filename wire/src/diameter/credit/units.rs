@@ -45,15 +45,14 @@ impl ServiceUnits {
     }
 
     /// Reads a group that holds nothing but units.
-    pub(super) fn parse(avp: &Avp<'_>) -> ViolationResult<Self> {
-        let mut units = Self::default();
+    pub(super) fn fill(&mut self, avp: &Avp<'_>) -> ViolationResult<()> {
         for inner in avp.group()? {
             let inner = inner?;
-            if !units.take(&inner)? {
+            if !self.take(&inner)? {
                 inner.ignore()?;
             }
         }
-        Ok(units)
+        Ok(())
     }
 
     /// Takes the AVP if it is a unit.
@@ -104,8 +103,8 @@ pub struct UsedUnits {
 }
 
 impl UsedUnits {
-    pub(super) fn parse(avp: &Avp<'_>) -> ViolationResult<Self> {
-        let mut used = Self::default();
+    pub(super) fn fill(&mut self, avp: &Avp<'_>) -> ViolationResult<()> {
+        let used = self;
         for inner in avp.group()? {
             let inner = inner?;
             if used.units.take(&inner)? {
@@ -119,7 +118,7 @@ impl UsedUnits {
                 _ => inner.ignore()?,
             }
         }
-        Ok(used)
+        Ok(())
     }
 
     pub(super) fn write(&self, w: &mut Writer<'_>) {
@@ -153,8 +152,8 @@ pub struct GrantedUnits {
 }
 
 impl GrantedUnits {
-    pub(super) fn parse(avp: &Avp<'_>) -> ViolationResult<Self> {
-        let mut granted = Self::default();
+    pub(super) fn fill(&mut self, avp: &Avp<'_>) -> ViolationResult<()> {
+        let granted = self;
         for inner in avp.group()? {
             let inner = inner?;
             if granted.units.take(&inner)? {
@@ -165,7 +164,7 @@ impl GrantedUnits {
                 _ => inner.ignore()?,
             }
         }
-        Ok(granted)
+        Ok(())
     }
 
     #[inline]

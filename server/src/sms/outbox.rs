@@ -1,0 +1,73 @@
+//! What the sender needs from the durable outbox.
+
+/// A message that waits to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxMessage {
+    /// The row.
+    pub id: i64,
+    /// E.164 digits, with or without plus sign.
+    pub msisdn: String,
+    /// What the subscriber shall read.
+    pub text: String,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The centre has all parts; it must not be pending any more.
+    Sent {
+        /// The row.
+        id: i64,
+        /// The centre's name of the first part: anything, perhaps empty, perhaps not unique.
+        message_id: String,
+    },
+    /// Not sent. Pending again at `retry_at_micros`, or given up when that is `None`.
+    Failed {
+        /// The row.
+        id: i64,
+        /// Why, for people who look after the system.
+        reason: String,
+        /// Microseconds since the epoch.
+        retry_at_micros: Option<i64>,
+    },
+    /// A receipt says that the handset has it.
+    Delivered {
+        /// The row.
+        id: i64,
+    },
+    /// A receipt says that the handset will not get it.
+    Undelivered {
+        /// The row.
+        id: i64,
+        /// The receipt's word for it.
+        state: &'static str,
+    },
+}
+
+impl Outcome {
+    /// The row that it is about.
+    #[must_use]
+    pub fn id(&self) -> i64 {
+        match self {
+            Self::Sent { id, .. }
+            | Self::Failed { id, .. }
+            | Self::Delivered { id }
+            | Self::Undelivered { id, .. } => *id,
+        }
+    }
+
+    /// Whether the message leaves the sender's hands with it.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Sent { .. } | Self::Failed { .. })
+    }
+}
+
+/// The durable outbox. Calls may block; the sender makes them on a thread of their own.
+pub trait Outbox: Send + Sync + 'static {
+    /// The oldest messages that are due, at most `limit`. May name messages that the sender has already.
+    fn pending(&self, limit: usize, now_micros: i64) -> anyhow::Result<Vec<OutboxMessage>>;
+
+    /// Makes outcomes durable, all or none.
+    fn settle(&self, outcomes: &[Outcome]) -> anyhow::Result<()>;
+}

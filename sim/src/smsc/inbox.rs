@@ -1,0 +1,140 @@
+//! What the simulated handsets have received.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use wire::smpp::ShortMessage;
+use wire::sms::{Fragment, Reassembler};
+
+/// Messages that one handset keeps; the oldest goes first.
+pub const MESSAGES_PER_HANDSET_MAX: usize = 1_000;
+/// Handsets that are remembered; messages to more are counted and dropped.
+pub const HANDSETS_MAX: usize = 1_000_000;
+
+/// One message as the handset shows it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct HandsetMessage {
+    /// When its last part came, microseconds since the epoch.
+    pub received_micros: i64,
+    /// The sender that the handset shows.
+    pub from: String,
+    /// The handset's number.
+    pub to: String,
+    /// The text, parts joined.
+    pub text: String,
+    /// `GSM-7`, `GSM-7 Urdu` or `UCS-2`.
+    pub encoding: &'static str,
+    /// How many parts it came in.
+    pub parts: u8,
+}
+
+/// All inboxes. A handle: clones see the same handsets.
+#[derive(Debug, Clone, Default)]
+pub struct Inbox {
+    state: Arc<Mutex<State>>,
+    arrived: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    handsets: HashMap<String, VecDeque<HandsetMessage>>,
+    reassembler: Reassembler,
+    received: u64,
+    unreadable: u64,
+}
+
+impl Inbox {
+    /// The messages of one number, oldest first.
+    #[must_use]
+    pub fn messages(&self, msisdn: &str) -> Vec<HandsetMessage> {
+        self.state
+            .lock()
+            .handsets
+            .get(msisdn)
+            .map(|inbox| inbox.iter().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// Whole messages received by all handsets so far.
+    #[must_use]
+    pub fn received_count(&self) -> u64 {
+        self.state.lock().received
+    }
+
+    /// Short messages that no handset could read, or that had no place.
+    #[must_use]
+    pub fn unreadable_count(&self) -> u64 {
+        self.state.lock().unreadable
+    }
+
+    /// Numbers that have received something.
+    #[must_use]
+    pub fn handset_count(&self) -> usize {
+        self.state.lock().handsets.len()
+    }
+
+    /// Waits for a message to `msisdn` that `wanted` likes; `None` after `patience`.
+    pub async fn wait_for(
+        &self,
+        msisdn: &str,
+        patience: Duration,
+        wanted: impl Fn(&HandsetMessage) -> bool,
+    ) -> Option<HandsetMessage> {
+        let search = async {
+            loop {
+                let arrived = self.arrived.notified();
+                if let Some(message) = self.messages(msisdn).into_iter().find(&wanted) {
+                    return message;
+                }
+                arrived.await;
+            }
+        };
+        tokio::time::timeout(patience, search).await.ok()
+    }
+
+    /// Takes one short message from the message centre.
+    pub fn receive(&self, message: &ShortMessage) {
+        let fragment = Fragment::read(
+            message.data_coding,
+            message.has_header(),
+            message.user_data(),
+            message.tlvs.sar,
+        );
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_micros();
+        let (from, to) = (&message.source.number, &message.destination.number);
+        let mut state = self.state.lock();
+        let Ok(fragment) = fragment else {
+            state.unreadable += 1;
+            return;
+        };
+        let now_micros = u64::try_from(now).unwrap_or(u64::MAX);
+        let Some(received) = state.reassembler.accept(from, to, fragment, now_micros) else {
+            return;
+        };
+        if state.handsets.len() >= HANDSETS_MAX && !state.handsets.contains_key(to) {
+            state.unreadable += 1;
+            return;
+        }
+        state.received += 1;
+        let inbox = state.handsets.entry(to.clone()).or_default();
+        if inbox.len() >= MESSAGES_PER_HANDSET_MAX {
+            inbox.pop_front();
+        }
+        inbox.push_back(HandsetMessage {
+            received_micros: i64::try_from(now).unwrap_or(i64::MAX),
+            from: from.clone(),
+            to: to.clone(),
+            text: received.text,
+            encoding: received.encoding.name(),
+            parts: received.parts,
+        });
+        drop(state);
+        self.arrived.notify_waiters();
+    }
+}

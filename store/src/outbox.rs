@@ -1,0 +1,392 @@
+//! The outbox: notifications that are to be sent, sent at least once and, as far as the other side allows, only once.
+//!
+//! It is fed from the journal like a read model, with positions of its own, but it is not rebuilt with them: that something
+//! was sent is a fact that the journal does not hold. So `outbox.sqlite` syncs every commit; callers mark many
+//! messages at once.
+
+use crate::batch::Record;
+use crate::project::{Step, decode, parse, read_on};
+use crate::reads::EventPlace;
+use crate::sql::{outbox as statements, sqlite};
+use crate::sqlite::{Shared, connect, create_tables, sql_error};
+use crate::traits::{Head, JournalReader, JournalRow, Micros, Partition, Seq, StoreError};
+use charge::codec::Codec;
+use charge::{AccountId, EntityKey, Event, EventBody, OperatorId, Timestamp};
+use rusqlite::{Connection, Row, params};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const WHAT: &str = "outbox.sqlite";
+const PAGE_BYTES: u32 = 4096;
+
+/// Why a subscriber gets a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NotificationKind {
+    /// A recharge was credited.
+    Recharged,
+    /// The balance fell below the notice threshold.
+    LowBalance,
+    /// A bundle was bought or renewed.
+    Bought,
+    /// A bundle could not be renewed.
+    RenewalFailed,
+}
+
+impl NotificationKind {
+    const ALL: [(NotificationKind, i64); 4] = [
+        (NotificationKind::Recharged, 1),
+        (NotificationKind::LowBalance, 2),
+        (NotificationKind::Bought, 3),
+        (NotificationKind::RenewalFailed, 4),
+    ];
+
+    /// What an event has to tell, if anything.
+    pub fn of(body: &EventBody) -> Option<Self> {
+        match body {
+            EventBody::Recharged(_) => Some(NotificationKind::Recharged),
+            EventBody::Charged(charged) if charged.low_balance_crossed => Some(NotificationKind::LowBalance),
+            EventBody::Bought(_) => Some(NotificationKind::Bought),
+            EventBody::RenewalFailed { .. } => Some(NotificationKind::RenewalFailed),
+            _ => None,
+        }
+    }
+}
+
+/// A message that waits to be sent. The event has all that its text needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// Its id: the place of the event.
+    pub id: EventPlace,
+    /// Why.
+    pub kind: NotificationKind,
+    /// Tenant.
+    pub operator: OperatorId,
+    /// To whom.
+    pub account: AccountId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The event.
+    pub event: Event,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// The message centre took it under this id; a delivery receipt may follow.
+    Sent {
+        /// Unique among all message centres: put the name of the connection before the centre's own id.
+        message_id: String,
+    },
+    /// Try again at this moment.
+    Retry {
+        /// Why it did not work.
+        reason: String,
+        /// When to try again.
+        at: Micros,
+    },
+    /// It will never work.
+    GiveUp {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Number of notifications by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutboxCounts {
+    /// To be sent.
+    pub pending: u64,
+    /// Taken by the message centre.
+    pub sent: u64,
+    /// Confirmed by a delivery receipt.
+    pub delivered: u64,
+    /// Given up.
+    pub failed: u64,
+}
+
+/// The outbox of a data directory. There should be one; it may go to another thread.
+pub struct Outbox {
+    db: Connection,
+    positions: BTreeMap<Partition, Seq>,
+    _shared: Option<Arc<Shared>>,
+}
+
+impl Outbox {
+    pub(crate) fn of_store(shared: &Arc<Shared>) -> Result<Self, StoreError> {
+        let db = connect(&shared.dir.join(WHAT), WHAT, PAGE_BYTES)?;
+        Self::open(db, Some(Arc::clone(shared)))
+    }
+
+    /// An outbox that is gone when it is dropped, for simulation and tests.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let db = Connection::open_in_memory().map_err(|e| sql_error(WHAT, "open", e))?;
+        Self::open(db, None)
+    }
+
+    fn open(mut db: Connection, shared: Option<Arc<Shared>>) -> Result<Self, StoreError> {
+        db.pragma_update(None, "synchronous", "full")
+            .map_err(|e| sql_error(WHAT, "prepare the outbox", e))?;
+        let format = (statements::FORMAT_GET, statements::FORMAT_SET, statements::FORMAT);
+        create_tables(&mut db, WHAT, statements::SCHEMA, format)?;
+        let positions = positions(&db).map_err(|e| sql_error(WHAT, "read the positions", e))?;
+        Ok(Self {
+            db,
+            positions,
+            _shared: shared,
+        })
+    }
+
+    /// Takes in at most about `max_bytes` of journal. Events before `not_before` are passed over: nobody wants to hear of
+    /// them any more, and an outbox that was lost does not send the past again.
+    pub fn feed(
+        &mut self,
+        journal: &mut dyn JournalReader,
+        max_bytes: usize,
+        not_before: Micros,
+    ) -> Result<Step, StoreError> {
+        let (mut found, mut positions, mut events) = (Vec::new(), BTreeMap::new(), 0);
+        let read = read_on(journal, &self.positions, max_bytes, |row| {
+            events += collect(row, not_before, &mut found)?;
+            positions.insert(row.partition, row.seq);
+            Ok(())
+        })?;
+        if read.batches > 0 {
+            self.put(&found, &positions)
+                .map_err(|e| sql_error(WHAT, "take in notifications", e))?;
+            self.positions.extend(positions);
+        }
+        Ok(Step {
+            batches: read.batches,
+            events,
+            behind: read.behind,
+        })
+    }
+
+    /// Up to `limit` notifications that are due, the longest waiting first. They stay due until told otherwise.
+    pub fn pending(&mut self, now: Micros, limit: usize) -> Result<Vec<Notification>, StoreError> {
+        let query = || -> rusqlite::Result<Vec<Notification>> {
+            let mut statement = self.db.prepare_cached(&sqlite(statements::PENDING))?;
+            let rows = statement.query_map(
+                params![now, i64::try_from(limit).unwrap_or(i64::MAX)],
+                notification,
+            )?;
+            rows.collect()
+        };
+        query().map_err(|e| sql_error(WHAT, "read what is pending", e))
+    }
+
+    /// When the next notification is due, if any is pending.
+    pub fn next_due(&mut self) -> Result<Option<Micros>, StoreError> {
+        self.db
+            .query_row(&sqlite(statements::NEXT_RETRY), [], |row| row.get(0))
+            .map_err(|e| sql_error(WHAT, "read what is due next", e))
+    }
+
+    /// Records what became of attempts, in one durable transaction.
+    pub fn attempted(&mut self, attempts: &[(EventPlace, Attempt)], now: Micros) -> Result<(), StoreError> {
+        let mut write = || -> rusqlite::Result<()> {
+            let tx = self.db.transaction()?;
+            for (id, attempt) in attempts {
+                let (partition, seq) = (id.partition, id.seq.cast_signed());
+                match attempt {
+                    Attempt::Sent { message_id } => tx
+                        .prepare_cached(&sqlite(statements::SENT))?
+                        .execute(params![partition, seq, id.index, message_id, now])?,
+                    Attempt::Retry { reason, at } => tx
+                        .prepare_cached(&sqlite(statements::RETRY))?
+                        .execute(params![partition, seq, id.index, reason, at, now])?,
+                    Attempt::GiveUp { reason } => tx
+                        .prepare_cached(&sqlite(statements::GIVE_UP))?
+                        .execute(params![partition, seq, id.index, reason, now])?,
+                };
+            }
+            tx.commit()
+        };
+        write().map_err(|e| sql_error(WHAT, "record attempts", e))
+    }
+
+    /// A notification was taken by the message centre.
+    pub fn sent(&mut self, id: EventPlace, message_id: &str, now: Micros) -> Result<(), StoreError> {
+        self.attempted(
+            &[(
+                id,
+                Attempt::Sent {
+                    message_id: message_id.to_owned(),
+                },
+            )],
+            now,
+        )
+    }
+
+    /// An attempt did not work; tried again at `retry_at`, or given up when that is `None`.
+    pub fn failed(
+        &mut self,
+        id: EventPlace,
+        reason: &str,
+        retry_at: Option<Micros>,
+        now: Micros,
+    ) -> Result<(), StoreError> {
+        let reason = reason.to_owned();
+        let attempt = match retry_at {
+            Some(at) => Attempt::Retry { reason, at },
+            None => Attempt::GiveUp { reason },
+        };
+        self.attempted(&[(id, attempt)], now)
+    }
+
+    /// A delivery receipt: `problem` is `None` when the message has arrived. Answers whether anyone waited for it.
+    pub fn delivered(
+        &mut self,
+        message_id: &str,
+        problem: Option<&str>,
+        now: Micros,
+    ) -> Result<bool, StoreError> {
+        let update = || match problem {
+            None => self
+                .db
+                .execute(&sqlite(statements::DELIVERED), params![message_id, now]),
+            Some(reason) => self
+                .db
+                .execute(&sqlite(statements::UNDELIVERED), params![message_id, reason, now]),
+        };
+        update()
+            .map(|rows| rows > 0)
+            .map_err(|e| sql_error(WHAT, "record a delivery receipt", e))
+    }
+
+    /// Batches that are in the journal and not yet taken in.
+    pub fn lag(&self, heads: &[Head]) -> u64 {
+        let done = |head: &Head| self.positions.get(&head.partition).copied().unwrap_or(0);
+        heads.iter().map(|head| head.seq.saturating_sub(done(head))).sum()
+    }
+
+    /// How many notifications are in which state; walks them.
+    pub fn counts(&mut self) -> Result<OutboxCounts, StoreError> {
+        let query = || -> rusqlite::Result<OutboxCounts> {
+            let mut counts = OutboxCounts::default();
+            let mut statement = self.db.prepare_cached(&sqlite(statements::COUNTS))?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let number = row.get::<_, i64>(1)?.cast_unsigned();
+                match row.get::<_, i64>(0)? {
+                    0 => counts.pending = number,
+                    1 => counts.sent = number,
+                    2 => counts.delivered = number,
+                    _ => counts.failed = number,
+                }
+            }
+            Ok(counts)
+        };
+        query().map_err(|e| sql_error(WHAT, "count notifications", e))
+    }
+
+    /// Forgets what was done before `before`: delivered, given up, and sent without ever a delivery receipt.
+    pub fn purge(&mut self, before: Micros) -> Result<usize, StoreError> {
+        let mut purge = || -> rusqlite::Result<usize> {
+            let tx = self.db.transaction()?;
+            let rows = tx.execute(&sqlite(statements::PURGE), [before])?
+                + tx.execute(&sqlite(statements::PURGE_UNCONFIRMED), [before])?;
+            tx.commit()?;
+            Ok(rows)
+        };
+        purge().map_err(|e| sql_error(WHAT, "purge", e))
+    }
+
+    fn put(&mut self, found: &[Found], positions: &BTreeMap<Partition, Seq>) -> rusqlite::Result<()> {
+        let tx = self.db.transaction()?;
+        {
+            let mut put = tx.prepare_cached(&sqlite(statements::PUT))?;
+            for one in found {
+                let kind = NotificationKind::ALL
+                    .iter()
+                    .find(|(kind, _)| *kind == one.kind)
+                    .map_or(0, |(_, code)| *code);
+                put.execute(params![
+                    one.id.partition,
+                    one.id.seq.cast_signed(),
+                    one.id.index,
+                    kind,
+                    one.operator.0,
+                    one.account.0.cast_signed(),
+                    one.at.0,
+                    one.event,
+                ])?;
+            }
+            let mut put = tx.prepare_cached(&sqlite(statements::POSITION_PUT))?;
+            for (partition, seq) in positions {
+                put.execute(params![partition, seq.cast_signed()])?;
+            }
+        }
+        tx.commit()
+    }
+}
+
+struct Found {
+    id: EventPlace,
+    kind: NotificationKind,
+    operator: OperatorId,
+    account: AccountId,
+    at: Timestamp,
+    event: Vec<u8>,
+}
+
+/// Adds the notifications of a batch; answers the number of its events.
+fn collect(row: &JournalRow, not_before: Micros, found: &mut Vec<Found>) -> Result<u64, StoreError> {
+    let batch = parse(row)?;
+    let mut events = 0;
+    for (index, record) in batch.records().enumerate() {
+        let Record::Event(bytes) = record else { continue };
+        events += 1;
+        let event = decode(row, bytes)?;
+        let EntityKey::Account(account) = event.key else {
+            continue;
+        };
+        let Some(kind) = NotificationKind::of(&event.body).filter(|_| event.at.0 >= not_before) else {
+            continue;
+        };
+        let id = EventPlace {
+            partition: row.partition,
+            seq: row.seq,
+            index: index as u32,
+        };
+        found.push(Found {
+            id,
+            kind,
+            operator: event.operator,
+            account,
+            at: event.at,
+            event: bytes.to_vec(),
+        });
+    }
+    Ok(events)
+}
+
+fn positions(db: &Connection) -> rusqlite::Result<BTreeMap<Partition, Seq>> {
+    let mut statement = db.prepare(&sqlite(statements::POSITIONS))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
+    rows.collect()
+}
+
+fn notification(row: &Row<'_>) -> rusqlite::Result<Notification> {
+    use rusqlite::types::FromSqlError;
+    let kind: i64 = row.get(3)?;
+    Ok(Notification {
+        id: EventPlace {
+            partition: row.get(0)?,
+            seq: row.get::<_, i64>(1)?.cast_unsigned(),
+            index: row.get(2)?,
+        },
+        kind: NotificationKind::ALL
+            .iter()
+            .find(|(_, code)| *code == kind)
+            .map(|(kind, _)| *kind)
+            .ok_or(FromSqlError::OutOfRange(kind))?,
+        operator: OperatorId(row.get(4)?),
+        account: AccountId(row.get::<_, i64>(5)?.cast_unsigned()),
+        at: Timestamp(row.get(6)?),
+        event: Event::from_bytes(row.get_ref(7)?.as_blob()?).map_err(|e| FromSqlError::Other(Box::new(e)))?,
+        attempts: row.get(8)?,
+    })
+}

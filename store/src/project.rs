@@ -1,0 +1,511 @@
+//! The projection: charge events to read-model rows, a stretch of the journal at a time.
+//!
+//! A stretch becomes one transaction together with the positions it ends at, so a crash repeats or continues and never
+//! counts twice. The longer the stretch, the fewer rows per event: all reports of a session in it are one upsert, all
+//! postings of an account class one addition.
+
+use crate::batch::{Batch, Record};
+use crate::reads::{
+    Changes, EventPlace, LineKind, PartnerChange, ReadModels, ReadsWriter, RechargeLine, StatementLine,
+    SubscriberChange, TopUpChange, TotalKey, UsageChange, put_place,
+};
+use crate::traits::{JournalReader, JournalRow, Partition, Seq, StoreError};
+use charge::account::LifeCycle;
+use charge::codec::Codec;
+use charge::command::ChargeKind;
+use charge::event::{Bought, Charged, ChargedBy, Recharged};
+use charge::ledger::{LedgerAccount, postings};
+use charge::unit::Amount;
+use charge::{AccountId, EntityKey, Event, EventBody, Money, OperatorId, PartnerId, Timestamp};
+use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+
+/// Bytes of journal that one [`Projector::step`] should take at most: a few seconds of a busy hour.
+pub const STEP_BYTES: usize = 32 << 20;
+
+/// The local day number of an operator at a moment; day totals are kept by it.
+pub type DayOf = Box<dyn Fn(OperatorId, Timestamp) -> i32 + Send>;
+
+/// Keeps read models up with the journal. One per file of read models.
+pub struct Projector {
+    writer: ReadsWriter,
+    day_of: DayOf,
+    positions: BTreeMap<Partition, Seq>,
+}
+
+/// What a step has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Batches projected.
+    pub batches: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Batches that were in the journal when the step began and are still to come.
+    pub behind: u64,
+}
+
+impl Projector {
+    /// Goes on where the read models end.
+    pub fn open(models: &ReadModels, day_of: DayOf) -> Result<Self, StoreError> {
+        let mut writer = models.writer()?;
+        let positions = writer
+            .positions()?
+            .iter()
+            .map(|at| (at.partition, at.seq))
+            .collect();
+        Ok(Self {
+            writer,
+            day_of,
+            positions,
+        })
+    }
+
+    /// Projects at most about `max_bytes` of journal (see [`STEP_BYTES`]), shared among the partitions that are behind.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for a batch that cannot be read, and when the tables are ahead of the journal.
+    pub fn step(&mut self, journal: &mut dyn JournalReader, max_bytes: usize) -> Result<Step, StoreError> {
+        let mut changes = Changes::default();
+        let Read { batches, behind } = read_on(journal, &self.positions, max_bytes, |row| {
+            project_batch(&mut changes, row, &self.day_of)
+        })?;
+        if batches > 0 {
+            self.writer.write(&changes)?;
+            self.positions.extend(
+                changes
+                    .positions
+                    .iter()
+                    .map(|(partition, (seq, _))| (*partition, *seq)),
+            );
+        }
+        Ok(Step {
+            batches,
+            events: changes.events,
+            behind,
+        })
+    }
+
+    /// Projects until nothing is left; `progress` hears of every step.
+    pub fn catch_up(
+        &mut self,
+        journal: &mut dyn JournalReader,
+        mut progress: impl FnMut(Step),
+    ) -> Result<(), StoreError> {
+        loop {
+            let step = self.step(journal, STEP_BYTES)?;
+            if step.batches == 0 {
+                return Ok(());
+            }
+            progress(step);
+        }
+    }
+
+    /// Empties the tables; the next step starts from the first batch.
+    pub fn rebuild(&mut self) -> Result<(), StoreError> {
+        self.writer.clear()?;
+        self.positions.clear();
+        Ok(())
+    }
+}
+
+/// What [`read_on`] has read.
+pub(crate) struct Read {
+    pub(crate) batches: u64,
+    pub(crate) behind: u64,
+}
+
+/// Hands every batch behind the positions to `take`, partition by partition, until about `max_bytes` are read.
+pub(crate) fn read_on(
+    journal: &mut dyn JournalReader,
+    positions: &BTreeMap<Partition, Seq>,
+    max_bytes: usize,
+    mut take: impl FnMut(&JournalRow) -> Result<(), StoreError>,
+) -> Result<Read, StoreError> {
+    let mut open = Vec::new();
+    for head in journal.heads()? {
+        let done = positions
+            .get(&head.partition)
+            .copied()
+            .unwrap_or(head.first.saturating_sub(1));
+        if done > head.seq {
+            return Err(StoreError::Corrupt {
+                what: "a derived table".to_owned(),
+                detail: format!(
+                    "it holds batch {done} of partition {}, the journal ends at {}; rebuild it",
+                    head.partition, head.seq
+                ),
+            });
+        }
+        if done < head.seq {
+            open.push((head.partition, done, head.seq));
+        }
+    }
+    let share = max_bytes / open.len().max(1);
+    let mut read = Read {
+        batches: 0,
+        behind: 0,
+    };
+    for (partition, done, head) in open {
+        let mut next = done + 1;
+        for row in journal.read(partition, next, share)? {
+            if row.seq != next {
+                let detail = format!("batch {next} is missing");
+                return Err(StoreError::Corrupt {
+                    what: format!("partition {partition}"),
+                    detail,
+                });
+            }
+            take(&row)?;
+            next += 1;
+            read.batches += 1;
+        }
+        read.behind += (head + 1).saturating_sub(next);
+    }
+    Ok(read)
+}
+
+/// The event at a place, for "why": `None` if the journal does not hold that place or it is not an event.
+pub fn event_at(journal: &mut dyn JournalReader, place: EventPlace) -> Result<Option<Event>, StoreError> {
+    let Some(row) = journal.read(place.partition, place.seq, 1)?.into_iter().next() else {
+        return Ok(None);
+    };
+    if row.seq != place.seq {
+        return Ok(None);
+    }
+    let batch = parse(&row)?;
+    match batch.records().nth(place.index as usize) {
+        Some(Record::Event(bytes)) => decode(&row, bytes).map(Some),
+        _ => Ok(None),
+    }
+}
+
+pub(crate) fn parse(row: &JournalRow) -> Result<Batch<'_>, StoreError> {
+    let batch = Batch::parse(&row.batch).map_err(|error| damaged(row, &error))?;
+    if (batch.partition(), batch.seq()) != (row.partition, row.seq) {
+        return Err(damaged(row, &"its header names another place"));
+    }
+    Ok(batch)
+}
+
+pub(crate) fn decode(row: &JournalRow, bytes: &[u8]) -> Result<Event, StoreError> {
+    Event::from_bytes(bytes).map_err(|error| damaged(row, &error))
+}
+
+fn damaged(row: &JournalRow, detail: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Corrupt {
+        what: format!("batch {} of partition {}", row.seq, row.partition),
+        detail: detail.to_string(),
+    }
+}
+
+fn project_batch(changes: &mut Changes, row: &JournalRow, day_of: &DayOf) -> Result<(), StoreError> {
+    let batch = parse(row)?;
+    for (index, record) in batch.records().enumerate() {
+        if let Record::Event(bytes) = record {
+            let event = decode(row, bytes)?;
+            let place = EventPlace {
+                partition: row.partition,
+                seq: row.seq,
+                index: index as u32,
+            };
+            project_postings(changes, &event, day_of);
+            project(changes, place, event);
+            changes.events += 1;
+        }
+    }
+    changes.positions.insert(row.partition, (row.seq, batch.time()));
+    Ok(())
+}
+
+fn project_postings(changes: &mut Changes, event: &Event, day_of: &DayOf) {
+    let postings = postings(event);
+    if postings.is_empty() {
+        return;
+    }
+    let day = day_of(event.operator, event.at);
+    for posting in postings {
+        let account = match posting.account {
+            LedgerAccount::Subscriber(_, origin) => LedgerAccount::Subscriber(AccountId(0), origin),
+            account => account,
+        };
+        let key = TotalKey {
+            operator: event.operator,
+            day,
+            account,
+            unit: posting.unit,
+        };
+        let total = changes.totals.entry(key).or_default();
+        *total = total.saturating_add(posting.amount.0);
+    }
+}
+
+fn project(changes: &mut Changes, place: EventPlace, event: Event) {
+    let (at, drawn) = (event.at, event.money_drawn());
+    match event.key {
+        EntityKey::Account(account) => {
+            let origin = Origin {
+                account,
+                operator: event.operator,
+                place,
+                at,
+                drawn,
+            };
+            project_account(changes, &origin, event.body);
+        }
+        EntityKey::Partner(partner) => project_partner(changes, partner, at, event.body),
+        EntityKey::TopUp(partner, digest) => match event.body {
+            EventBody::TopUpCreated(top_up) => changes.top_ups.push(TopUpChange::Created(top_up, digest)),
+            EventBody::TopUpSettled { outcome } => {
+                changes.top_ups.push(TopUpChange::Settled {
+                    partner,
+                    digest,
+                    outcome: outcome.map(Box::new),
+                    at,
+                });
+            }
+            _ => {}
+        },
+        EntityKey::Number(_) | EntityKey::Imsi(_) | EntityKey::Idempotency(..) => {}
+    }
+}
+
+/// What every row of an account's event shares.
+struct Origin {
+    account: AccountId,
+    operator: OperatorId,
+    place: EventPlace,
+    at: Timestamp,
+    drawn: Money,
+}
+
+impl Origin {
+    fn line(&self, kind: LineKind, amount: Money, title: &str) -> StatementLine {
+        StatementLine {
+            account: self.account,
+            place: self.place,
+            operator: self.operator,
+            at: self.at,
+            kind,
+            amount,
+            balance: None,
+            tax: Money::ZERO,
+            title: title.to_owned(),
+            recharge: None,
+        }
+    }
+
+    fn updated(&self, state: Option<LifeCycle>) -> SubscriberChange {
+        SubscriberChange::Updated {
+            account: self.account,
+            language: None,
+            tax_class: None,
+            state,
+            at: self.at,
+        }
+    }
+}
+
+fn project_account(changes: &mut Changes, origin: &Origin, body: EventBody) {
+    match body {
+        EventBody::Charged(charged) => project_charged(changes, origin, *charged),
+        EventBody::Recharged(recharged) => {
+            if recharged.revived {
+                changes.subscribers.push(origin.updated(Some(LifeCycle::Active)));
+            }
+            changes.lines.push(recharge_line(origin, &recharged));
+        }
+        EventBody::Bought(bought) => changes.lines.push(bundle_line(origin, &bought)),
+        EventBody::RenewalFailed { offer, .. } => {
+            changes
+                .lines
+                .push(origin.line(LineKind::RenewalFailed, Money::ZERO, offer.as_str()));
+        }
+        EventBody::Expired { .. } => changes
+            .lines
+            .push(origin.line(LineKind::Expiry, -origin.drawn, "")),
+        EventBody::LifeCycleChanged { to, .. } => {
+            changes.subscribers.push(origin.updated(Some(to)));
+            changes
+                .lines
+                .push(origin.line(LineKind::State, Money::ZERO, to.name()));
+        }
+        EventBody::AccountOpened { open, lot, .. } => {
+            if let Some(lot) = lot {
+                let balance = Money(lot.initial.0);
+                let line = origin.line(LineKind::Opening, balance, "");
+                changes.lines.push(StatementLine {
+                    balance: Some(balance),
+                    ..line
+                });
+            }
+            changes
+                .subscribers
+                .push(SubscriberChange::Opened(open, origin.at));
+        }
+        EventBody::AccountUpdated { language, tax_class } => {
+            let account = origin.account;
+            let at = origin.at;
+            changes.subscribers.push(SubscriberChange::Updated {
+                account,
+                language,
+                tax_class,
+                state: None,
+                at,
+            });
+        }
+        _ => {}
+    }
+}
+
+fn recharge_line(origin: &Origin, recharged: &Recharged) -> StatementLine {
+    let outcome = &recharged.outcome;
+    StatementLine {
+        balance: Some(outcome.balance),
+        tax: outcome.tax,
+        recharge: Some(RechargeLine {
+            receipt: outcome.receipt,
+            gross: outcome.gross,
+            tax_rate: outcome.tax_rate,
+            fee: outcome.fee,
+            valid_until: outcome.valid_until,
+            channel: recharged.funding.channel().as_str().to_owned(),
+            reference: recharged.reference.clone(),
+        }),
+        ..origin.line(LineKind::Recharge, outcome.credited, outcome.promotion.as_str())
+    }
+}
+
+fn bundle_line(origin: &Origin, bought: &Bought) -> StatementLine {
+    StatementLine {
+        balance: Some(bought.balance),
+        tax: bought.tax,
+        ..origin.line(LineKind::Bundle, -origin.drawn, bought.offer.as_str())
+    }
+}
+
+fn project_charged(changes: &mut Changes, origin: &Origin, charged: Charged) {
+    if let Some(refund) = &charged.refund {
+        let line = origin.line(LineKind::Refund, refund.gross, "");
+        changes.lines.push(StatementLine {
+            balance: Some(charged.balance),
+            tax: refund.tax,
+            ..line
+        });
+    }
+    if matches!(
+        charged.kind,
+        ChargeKind::Refund | ChargeKind::BalanceCheck | ChargeKind::PriceEnquiry
+    ) {
+        return;
+    }
+    let cost = cost(&charged);
+    let change = match changes.usage.entry((origin.account, charged.session)) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => entry.insert(UsageChange {
+            operator: origin.operator,
+            partition: origin.place.partition,
+            service: charged.service,
+            opened: None,
+            moved: None,
+            first_at: origin.at,
+            last_at: origin.at,
+            closed: false,
+            reports: 0,
+            used: Amount::ZERO,
+            money: Money::ZERO,
+            tax: Money::ZERO,
+            from_buckets: Amount::ZERO,
+            uncovered: Money::ZERO,
+            balance: Money::ZERO,
+            events: Vec::new(),
+        }),
+    };
+    change.opened = charged.opened.or(change.opened.take());
+    change.moved = charged.moved.or(change.moved);
+    change.last_at = origin.at;
+    change.closed |= charged.closes || charged.kind == ChargeKind::Debit;
+    change.reports += 1;
+    change.used.0 = change.used.0.saturating_add(cost.used);
+    change.money.0 = change.money.0.saturating_add(origin.drawn.0);
+    change.tax.0 = change.tax.0.saturating_add(cost.tax);
+    change.from_buckets.0 = change.from_buckets.0.saturating_add(cost.from_buckets);
+    change.uncovered.0 = change.uncovered.0.saturating_add(cost.uncovered);
+    change.balance = charged.balance;
+    put_place(&mut change.events, origin.place);
+}
+
+/// Sums over the parts of a request.
+#[derive(Default)]
+struct Cost {
+    used: i64,
+    tax: i64,
+    from_buckets: i64,
+    uncovered: i64,
+}
+
+fn cost(charged: &Charged) -> Cost {
+    let mut cost = Cost::default();
+    if let Some(setup) = &charged.setup {
+        cost.uncovered = setup.uncovered.0;
+        if !setup.uncovered.is_positive() {
+            cost.tax = setup.tax.0;
+        }
+    }
+    for part in &charged.parts {
+        cost.used = cost.used.saturating_add(part.used.0);
+        for charge in &part.charges {
+            match &charge.by {
+                ChargedBy::Bucket { .. } => {
+                    cost.from_buckets = cost.from_buckets.saturating_add(charge.units.0);
+                }
+                ChargedBy::Tariff(priced) => {
+                    cost.tax = cost
+                        .tax
+                        .saturating_add(priced.tax.0.saturating_mul(charge.pulses));
+                }
+                ChargedBy::Uncovered(priced) => {
+                    cost.uncovered = cost
+                        .uncovered
+                        .saturating_add(priced.gross.0.saturating_mul(charge.pulses));
+                }
+                ChargedBy::PaidAhead | ChargedBy::Free(_) => {}
+            }
+        }
+    }
+    cost
+}
+
+fn project_partner(changes: &mut Changes, partner: PartnerId, at: Timestamp, body: EventBody) {
+    let (float, in_transit) = match body {
+        EventBody::PartnerOpened(opened) => {
+            let opened = *opened;
+            changes.partners.push(PartnerChange {
+                partner,
+                name: opened.name,
+                code: opened.code,
+                at,
+            });
+            return;
+        }
+        EventBody::FloatFunded { amount, .. } => (amount, Money::ZERO),
+        EventBody::FloatDebited { amount, .. } => (-amount, amount),
+        EventBody::FloatSettled {
+            amount,
+            credited: true,
+            ..
+        } => (Money::ZERO, -amount),
+        EventBody::FloatSettled {
+            amount,
+            credited: false,
+            ..
+        } => (amount, -amount),
+        _ => return,
+    };
+    let moved = changes
+        .floats
+        .entry(partner)
+        .or_insert((Money::ZERO, Money::ZERO, at));
+    moved.0.0 = moved.0.0.saturating_add(float.0);
+    moved.1.0 = moved.1.0.saturating_add(in_transit.0);
+    moved.2 = at;
+}

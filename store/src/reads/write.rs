@@ -1,0 +1,392 @@
+//! The changes of one projected batch, gathered in memory and written in one transaction with their positions.
+
+use super::rows::{EVENTS_BYTES_MAX, StatementLine, code_of};
+use super::{LineKind, ReadPosition, WHAT, positions};
+use crate::sql::{reads as statements, sqlite};
+use crate::sqlite::sql_error;
+use crate::traits::{Micros, Partition, Seq, StoreError};
+use charge::account::LifeCycle;
+use charge::catalog::{Called, Language};
+use charge::command::OpenAccount;
+use charge::event::Opened;
+use charge::ids::SessionKey;
+use charge::ledger::LedgerAccount;
+use charge::partner::TopUp;
+use charge::reply::{RechargeOutcome, Refusal};
+use charge::tax::{RegionCode, TaxClass};
+use charge::unit::{Amount, Service};
+use charge::{AccountId, Code, Money, OperatorId, PartnerId, Timestamp, Unit};
+use rusqlite::{Connection, Transaction, params};
+use std::collections::{BTreeMap, HashMap};
+
+/// Pages in the WAL after which they are moved into the file.
+const WAL_PAGES: u32 = 16_384;
+/// Page cache of the writer, KiB: projections touch rows at random.
+const CACHE_KIB: i64 = 64 << 10;
+
+/// What a projected stretch of the journal does to the tables.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Use per session: one row is written per entry, however many reports went into it.
+    pub usage: HashMap<(AccountId, SessionKey), UsageChange>,
+    /// New statement lines.
+    pub lines: Vec<StatementLine>,
+    /// Changes of subscribers, in order.
+    pub subscribers: Vec<SubscriberChange>,
+    /// Changes of top-ups, in order.
+    pub top_ups: Vec<TopUpChange>,
+    /// New partners.
+    pub partners: Vec<PartnerChange>,
+    /// Movements of floats: float, in transit, moment of the last.
+    pub floats: BTreeMap<PartnerId, (Money, Money, Timestamp)>,
+    /// Sums of postings.
+    pub totals: HashMap<TotalKey, i64>,
+    /// Where the stretch ends in each partition: batch and its time.
+    pub positions: BTreeMap<Partition, (Seq, Micros)>,
+    /// Events that went in.
+    pub events: u64,
+}
+
+/// Use of one session within a stretch.
+#[derive(Debug)]
+pub struct UsageChange {
+    /// Tenant.
+    pub operator: OperatorId,
+    /// Partition of the account.
+    pub partition: Partition,
+    /// Kind of use.
+    pub service: Service,
+    /// Set if the stretch holds the opening.
+    pub opened: Option<Box<Opened>>,
+    /// The serving region changed to this.
+    pub moved: Option<RegionCode>,
+    /// First and last event.
+    pub first_at: Timestamp,
+    /// Last event.
+    pub last_at: Timestamp,
+    /// Ended.
+    pub closed: bool,
+    /// Events.
+    pub reports: u32,
+    /// Used.
+    pub used: Amount,
+    /// Taken from money.
+    pub money: Money,
+    /// Tax in it.
+    pub tax: Money,
+    /// Covered by buckets.
+    pub from_buckets: Amount,
+    /// Covered by nothing.
+    pub uncovered: Money,
+    /// Balance after the last.
+    pub balance: Money,
+    /// Places of the events, encoded.
+    pub events: Vec<u8>,
+}
+
+/// A change of a subscriber.
+#[derive(Debug)]
+pub enum SubscriberChange {
+    /// New.
+    Opened(Box<OpenAccount>, Timestamp),
+    /// Something about it changed.
+    Updated {
+        /// Which.
+        account: AccountId,
+        /// New language.
+        language: Option<Language>,
+        /// New tax class.
+        tax_class: Option<TaxClass>,
+        /// New state.
+        state: Option<LifeCycle>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A change of a top-up.
+#[derive(Debug)]
+pub enum TopUpChange {
+    /// New; with the digest of its external_id.
+    Created(Box<TopUp>, u128),
+    /// Came to its end.
+    Settled {
+        /// Who sold it.
+        partner: PartnerId,
+        /// Digest of its external_id.
+        digest: u128,
+        /// How it ended.
+        outcome: Result<Box<RechargeOutcome>, Refusal>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A new partner.
+#[derive(Debug)]
+pub struct PartnerChange {
+    /// Id.
+    pub partner: PartnerId,
+    /// Name.
+    pub name: String,
+    /// Channel code.
+    pub code: Code,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What day totals are kept by. Accounts of one class share a total, so subscribers are told apart by origin only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TotalKey {
+    /// Tenant.
+    pub operator: OperatorId,
+    /// Local day number.
+    pub day: i32,
+    /// Ledger account, with account 0 for subscribers.
+    pub account: LedgerAccount,
+    /// Unit.
+    pub unit: Unit,
+}
+
+/// Writes the read models.
+pub struct ReadsWriter {
+    db: Connection,
+}
+
+impl ReadsWriter {
+    pub(super) fn open(db: Connection) -> Result<Self, StoreError> {
+        db.pragma_update(None, "synchronous", "normal")
+            .and_then(|()| db.pragma_update(None, "wal_autocheckpoint", WAL_PAGES))
+            .and_then(|()| db.pragma_update(None, "cache_size", -CACHE_KIB))
+            .map_err(|e| sql_error(WHAT, "prepare the writer", e))?;
+        Ok(Self { db })
+    }
+
+    /// How far the tables have come, by partition.
+    pub fn positions(&mut self) -> Result<Vec<ReadPosition>, StoreError> {
+        positions(&self.db).map_err(|e| sql_error(WHAT, "read the positions", e))
+    }
+
+    /// Writes the changes and the positions they lead to, in one transaction.
+    pub fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        let mut write = || -> rusqlite::Result<()> {
+            let tx = self.db.transaction()?;
+            write_subscribers(&tx, &changes.subscribers)?;
+            write_usage(&tx, &changes.usage)?;
+            write_lines(&tx, &changes.lines)?;
+            write_top_ups(&tx, &changes.top_ups)?;
+            write_partners(&tx, changes)?;
+            write_totals(&tx, &changes.totals)?;
+            let mut put = tx.prepare_cached(&sqlite(statements::POSITION_PUT))?;
+            for (partition, (seq, at)) in &changes.positions {
+                put.execute(params![partition, seq.cast_signed(), at])?;
+            }
+            drop(put);
+            tx.commit()
+        };
+        write().map_err(|e| sql_error(WHAT, "write the read models", e))
+    }
+
+    /// Empties all tables and positions, so that the projection starts from the first batch.
+    pub fn clear(&mut self) -> Result<(), StoreError> {
+        let mut clear = || -> rusqlite::Result<()> {
+            let tx = self.db.transaction()?;
+            for table in statements::TABLES {
+                tx.execute(&sqlite(&statements::clear(table)), [])?;
+            }
+            tx.commit()
+        };
+        clear().map_err(|e| sql_error(WHAT, "clear the read models", e))
+    }
+}
+
+fn write_subscribers(tx: &Transaction<'_>, changes: &[SubscriberChange]) -> rusqlite::Result<()> {
+    let mut put = tx.prepare_cached(&sqlite(statements::SUBSCRIBER_PUT))?;
+    let mut update = tx.prepare_cached(&sqlite(statements::SUBSCRIBER_UPDATE))?;
+    for change in changes {
+        match change {
+            SubscriberChange::Opened(open, at) => put.execute(params![
+                open.account.0.cast_signed(),
+                open.operator.0,
+                open.msisdn.number().cast_signed(),
+                open.imsi.map(|imsi| imsi.packed().cast_signed()),
+                code_of(&open.language),
+                code_of(&open.tax_class),
+                code_of(&LifeCycle::Active),
+                at.0,
+            ])?,
+            SubscriberChange::Updated {
+                account,
+                language,
+                tax_class,
+                state,
+                at,
+            } => update.execute(params![
+                account.0.cast_signed(),
+                language.as_ref().map(code_of),
+                tax_class.as_ref().map(code_of),
+                state.as_ref().map(code_of),
+                at.0,
+            ])?,
+        };
+    }
+    Ok(())
+}
+
+fn write_usage(
+    tx: &Transaction<'_>,
+    usage: &HashMap<(AccountId, SessionKey), UsageChange>,
+) -> rusqlite::Result<()> {
+    let mut put = tx.prepare_cached(&sqlite(statements::USAGE_PUT))?;
+    // In key order, so that rows of one page are written together.
+    let mut sorted: Vec<_> = usage.iter().collect();
+    sorted.sort_unstable_by_key(|(key, _)| **key);
+    for ((account, session), change) in sorted {
+        let target = change.opened.as_ref().map(|opened| opened.target);
+        let (called_kind, called) = match target.map(|target| target.called) {
+            None | Some(Called::Nobody) => (0, 0),
+            Some(Called::Number(number)) => (1, number.number().cast_signed()),
+            Some(Called::Short(code)) => (2, code.cast_signed()),
+            Some(Called::Incoming) => (3, 0),
+        };
+        let region = change
+            .moved
+            .or(target.map(|target| target.region))
+            .unwrap_or(RegionCode::EMPTY);
+        put.execute(params![
+            account.0.cast_signed(),
+            session.0.to_be_bytes(),
+            change.operator.0,
+            code_of(&change.service),
+            change.opened.as_ref().map(|opened| &*opened.id),
+            called_kind,
+            called,
+            target.map_or(0, |target| code_of(&target.class)),
+            target.map_or(0, |target| code_of(&target.place)),
+            target.map_or(0, |target| target.plmn),
+            region.as_str(),
+            change.first_at.0,
+            change.last_at.0,
+            change.closed,
+            change.reports,
+            change.used.0,
+            change.money.0,
+            change.tax.0,
+            change.from_buckets.0,
+            change.uncovered.0,
+            change.balance.0,
+            change.partition,
+            change.events,
+            EVENTS_BYTES_MAX as i64,
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_lines(tx: &Transaction<'_>, lines: &[StatementLine]) -> rusqlite::Result<()> {
+    let mut put = tx.prepare_cached(&sqlite(statements::LINE_PUT))?;
+    let mut sorted: Vec<_> = lines.iter().collect();
+    sorted.sort_unstable_by_key(|line| (line.account, line.place.line()));
+    for line in sorted {
+        let recharge = line.recharge.as_ref();
+        let kind = LineKind::ALL
+            .iter()
+            .find(|(kind, _)| *kind == line.kind)
+            .map_or(0, |(_, code)| *code);
+        put.execute(params![
+            line.account.0.cast_signed(),
+            line.place.line(),
+            line.place.partition,
+            line.operator.0,
+            line.at.0,
+            kind,
+            line.amount.0,
+            line.balance.map(|balance| balance.0),
+            line.tax.0,
+            line.title,
+            recharge.map(|recharge| recharge.receipt.event.cast_signed()),
+            recharge.map(|recharge| recharge.gross.0),
+            recharge.map(|recharge| recharge.tax_rate.0),
+            recharge.map(|recharge| recharge.fee.0),
+            recharge.map(|recharge| recharge.valid_until.0),
+            recharge.map(|recharge| &recharge.channel),
+            recharge.map(|recharge| &recharge.reference),
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_top_ups(tx: &Transaction<'_>, changes: &[TopUpChange]) -> rusqlite::Result<()> {
+    use charge::partner::TopUpState::{Completed, Declined};
+    let mut put = tx.prepare_cached(&sqlite(statements::TOP_UP_PUT))?;
+    let mut settle = tx.prepare_cached(&sqlite(statements::TOP_UP_SETTLE))?;
+    for change in changes {
+        match change {
+            TopUpChange::Created(top_up, digest) => put.execute(params![
+                top_up.id.to_be_bytes(),
+                top_up.partner.0,
+                digest.to_be_bytes(),
+                top_up.external_id,
+                top_up.msisdn.number().cast_signed(),
+                top_up.account.0.cast_signed(),
+                top_up.operator.0,
+                top_up.gross.0,
+                code_of(&top_up.state),
+                top_up.created_at.0,
+                top_up.updated_at.0,
+            ])?,
+            TopUpChange::Settled {
+                partner,
+                digest,
+                outcome,
+                at,
+            } => {
+                let credit = outcome.as_ref().ok();
+                settle.execute(params![
+                    partner.0,
+                    digest.to_be_bytes(),
+                    code_of(if credit.is_some() { &Completed } else { &Declined }),
+                    at.0,
+                    credit.map(|credit| credit.tax.0),
+                    credit.map(|credit| credit.fee.0),
+                    credit.map(|credit| credit.credited.0),
+                    credit.map(|credit| credit.promotion.as_str()),
+                    credit.map(|credit| credit.receipt.event.cast_signed()),
+                    outcome.as_ref().err().map(|refusal| refusal.code()),
+                ])?
+            }
+        };
+    }
+    Ok(())
+}
+
+fn write_partners(tx: &Transaction<'_>, changes: &Changes) -> rusqlite::Result<()> {
+    let mut put = tx.prepare_cached(&sqlite(statements::PARTNER_PUT))?;
+    for change in &changes.partners {
+        put.execute(params![
+            change.partner.0,
+            change.name,
+            change.code.as_str(),
+            change.at.0
+        ])?;
+    }
+    let mut move_float = tx.prepare_cached(&sqlite(statements::PARTNER_MOVE))?;
+    for (partner, (float, in_transit, at)) in &changes.floats {
+        move_float.execute(params![partner.0, float.0, in_transit.0, at.0])?;
+    }
+    Ok(())
+}
+
+fn write_totals(tx: &Transaction<'_>, totals: &HashMap<TotalKey, i64>) -> rusqlite::Result<()> {
+    let mut add = tx.prepare_cached(&sqlite(statements::TOTAL_ADD))?;
+    for (key, amount) in totals {
+        add.execute(params![
+            key.operator.0,
+            key.day,
+            key.account.class(),
+            code_of(&key.unit),
+            amount
+        ])?;
+    }
+    Ok(())
+}
