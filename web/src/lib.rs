@@ -1,1 +1,32 @@
-//! What people and client programs see over HTTP: the API and the first page.
+//! What people and client programs see over HTTP: the API under `/v1` and the page under `/`.
+//!
+//! This crate opens no socket, reads no clock and keeps no money: it turns requests into commands of [`charge`], hands
+//! them to a [`core::Core`], and says what came of them, in the caller's language.
+//!
+//! # Layout
+//!
+//! * [`state`]: what the server hands in: core, read models, catalogs, clock, sender of codes, demo.
+//! * [`core`]: the two small traits behind which the engine and the read models stand.
+//! * [`api`]: the JSON API, its keys, and the OpenAPI document. [`problem`]: its errors.
+//! * [`page`]: sign-in by code, the account, bundles, and the demo's handset.
+//! * [`text`]: sentences in English, Urdu and Chinese. [`number`]: phone numbers as people type them.
+//! * [`meter`]: counters and latencies. [`rate`]: rate limits. [`limits`]: every limit of this crate, in one file.
+
+pub mod api;
+pub mod core;
+pub mod limits;
+pub mod meter;
+pub mod number;
+pub mod problem;
+pub mod rate;
+pub mod router;
+pub mod state;
+pub mod text;
+
+pub use api::openapi_json;
+pub use router::router;
+pub use state::{Web, WebParts};
+
+#[cfg(test)]
+#[path = "../tests/common/catalogs.rs"]
+mod testing;

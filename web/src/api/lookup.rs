@@ -1,0 +1,128 @@
+//! Whose number is this: portability first, number range second.
+
+use super::auth::Caller;
+use super::json::Json;
+use crate::number;
+use crate::problem::{Fault, Problem};
+use crate::state::Web;
+use axum::extract::{Path, State};
+use charge::catalog::{Catalog, Language};
+use charge::partner::Scopes;
+use charge::{AccountId, Entity, EntityKey, Msisdn, Refusal};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An operator.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OperatorName {
+    /// Short name for requests: `jazz`.
+    pub code: String,
+    /// Name for people, in English.
+    pub name: String,
+}
+
+impl OperatorName {
+    /// Of a catalog.
+    pub fn of(catalog: &Catalog) -> OperatorName {
+        OperatorName {
+            code: catalog.code.to_string(),
+            name: catalog.name.get(Language::En).to_owned(),
+        }
+    }
+}
+
+/// How an operator was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LookupSource {
+    /// By the directory: our subscribers, and numbers known to be ported.
+    Directory,
+    /// By the number range; the number may have been ported since.
+    Prefix,
+}
+
+/// What is known of a number.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Lookup {
+    /// The number in international form, digits only.
+    pub msisdn: String,
+    /// The number as it is dialled at home.
+    pub national: String,
+    /// True when an operator was found.
+    pub identified: bool,
+    /// The operator.
+    pub operator: Option<OperatorName>,
+    /// How it was found.
+    pub source: Option<LookupSource>,
+    /// True when the number can be recharged here.
+    pub rechargeable: bool,
+}
+
+/// A number with what the directory knows.
+pub struct Found<'a> {
+    /// The number.
+    pub msisdn: Msisdn,
+    /// Its operator here.
+    pub operator: Option<&'a Catalog>,
+    /// How it was found.
+    pub source: Option<LookupSource>,
+    /// Its account here.
+    pub account: Option<AccountId>,
+}
+
+/// Reads and looks up a number.
+///
+/// # Errors
+/// [`Fault::BadNumber`], or what the core says.
+pub async fn find<'a>(web: &'a Web, typed: &str) -> Result<Found<'a>, Problem> {
+    let msisdn =
+        number::parse(typed, web.catalogs()).ok_or_else(|| Problem::field(Fault::BadNumber, "msisdn"))?;
+    let entity = web.parts.core.read(EntityKey::Number(msisdn)).await?;
+    let record = entity.as_ref().and_then(Entity::number);
+    let (operator, source) = match record {
+        Some(record) => (web.catalog(record.operator), LookupSource::Directory),
+        None => {
+            let by_prefix = web.catalogs().operator_by_prefix(msisdn);
+            (by_prefix.map(std::convert::AsRef::as_ref), LookupSource::Prefix)
+        }
+    };
+    Ok(Found {
+        msisdn,
+        operator,
+        source: operator.map(|_| source),
+        account: record.and_then(|record| record.account),
+    })
+}
+
+impl<'a> Found<'a> {
+    /// The account and its catalog.
+    ///
+    /// # Errors
+    /// [`Fault::NoSubscriber`] when the number is not served here.
+    pub fn subscriber(&self) -> Result<(AccountId, &'a Catalog), Problem> {
+        let account = self.account.ok_or(Fault::NoSubscriber)?;
+        let catalog = self.operator.ok_or(Refusal::NoSuchOperator)?;
+        Ok((account, catalog))
+    }
+}
+
+/// Find the operator of a number
+#[utoipa::path(get, path = "/v1/lookup/{msisdn}", tag = "recharge",
+    params(("msisdn" = String, Path, description = "0300..., +92300... or 92300...")),
+    responses((status = 200, body = Lookup)))]
+pub async fn lookup(
+    State(web): State<Web>,
+    caller: Caller,
+    Path(typed): Path<String>,
+) -> Result<Json<Lookup>, Problem> {
+    caller.require(Scopes::TOP_UP)?;
+    let found = find(&web, &typed).await?;
+    Ok(Json(Lookup {
+        msisdn: found.msisdn.to_string(),
+        national: number::shown(found.msisdn, web.catalogs()),
+        identified: found.operator.is_some(),
+        operator: found.operator.map(OperatorName::of),
+        source: found.source,
+        rechargeable: found.account.is_some(),
+    }))
+}

@@ -1,0 +1,98 @@
+//! The JSON API under `/v1`.
+//!
+//! # Layout
+//!
+//! * [`auth`]: API keys. [`json`]: bodies, amounts, times. [`once`]: requests that must happen once.
+//! * [`lookup`], [`quotes`], [`topups`]: recharging. [`subscribers`], [`bundles`]: accounts. [`partners`]: sellers.
+
+pub mod auth;
+pub mod json;
+pub mod lookup;
+pub mod once;
+pub mod quotes;
+pub mod subscribers;
+pub mod topups;
+
+pub use once::InFlight;
+
+use crate::problem::ProblemDocument;
+use crate::state::Web;
+use axum::Router;
+use utoipa::OpenApi;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The one route that may take long.
+pub const IMPORT_ROUTE: &str = "/v1/subscribers/import";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Raseed",
+        description = "Prepaid recharge and charging. Amounts are decimal strings with up to six decimals, volumes are \
+            integers, times are RFC 3339 in UTC. Errors are problem documents (RFC 9457) with a stable numeric code, in \
+            the language of Accept-Language (en, ur, zh).",
+        version = "1",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    modifiers(&Key),
+    security(("key" = [])),
+    components(schemas(ProblemDocument))
+)]
+struct Document;
+
+struct Key;
+
+impl utoipa::Modify for Key {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key: rsd_<partner>_<key id>_<secret>"))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The routes of the API and their document.
+pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(lookup::lookup))
+        .routes(routes!(quotes::create))
+        .routes(routes!(topups::create, topups::find_by_external_id))
+        .routes(routes!(topups::get))
+        .routes(routes!(subscribers::balance))
+        .split_for_parts()
+}
+
+/// The OpenAPI document as it is checked in under `docs/openapi.json`.
+pub fn openapi_json() -> String {
+    let mut document = router().1;
+    let problem = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("ProblemDocument")))
+        .build();
+    let response = ResponseBuilder::new()
+        .description("What is wrong and what to do about it; decide on `code`")
+        .content("application/problem+json", problem)
+        .build();
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.put,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses.insert("default".to_owned(), RefOr::T(response.clone()));
+        }
+    }
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,399 @@
+//! Top-ups: a partner sells a recharge from its float.
+
+use super::auth::Caller;
+use super::json::{Decimal, Json, Moment, Query, short_text};
+use super::lookup::find;
+use super::once::idempotency_key;
+use super::quotes::{self, Price};
+use crate::limits;
+use crate::problem::{Fault, Problem};
+use crate::state::Web;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use charge::catalog::Catalog;
+use charge::command::{Funding, Recharge, TopUpRequest};
+use charge::ids::digest128;
+use charge::partner::{Scopes, TopUp, TopUpState};
+use charge::tax::RegionCode;
+use charge::time::SECOND;
+use charge::{AccountId, Command, Entity, EntityKey, Money, Msisdn, OperatorId, PartnerId, Refusal, Reply};
+use charge::{Code, SourceId};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// What is asked.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopUpBody {
+    /// The number to recharge.
+    pub msisdn: String,
+    /// What the payer pays.
+    pub amount: Decimal,
+    /// The partner's own reference, unique for ever; at most 64 bytes.
+    pub external_id: String,
+    /// Id of a quote: the top-up is refused if the price is not the quoted one any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+    /// True: yes, a second identical recharge within two minutes is meant.
+    #[serde(default)]
+    pub again: bool,
+}
+
+/// A top-up.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TopUpAnswer {
+    /// Its id.
+    pub id: String,
+    /// The partner's reference.
+    pub external_id: String,
+    /// CREATED, SUBMITTED, COMPLETED, DECLINED or REVERSED. Decide on this alone.
+    pub state: String,
+    /// True when the state will not change by itself any more.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+    /// The number.
+    pub msisdn: String,
+    /// Its operator.
+    pub operator: String,
+    /// What the payer pays.
+    pub amount: Decimal,
+    /// ISO 4217.
+    pub currency: String,
+    /// Accepted.
+    pub created_at: Moment,
+    /// Last change.
+    pub updated_at: Moment,
+    /// What it did, once completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// The balance is valid until then, once completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Moment>,
+    /// Number of the receipt, once completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+    /// Why it was declined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+/// Why a top-up was declined.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Reason {
+    /// Stable code, the same as in problem documents.
+    pub code: u32,
+    /// Name of the kind of problem.
+    pub name: String,
+}
+
+impl TopUpAnswer {
+    /// From the durable state. Everything in it comes from there, so that a repetition gives the same bytes.
+    pub fn of(top_up: &TopUp, catalog: Option<&Catalog>) -> TopUpAnswer {
+        let outcome = top_up.outcome.as_ref();
+        let price = outcome.zip(catalog).map(|(outcome, catalog)| {
+            Price::of(
+                catalog,
+                (outcome.gross, outcome.fee, outcome.credited),
+                (outcome.tax, outcome.tax_rate),
+                None,
+                outcome.promotion,
+            )
+        });
+        let reason = top_up.reason.map(|code| Reason {
+            code,
+            name: Refusal::from_code(code)
+                .map_or("internal", |r| Fault::Refused(r).spec().2)
+                .to_owned(),
+        });
+        TopUpAnswer {
+            id: Uuid::from_u128(top_up.id).to_string(),
+            external_id: top_up.external_id.clone(),
+            state: top_up.state.name().to_owned(),
+            is_final: top_up.state.is_final(),
+            msisdn: top_up.msisdn.to_string(),
+            operator: catalog.map(|c| c.code.to_string()).unwrap_or_default(),
+            amount: Decimal(top_up.gross),
+            currency: catalog.map(|c| c.currency.clone()).unwrap_or_default(),
+            created_at: Moment(top_up.created_at),
+            updated_at: Moment(top_up.updated_at),
+            price,
+            valid_until: outcome.map(|outcome| Moment(outcome.valid_until)),
+            receipt: outcome.map(|outcome| outcome.receipt.to_string()),
+            reason,
+        }
+    }
+
+    /// As it was when it was accepted.
+    fn accepted(top_up: &TopUp, catalog: Option<&Catalog>) -> TopUpAnswer {
+        TopUpAnswer::of(
+            &TopUp {
+                state: TopUpState::Submitted,
+                updated_at: top_up.created_at,
+                outcome: None,
+                reason: None,
+                ..top_up.clone()
+            },
+            catalog,
+        )
+    }
+}
+
+/// How long to wait for the end of a top-up.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Wait {
+    /// Seconds, at most 20. The answer is 201 when the top-up has ended, else 202.
+    pub wait: Option<u32>,
+}
+
+/// Sell a recharge
+///
+/// Send it again with the same Idempotency-Key whenever the answer is lost: the answer is the same and nothing moves twice.
+#[utoipa::path(post, path = "/v1/topups", tag = "recharge", request_body = TopUpBody,
+    params(Wait, ("Idempotency-Key" = String, Header, description = "1 to 255 visible characters, new for each sale")),
+    responses((status = 201, body = TopUpAnswer, description = "It has ended; see `state`"),
+        (status = 202, body = TopUpAnswer, description = "Accepted")))]
+pub async fn create(
+    State(web): State<Web>,
+    caller: Caller,
+    Query(wait): Query<Wait>,
+    headers: HeaderMap,
+    Json(body): Json<TopUpBody>,
+) -> Result<Response, Problem> {
+    caller.require(Scopes::TOP_UP)?;
+    let key = idempotency_key(&headers)?;
+    let wait_s = wait.wait.unwrap_or(0);
+    if wait_s > limits::WAIT_S_MAX {
+        let hint = format!("at most {}", limits::WAIT_S_MAX);
+        return Err(Problem::field(Fault::BadField, "wait").hint(hint));
+    }
+    short_text(&body.external_id, "external_id", limits::EXTERNAL_ID_BYTES_MAX)?;
+    let found = find(&web, &body.msisdn).await?;
+    let (account, catalog) = found.subscriber()?;
+    let sale = Sale {
+        partner: caller.partner.id,
+        channel: caller.partner.code,
+        external_id: &body.external_id,
+        idempotency_key: digest128("idempotency", &[key.as_bytes()]),
+        msisdn: found.msisdn,
+        account,
+        operator: catalog.operator,
+        gross: body.amount.0,
+    };
+    let _guard = web.in_flight.begin(sale.partner, sale.idempotency_key)?;
+    let (accepted, replayed) = sell(&web, &sale, body.quote.as_deref(), body.again).await?;
+    let end = settled(&web, &sale.request(0), Duration::from_secs(u64::from(wait_s))).await?;
+    let (status, answer) = match end {
+        Some(end) => (StatusCode::CREATED, TopUpAnswer::of(&end, Some(catalog))),
+        None => (
+            StatusCode::ACCEPTED,
+            TopUpAnswer::accepted(&accepted, Some(catalog)),
+        ),
+    };
+    let location = format!("/v1/topups/{}", answer.id);
+    let mut response = (status, Json(answer)).into_response();
+    let headers = response.headers_mut();
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        headers.insert(header::LOCATION, location);
+    }
+    if replayed {
+        headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// A sale, checked and resolved.
+#[derive(Clone, Copy, Debug)]
+pub struct Sale<'a> {
+    /// Who sells.
+    pub partner: PartnerId,
+    /// Its channel code.
+    pub channel: Code,
+    /// Its reference.
+    pub external_id: &'a str,
+    /// Digest of the Idempotency-Key.
+    pub idempotency_key: u128,
+    /// The number.
+    pub msisdn: Msisdn,
+    /// Its account.
+    pub account: AccountId,
+    /// Its operator.
+    pub operator: OperatorId,
+    /// What the payer pays.
+    pub gross: Money,
+}
+
+impl Sale<'_> {
+    fn request(&self, id: u128) -> TopUpRequest {
+        TopUpRequest {
+            id,
+            partner: self.partner,
+            external_id: self.external_id.to_owned(),
+            idempotency_key: self.idempotency_key,
+            msisdn: self.msisdn,
+            account: self.account,
+            operator: self.operator,
+            gross: self.gross,
+        }
+    }
+
+    /// The body digest that the credit will have in the account's memory.
+    fn credit_body(&self) -> u64 {
+        Recharge {
+            account: self.account,
+            source: SourceId(0),
+            reference: String::new(),
+            funding: Funding::InTransit {
+                partner: self.partner,
+                channel: self.channel,
+            },
+            gross: self.gross,
+            region: RegionCode::EMPTY,
+        }
+        .body()
+    }
+}
+
+/// Hands a sale to the core. Returns the top-up and whether it was there before.
+///
+/// # Errors
+/// What the core refuses, [`Fault::RecentlyRecharged`], or a quote that is not the price any more.
+pub async fn sell(
+    web: &Web,
+    sale: &Sale<'_>,
+    quote: Option<&str>,
+    again: bool,
+) -> Result<(Box<TopUp>, bool), Problem> {
+    let request = sale.request(Uuid::now_v7().as_u128());
+    let key = request.key();
+    let known = web.parts.core.read(key).await?.is_some()
+        || web.parts.core.read(request.idempotency()).await?.is_some();
+    let recharge = (sale.partner, sale.msisdn, sale.gross);
+    let fresh = !known;
+    if fresh {
+        if let Some(id) = quote {
+            let catalog = web.catalog(sale.operator).ok_or(Refusal::NoSuchOperator)?;
+            let account = (EntityKey::Account(sale.account), catalog);
+            quotes::check(web, id, (sale.partner, sale.msisdn), account, sale.gross).await?;
+        }
+        let noted = web.in_flight.note_recharge(recharge, web.now());
+        if !again && (!noted || recently_credited(web, sale).await?) {
+            return Err(Fault::RecentlyRecharged.into());
+        }
+    }
+    let id = request.id;
+    let reply = match web.parts.core.call(Command::TopUp(Box::new(request))).await {
+        Ok(reply) => reply,
+        Err(error) => {
+            if fresh && matches!(error, crate::core::CoreError::Refused(_)) {
+                web.in_flight.forget_recharge(recharge);
+            }
+            return Err(error.into());
+        }
+    };
+    let Reply::TopUpAccepted { id: known_id } = reply else {
+        return Err(Fault::Internal.into());
+    };
+    web.in_flight.note_top_up(known_id, key);
+    let top_up = read_top_up(web, key).await?.ok_or(Fault::Internal)?;
+    Ok((top_up, known_id != id))
+}
+
+/// Waits for a top-up to end, at most that long.
+///
+/// # Errors
+/// What the core says.
+pub async fn settled(
+    web: &Web,
+    request: &TopUpRequest,
+    wait: Duration,
+) -> Result<Option<Box<TopUp>>, Problem> {
+    if wait.is_zero() {
+        return Ok(None);
+    }
+    let deadline = tokio::time::Instant::now() + wait;
+    let mut pause = Duration::from_millis(2);
+    loop {
+        let top_up = read_top_up(web, request.key()).await?;
+        if let Some(top_up) = top_up.filter(|top_up| top_up.state.is_final()) {
+            return Ok(Some(top_up));
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Ok(None);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(100));
+    }
+}
+
+/// Whether the account remembers the same credit by this partner from a moment ago: also after a restart.
+async fn recently_credited(web: &Web, sale: &Sale<'_>) -> Result<bool, Problem> {
+    let entity = web.parts.core.read(EntityKey::Account(sale.account)).await?;
+    let horizon = web.now().plus(-limits::RECENT_RECHARGE_S * SECOND);
+    let body = sale.credit_body();
+    let account = entity.as_ref().and_then(Entity::account);
+    Ok(account.is_some_and(|account| {
+        let mut recent = account.recent.iter().rev().take_while(|known| known.at > horizon);
+        recent.any(|known| known.body == body)
+    }))
+}
+
+async fn read_top_up(web: &Web, key: EntityKey) -> Result<Option<Box<TopUp>>, Problem> {
+    match web.parts.core.read(key).await? {
+        Some(Entity::TopUp(top_up)) => Ok(Some(top_up)),
+        _ => Ok(None),
+    }
+}
+
+/// See a top-up
+#[utoipa::path(get, path = "/v1/topups/{id}", tag = "recharge", params(("id" = String, Path, description = "Its id"), Wait),
+    responses((status = 200, body = TopUpAnswer)))]
+pub async fn get(
+    State(web): State<Web>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(wait): Query<Wait>,
+) -> Result<Json<TopUpAnswer>, Problem> {
+    caller.require(Scopes::TOP_UP)?;
+    let id = Uuid::parse_str(&id).map_err(|_| Fault::NoSuchTopUp)?.as_u128();
+    let key = match web.in_flight.top_up(id) {
+        Some(key) => key,
+        None => return Err(Fault::NoSuchTopUp.into()),
+    };
+    if !matches!(key, EntityKey::TopUp(partner, _) if partner == caller.partner.id) {
+        return Err(Fault::NoSuchTopUp.into());
+    }
+    let _ = wait;
+    let top_up = read_top_up(&web, key).await?.ok_or(Fault::NoSuchTopUp)?;
+    Ok(Json(TopUpAnswer::of(&top_up, web.catalog(top_up.operator))))
+}
+
+/// Which top-up.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ByExternalId {
+    /// The partner's reference.
+    pub external_id: String,
+}
+
+/// Find a top-up by the partner's reference
+///
+/// The way back after a lost answer: 404 means that it was never accepted.
+#[utoipa::path(get, path = "/v1/topups", tag = "recharge", params(ByExternalId),
+    responses((status = 200, body = TopUpAnswer)))]
+pub async fn find_by_external_id(
+    State(web): State<Web>,
+    caller: Caller,
+    Query(query): Query<ByExternalId>,
+) -> Result<Json<TopUpAnswer>, Problem> {
+    caller.require(Scopes::TOP_UP)?;
+    let digest = digest128("external_id", &[query.external_id.as_bytes()]);
+    let key = EntityKey::TopUp(caller.partner.id, digest);
+    let top_up = read_top_up(&web, key).await?.ok_or(Fault::NoSuchTopUp)?;
+    Ok(Json(TopUpAnswer::of(&top_up, web.catalog(top_up.operator))))
+}

@@ -1,0 +1,60 @@
+//! Every limit of the HTTP side, in one file.
+
+use std::time::Duration;
+
+/// Largest body of an ordinary request, in bytes.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Largest import, in bytes.
+pub const IMPORT_BYTES_MAX: usize = 1 << 30;
+/// Longest line of an import, in bytes.
+pub const IMPORT_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Lines of an import that are carried out at once.
+pub const IMPORT_PARALLEL: usize = 256;
+/// All header names and values of a request together, in bytes.
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// A request is answered within this time. An import may take longer: it answers line by line.
+pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+/// Longest `?wait=`, in seconds.
+pub const WAIT_S_MAX: u32 = 20;
+/// Longest Idempotency-Key, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Longest external_id, in bytes.
+pub const EXTERNAL_ID_BYTES_MAX: usize = 64;
+/// Longest name of a partner or reference for people, in bytes.
+pub const NAME_BYTES_MAX: usize = 100;
+/// A quote can be used this long, in seconds.
+pub const QUOTE_S: i64 = 600;
+/// A second identical recharge within this time needs `again`, in seconds.
+pub const RECENT_RECHARGE_S: i64 = 120;
+/// Top-ups that are remembered by id until the read models have them.
+pub const RECENT_TOP_UPS_MAX: usize = 100_000;
+/// Default and largest number of lines of a list.
+pub const PAGE_LINES: u32 = 20;
+/// Largest number of lines of a list.
+pub const PAGE_LINES_MAX: u32 = 200;
+
+/// Requests of one API key per second; bursts of twice as many.
+pub const KEY_REQUESTS_PER_S: u32 = 500;
+/// Requests of one address per second; bursts of twice as many.
+pub const ADDRESS_REQUESTS_PER_S: u32 = 1_000;
+/// Wrong API keys of one address per minute.
+pub const ADDRESS_BAD_KEYS_PER_MINUTE: u32 = 60;
+/// Rate limits are kept in so many buckets; callers that fall into the same one share it.
+pub const RATE_BUCKETS: u32 = 65_536;
+
+/// One-time codes sent to one number per hour.
+pub const CODES_PER_NUMBER_PER_HOUR: u32 = 6;
+/// One-time codes asked for by one address per hour.
+pub const CODES_PER_ADDRESS_PER_HOUR: u32 = 60;
+/// A one-time code is good for this long, in seconds.
+pub const CODE_S: i64 = 300;
+/// Wrong tries before a code is thrown away.
+pub const CODE_TRIES_MAX: u8 = 5;
+/// One-time codes under way at once; beyond it the oldest is forgotten.
+pub const CODES_MAX: usize = 100_000;
+/// A sign-in lasts this long, in seconds.
+pub const SESSION_S: i64 = 12 * 3600;
+/// Sign-ins at once; beyond it the oldest ends.
+pub const SESSIONS_MAX: usize = 200_000;
+/// Messages shown in the demo's handset.
+pub const INBOX_MESSAGES_MAX: usize = 50;

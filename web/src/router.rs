@@ -1,0 +1,144 @@
+//! All routes with what surrounds them: limits, languages, counters.
+
+use crate::core::CoreError;
+use crate::problem::{Fault, Problem};
+use crate::rate::caller_of;
+use crate::state::Web;
+use crate::{api, limits, text};
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use charge::EntityKey;
+use charge::catalog::Language;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+/// The whole service. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that rate limits see
+/// addresses.
+pub fn router(web: Web) -> Router {
+    Router::new()
+        .merge(api::router().0)
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .fallback(|| async { Problem::from(Fault::NotFound) })
+        .method_not_allowed_fallback(|| async { Problem::from(Fault::MethodNotAllowed) })
+        .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(web.clone(), surround))
+        .with_state(web)
+}
+
+/// The language of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaks(pub Language);
+
+/// The address of the peer.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddress(pub IpAddr);
+
+/// Outermost: counts, limits, and puts errors into words.
+async fn surround(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().as_str().to_owned();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched".to_owned(), |path| path.as_str().to_owned());
+    let path = request.uri().path().to_owned();
+    let language = text::negotiate(header_text(request.headers(), &header::ACCEPT_LANGUAGE));
+    let address = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+    request.extensions_mut().insert(Speaks(language));
+    request.extensions_mut().insert(PeerAddress(address));
+
+    let headers: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    let streams = route == api::IMPORT_ROUTE;
+    let response = if let Err(wait) = web.address_rate.check(caller_of(address)) {
+        Problem::rate_limited(wait).into_response()
+    } else if headers > limits::HEADER_BYTES_MAX {
+        Problem::from(Fault::HeadersTooLarge).into_response()
+    } else if streams {
+        next.run(request).await
+    } else {
+        match tokio::time::timeout(limits::REQUEST_TIME_MAX, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Problem::from(Fault::Timeout).into_response(),
+        }
+    };
+    let response = in_words(response, language, &path);
+    web.meter
+        .request(&method, &route, response.status().as_u16(), started.elapsed());
+    response
+}
+
+/// Errors leave as problem documents in the caller's language, whoever made them.
+fn in_words(response: Response, language: Language, path: &str) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let told = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/problem+json" || kind == "text/html; charset=utf-8");
+    if told {
+        return response;
+    }
+    let problem = response
+        .extensions()
+        .get::<Problem>()
+        .cloned()
+        .unwrap_or_else(|| Problem::from(Fault::of_status(status)));
+    let mut answer = problem.answer(language, path);
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        answer.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    answer
+}
+
+/// The value of a header, when it is text.
+pub fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The process lives.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The core answers.
+async fn readyz(State(web): State<Web>) -> Response {
+    let probe = web
+        .parts
+        .core
+        .read(EntityKey::Partner(charge::PartnerId(1)))
+        .await;
+    let ready = web.parts.core.ready().and(match probe {
+        Ok(_) => Ok(()),
+        Err(error @ (CoreError::Busy | CoreError::Unavailable)) => Err(error.to_string()),
+        Err(CoreError::Refused(_)) => Ok(()),
+    });
+    match ready {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Problem::from(Fault::Busy).hint(why),
+        )
+            .into_response(),
+    }
+}
+
+async fn metrics(State(web): State<Web>) -> Response {
+    let gauges = web.parts.core.gauges();
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], web.meter.text(&gauges)).into_response()
+}

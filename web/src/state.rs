@@ -1,0 +1,122 @@
+//! What the server hands in, and what all handlers share.
+
+use crate::api::InFlight;
+use crate::core::{Core, CoreError, Pending};
+use crate::limits;
+use crate::meter::Meter;
+use crate::rate::Rate;
+use charge::catalog::{Catalog, Catalogs};
+use charge::{Account, Entity, EntityKey, Msisdn, OperatorId, PartnerId, Timestamp};
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Sends one-time codes: the server binds it to the SMPP outbox.
+pub trait CodeSender: Send + Sync {
+    /// Sends a text that is worthless after `expires`. It holds a secret: it is not to be logged.
+    fn send_code(&self, to: Msisdn, text: String, expires: Timestamp) -> Pending<Result<(), CoreError>>;
+}
+
+/// What the web needs from outside.
+pub struct WebParts {
+    /// Carries out commands.
+    pub core: Arc<dyn Core>,
+    /// What operators sell.
+    pub catalogs: Arc<Catalogs>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Sends one-time codes.
+    pub codes: Arc<dyn CodeSender>,
+    /// Signs quotes and form tokens. The same on all nodes, and after a restart, if those should stay good.
+    pub secret: [u8; 32],
+    /// True when people come over https: cookies then say `Secure`.
+    pub https: bool,
+}
+
+/// The state of all handlers. Cheap to clone.
+#[derive(Clone)]
+pub struct Web(Arc<Inner>);
+
+/// Behind [`Web`].
+pub struct Inner {
+    /// What came from outside.
+    pub parts: WebParts,
+    /// Counters and latencies.
+    pub meter: Meter,
+    /// Requests by API key.
+    pub key_rate: Rate,
+    /// Requests by address.
+    pub address_rate: Rate,
+    /// Wrong API keys by address.
+    pub bad_key_rate: Rate,
+    /// Requests that move value and are not answered yet, and those just answered.
+    pub in_flight: InFlight,
+}
+
+impl Web {
+    /// Puts the parts together.
+    pub fn new(parts: WebParts) -> Web {
+        Web(Arc::new(Inner {
+            parts,
+            meter: Meter::new(),
+            key_rate: Rate::per_second(limits::KEY_REQUESTS_PER_S),
+            address_rate: Rate::per_second(limits::ADDRESS_REQUESTS_PER_S),
+            bad_key_rate: Rate::per_minute(limits::ADDRESS_BAD_KEYS_PER_MINUTE),
+            in_flight: InFlight::default(),
+        }))
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        (self.parts.clock)()
+    }
+
+    /// The catalogs of all operators.
+    pub fn catalogs(&self) -> &Catalogs {
+        &self.parts.catalogs
+    }
+
+    /// The catalog of an operator.
+    pub fn catalog(&self, operator: OperatorId) -> Option<&Catalog> {
+        self.parts.catalogs.get(operator).map(Arc::as_ref)
+    }
+
+    /// The account that a number belongs to, if it is one of ours.
+    ///
+    /// # Errors
+    /// [`CoreError`] when the core cannot say.
+    pub async fn account_of(&self, number: Msisdn) -> Result<Option<Box<Account>>, CoreError> {
+        let entity = self.parts.core.read(EntityKey::Number(number)).await?;
+        let Some(id) = entity
+            .as_ref()
+            .and_then(Entity::number)
+            .and_then(|record| record.account)
+        else {
+            return Ok(None);
+        };
+        match self.parts.core.read(EntityKey::Account(id)).await? {
+            Some(Entity::Account(account)) => Ok(Some(account)),
+            _ => Ok(None),
+        }
+    }
+
+    /// A partner.
+    ///
+    /// # Errors
+    /// [`CoreError`] when the core cannot say.
+    pub async fn partner(&self, id: PartnerId) -> Result<Option<Box<charge::partner::Partner>>, CoreError> {
+        match self.parts.core.read(EntityKey::Partner(id)).await? {
+            Some(Entity::Partner(partner)) => Ok(Some(partner)),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Deref for Web {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

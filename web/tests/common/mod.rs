@@ -1,0 +1,231 @@
+//! The service on a real socket, and a client for it.
+#![allow(dead_code, reason = "not every test file uses every helper")]
+
+pub mod catalogs;
+pub mod memory;
+
+use charge::catalog::Language;
+use charge::command::{OpenAccount, OpenPartner};
+use charge::partner::Scopes;
+use charge::tax::{RegionCode, TaxClass};
+use charge::{Code, Command, Money, Msisdn, OperatorId, PartnerId, SourceId, Timestamp};
+use memory::MemoryCore;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use web::core::{Core, CoreError, Pending};
+use web::state::{CodeSender, WebParts};
+use web::{Web, api};
+
+/// A running service with two partners and a subscriber.
+pub struct Service {
+    pub url: String,
+    pub core: Arc<MemoryCore>,
+    pub codes: Arc<Codes>,
+    pub time: Arc<AtomicI64>,
+    /// A key that may do everything.
+    pub admin: String,
+    /// A shop with a float of Rs 1,000 that may only sell.
+    pub shop: String,
+    /// Another shop, without a float.
+    pub other: String,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// The subscriber of the tests: Jazz, Rs 0.
+pub const NUMBER: &str = "923001234567";
+/// The shop of the tests.
+pub const SHOP: PartnerId = PartnerId(2);
+
+/// Codes that were sent.
+#[derive(Default)]
+pub struct Codes(pub Mutex<Vec<(Msisdn, String)>>);
+
+impl CodeSender for Codes {
+    fn send_code(&self, to: Msisdn, text: String, _expires: Timestamp) -> Pending<Result<(), CoreError>> {
+        self.0.lock().unwrap().push((to, text));
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: ureq::http::HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+    /// Status and stable code of a problem document.
+    #[track_caller]
+    pub fn problem(&self) -> (u16, u64) {
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
+        let document = self.json();
+        assert_eq!(document["status"], self.status, "{document}");
+        (self.status, document["code"].as_u64().unwrap())
+    }
+}
+
+impl Service {
+    pub fn start() -> Service {
+        // 2026-11-21T12:00:00Z, and it only moves when a test moves it.
+        let time = Arc::new(AtomicI64::new(1_795_262_400_000_000));
+        let clock: web::state::Clock = {
+            let time = Arc::clone(&time);
+            Arc::new(move || Timestamp(time.load(Ordering::SeqCst)))
+        };
+        let catalogs = catalogs::catalogs();
+        let core = Arc::new(MemoryCore::new(Arc::clone(&catalogs), Arc::clone(&clock)));
+        let codes = Arc::new(Codes::default());
+        let web = Web::new(WebParts {
+            core: Arc::clone(&core) as Arc<dyn Core>,
+            catalogs,
+            clock: Arc::clone(&clock),
+            codes: Arc::clone(&codes) as Arc<dyn CodeSender>,
+            secret: [7; 32],
+            https: false,
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0)))
+            .unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let service = web::router(web).into_make_service_with_connect_info::<SocketAddr>();
+        runtime.spawn(async move { axum::serve(listener, service).await });
+        let mut service = Service {
+            url,
+            core,
+            codes,
+            time,
+            admin: String::new(),
+            shop: String::new(),
+            other: String::new(),
+            runtime,
+        };
+        service.people();
+        service
+    }
+
+    fn people(&mut self) {
+        let everything = Scopes(31);
+        self.admin = self.partner(PartnerId(1), "desk", everything);
+        self.shop = self.partner(SHOP, "shop", Scopes::TOP_UP);
+        self.other = self.partner(PartnerId(3), "other", Scopes::TOP_UP);
+        self.call_core(Command::FundFloat {
+            partner: SHOP,
+            amount: Money::from_units(1000),
+            source: SourceId(1),
+            reference: "first".to_owned(),
+        });
+        self.subscriber(NUMBER);
+    }
+
+    pub fn partner(&self, id: PartnerId, name: &str, scopes: Scopes) -> String {
+        let (token, key) = api::auth::new_key(id, scopes, self.now());
+        self.call_core(Command::OpenPartner(Box::new(OpenPartner {
+            key: Some(key),
+            ..OpenPartner::named(id, name, Code::new(name).unwrap())
+        })));
+        token
+    }
+
+    pub fn subscriber(&self, number: &str) {
+        self.call_core(Command::OpenAccount(OpenAccount {
+            account: self.core.new_account(),
+            operator: OperatorId(1),
+            msisdn: Msisdn::parse(number).unwrap(),
+            imsi: None,
+            language: Language::En,
+            tax_class: TaxClass::Standard,
+            region: RegionCode::EMPTY,
+            opening_balance: Money::ZERO,
+        }));
+    }
+
+    pub fn call_core(&self, command: Command) {
+        self.runtime
+            .block_on(self.core.call(command))
+            .expect("the core does it");
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.time.load(Ordering::SeqCst))
+    }
+
+    pub fn pass(&self, time: Duration) {
+        let micros = i64::try_from(time.as_micros()).unwrap();
+        self.time.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// Sends a request; `body` is sent as JSON unless empty.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url));
+        if !body.is_empty() && !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = if body.is_empty() {
+            agent.run(request.body(()).unwrap()).unwrap()
+        } else {
+            agent.run(request.body(body.to_owned()).unwrap()).unwrap()
+        };
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.body_mut().read_to_string().unwrap(),
+        }
+    }
+
+    /// Sends an API request with a key.
+    pub fn api(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
+        self.send(method, path, &[("authorization", &format!("Bearer {key}"))], body)
+    }
+
+    /// Sends an API request with a key and an Idempotency-Key.
+    pub fn once(&self, key: &str, path: &str, idempotency_key: &str, body: &str) -> Answer {
+        let bearer = format!("Bearer {key}");
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("idempotency-key", idempotency_key),
+        ];
+        self.send("POST", path, &headers, body)
+    }
+
+    /// Main balance of the test subscriber, as the API says it.
+    pub fn main_balance(&self) -> String {
+        let answer = self.api(
+            &self.admin,
+            "GET",
+            &format!("/v1/subscribers/{NUMBER}/balance"),
+            "",
+        );
+        answer.json()["main"].as_str().unwrap().to_owned()
+    }
+}
