@@ -8,7 +8,7 @@ use wire::smpp::{Address, Esme, EsmeEvent, ShortMessage};
 use wire::sms::{Encoded, Part, TextSettings, prepare};
 
 use super::config::SmsConfig;
-use super::outbox::{OutboxMessage, Outcome};
+use super::outbox::{EventPlace, OutboxMessage, Outcome};
 use super::receipts::ReceiptBook;
 
 /// What became of a one-time code.
@@ -39,7 +39,10 @@ pub struct Instant {
 
 #[derive(Debug)]
 enum Origin {
-    Outbox(i64),
+    Outbox {
+        id: EventPlace,
+        attempts: u32,
+    },
     Instant {
         expires_micros: i64,
         reply: Option<oneshot::Sender<InstantOutcome>>,
@@ -64,8 +67,6 @@ struct PartJob {
 const UNANSWERED_MAX: u32 = 2;
 /// The longest wait of a message that failed for now: one hour.
 const RETRY_MICROS_MAX: i64 = 3_600 * 1_000_000;
-/// Messages whose number of attempts is remembered.
-const ATTEMPTS_REMEMBERED_MAX: usize = 100_000;
 
 /// Messages in hand. Keys of the SMPP machine are `job * 256 + part`.
 #[derive(Debug)]
@@ -79,9 +80,7 @@ pub struct Courier {
     fast: VecDeque<u64>,
     ready: VecDeque<u64>,
     /// Outbox rows that are in hand or whose outcome is not durable yet.
-    known: HashSet<i64>,
-    /// How often a row has failed for now; decides how long it waits.
-    attempts: HashMap<i64, u32>,
+    known: HashSet<EventPlace>,
     outcomes: Vec<Outcome>,
     receipts: ReceiptBook,
     /// Short messages handed to the machine, and handed to it again.
@@ -109,7 +108,6 @@ impl Courier {
             fast: VecDeque::new(),
             ready: VecDeque::new(),
             known: HashSet::new(),
-            attempts: HashMap::new(),
             outcomes: Vec::new(),
             receipts: ReceiptBook::default(),
             submitted: 0,
@@ -124,10 +122,16 @@ impl Courier {
                 continue;
             }
             // The same reference every time: a handset that has some parts already can join the rest.
-            let reference = u16::try_from(message.id & 0xffff).unwrap_or_default();
+            let reference = reference_of(message.id);
             match self.write(&message.msisdn, &message.text, reference) {
                 Ok(parts) => {
-                    let job = self.add(Origin::Outbox(message.id), parts);
+                    let job = self.add(
+                        Origin::Outbox {
+                            id: message.id,
+                            attempts: message.attempts,
+                        },
+                        parts,
+                    );
                     self.ready.extend(job);
                 }
                 Err(reason) => {
@@ -298,14 +302,13 @@ impl Courier {
             return;
         };
         match job.origin {
-            Origin::Outbox(id) => {
+            Origin::Outbox { id, .. } => {
                 let ids: Vec<String> = job
                     .parts
                     .into_iter()
                     .filter_map(|part| part.accepted_as)
                     .collect();
                 let message_id = ids.first().cloned().unwrap_or_default();
-                self.attempts.remove(&id);
                 self.outcomes.push(Outcome::Sent { id, message_id });
                 let delivered = self.receipts.sent(id, &ids);
                 self.outcomes.extend(delivered);
@@ -330,13 +333,8 @@ impl Courier {
             return;
         };
         match job.origin {
-            Origin::Outbox(id) => {
-                if self.attempts.len() >= ATTEMPTS_REMEMBERED_MAX {
-                    self.attempts.clear();
-                }
-                let attempts = self.attempts.entry(id).or_default();
-                let wait = self.retry_after_micros.saturating_mul(1 << (*attempts).min(20));
-                *attempts += 1;
+            Origin::Outbox { id, attempts } => {
+                let wait = self.retry_after_micros.saturating_mul(1 << attempts.min(20));
                 let retry_at = wall_micros.saturating_add(wait.min(RETRY_MICROS_MAX));
                 self.fail(id, reason, Some(retry_at));
             }
@@ -359,15 +357,14 @@ impl Courier {
             return;
         };
         match job.origin {
-            Origin::Outbox(id) => {
-                self.attempts.remove(&id);
+            Origin::Outbox { id, .. } => {
                 self.fail(id, reason, None);
             }
             Origin::Instant { reply, .. } => answer(reply, InstantOutcome::Refused),
         }
     }
 
-    fn fail(&mut self, id: i64, reason: &str, retry_at_micros: Option<i64>) {
+    fn fail(&mut self, id: EventPlace, reason: &str, retry_at_micros: Option<i64>) {
         let reason = reason.to_owned();
         self.outcomes.push(Outcome::Failed {
             id,
@@ -379,7 +376,7 @@ impl Courier {
     // What was sent first goes first again.
     fn again(&mut self, key: u64) {
         match self.jobs.get(&(key / 256)).map(|job| &job.origin) {
-            Some(Origin::Outbox(_)) => self.ready.push_front(key),
+            Some(Origin::Outbox { .. }) => self.ready.push_front(key),
             Some(Origin::Instant { .. }) => self.fast.push_front(key),
             None => {}
         }
@@ -388,7 +385,7 @@ impl Courier {
     fn expire(&mut self, key: u64, wall_micros: i64) -> bool {
         let expired = self.jobs.get(&(key / 256)).is_some_and(|job| match job.origin {
             Origin::Instant { expires_micros, .. } => wall_micros >= expires_micros,
-            Origin::Outbox(_) => false,
+            Origin::Outbox { .. } => false,
         });
         if expired
             && let Some(Job {
@@ -407,6 +404,16 @@ fn answer(reply: Option<oneshot::Sender<InstantOutcome>>, outcome: InstantOutcom
     if let Some(reply) = reply {
         let _ = reply.send(outcome);
     }
+}
+
+/// Ties the parts of a message together; the same at every attempt.
+fn reference_of(id: EventPlace) -> u16 {
+    let mixed = id
+        .seq
+        .wrapping_mul(31)
+        .wrapping_add(u64::from(id.index))
+        .wrapping_add(u64::from(id.partition) << 5);
+    u16::try_from(mixed & 0xffff).unwrap_or_default()
 }
 
 /// `micros` from now as SMPP relative time (7.1.1), at least one second and at most 99 days.

@@ -5,10 +5,11 @@
 //! - [`sender`]: the task: connection, clock, outbox.
 //! - [`courier`]: which message is where, without I/O: parts, resending, outcomes.
 //! - [`receipts`]: which delivery receipt belongs to which message.
-//! - [`outbox`]: what the task needs from the store.
+//! - [`outbox`]: what the task needs from the store; [`durable`] is the store's outbox behind it.
 
 pub mod config;
 pub mod courier;
+pub mod durable;
 pub mod outbox;
 pub mod receipts;
 pub mod sender;
@@ -20,7 +21,8 @@ mod tests;
 
 pub use config::SmsConfig;
 pub use courier::InstantOutcome;
-pub use outbox::{Outbox, OutboxMessage, Outcome};
+pub use durable::{Addressed, DurableOutbox};
+pub use outbox::{EventPlace, Outbox, OutboxMessage, Outcome};
 pub use sender::{Busy, IncomingSms, SmsSender, SmsStatus};
 
 /// Outbox messages that are in hand at the same time.

@@ -1,14 +1,18 @@
 //! What the sender needs from the durable outbox.
 
+pub use store::EventPlace;
+
 /// A message that waits to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxMessage {
-    /// The row.
-    pub id: i64,
+    /// The row: the place of the event that it tells of.
+    pub id: EventPlace,
     /// E.164 digits, with or without plus sign.
     pub msisdn: String,
     /// What the subscriber shall read.
     pub text: String,
+    /// Attempts that failed for now; they decide how long it waits after the next one.
+    pub attempts: u32,
 }
 
 /// What became of a message.
@@ -17,14 +21,14 @@ pub enum Outcome {
     /// The centre has all parts; it must not be pending any more.
     Sent {
         /// The row.
-        id: i64,
+        id: EventPlace,
         /// The centre's name of the first part: anything, perhaps empty, perhaps not unique.
         message_id: String,
     },
     /// Not sent. Pending again at `retry_at_micros`, or given up when that is `None`.
     Failed {
         /// The row.
-        id: i64,
+        id: EventPlace,
         /// Why, for people who look after the system.
         reason: String,
         /// Microseconds since the epoch.
@@ -33,12 +37,16 @@ pub enum Outcome {
     /// A receipt says that the handset has it.
     Delivered {
         /// The row.
-        id: i64,
+        id: EventPlace,
+        /// As in [`Outcome::Sent`].
+        message_id: String,
     },
     /// A receipt says that the handset will not get it.
     Undelivered {
         /// The row.
-        id: i64,
+        id: EventPlace,
+        /// As in [`Outcome::Sent`].
+        message_id: String,
         /// The receipt's word for it.
         state: &'static str,
     },
@@ -47,11 +55,11 @@ pub enum Outcome {
 impl Outcome {
     /// The row that it is about.
     #[must_use]
-    pub fn id(&self) -> i64 {
+    pub fn id(&self) -> EventPlace {
         match self {
             Self::Sent { id, .. }
             | Self::Failed { id, .. }
-            | Self::Delivered { id }
+            | Self::Delivered { id, .. }
             | Self::Undelivered { id, .. } => *id,
         }
     }

@@ -450,7 +450,7 @@ impl Task {
     }
 }
 
-fn wall_micros() -> i64 {
+pub(super) fn wall_micros() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

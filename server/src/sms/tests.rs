@@ -17,7 +17,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// An outbox in memory that remembers what it was told, and can be made to fail.
 #[derive(Default)]
 pub struct MemoryOutbox {
-    rows: Mutex<BTreeMap<i64, Row>>,
+    rows: Mutex<BTreeMap<EventPlace, Row>>,
     broken: Mutex<bool>,
 }
 
@@ -30,11 +30,13 @@ pub struct Row {
 }
 
 impl MemoryOutbox {
-    pub fn add(&self, id: i64, msisdn: &str, text: &str) {
+    pub fn add(&self, number: i64, msisdn: &str, text: &str) {
+        let id = place(number);
         let message = OutboxMessage {
             id,
             msisdn: msisdn.to_owned(),
             text: text.to_owned(),
+            attempts: 0,
         };
         let row = Row {
             message,
@@ -101,7 +103,7 @@ impl Outbox for MemoryOutbox {
     }
 }
 
-fn config(smsc: &Smsc) -> SmsConfig {
+pub fn config(smsc: &Smsc) -> SmsConfig {
     SmsConfig {
         address: smsc.address().to_string(),
         password: "secret".to_owned(),
@@ -115,10 +117,18 @@ fn config(smsc: &Smsc) -> SmsConfig {
     }
 }
 
-async fn centre(config: CentreConfig) -> Smsc {
+pub async fn centre(config: CentreConfig) -> Smsc {
     Smsc::start("127.0.0.1:0".parse().expect("an address"), config)
         .await
         .expect("a free port")
+}
+
+fn place(number: i64) -> EventPlace {
+    EventPlace {
+        partition: 1,
+        seq: number.unsigned_abs(),
+        index: 0,
+    }
 }
 
 pub fn msisdn(number: i64) -> String {
@@ -318,7 +328,7 @@ async fn what_cannot_be_sent_is_given_up_with_a_reason() {
     outbox.add(3, &msisdn(3), "refused");
     outbox.wait_until("given up", |row| row.failed.is_some()).await;
     assert_eq!(
-        outbox.rows.lock()[&3].failed.as_deref(),
+        outbox.rows.lock()[&place(3)].failed.as_deref(),
         Some("command_status 0x0000000b")
     );
     sender.stop().await;

@@ -1,0 +1,228 @@
+//! The store's outbox as the sender wants it: notifications become numbers and texts, outcomes become attempts.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use store::{Attempt, Notification};
+
+use super::outbox::{EventPlace, Outbox, OutboxMessage, Outcome};
+use super::sender::wall_micros;
+
+/// To whom a notification goes, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressed {
+    /// E.164 digits.
+    pub msisdn: String,
+    /// What the subscriber shall read, in their language.
+    pub text: String,
+}
+
+/// Finds number and words for a notification; `None` when there is nobody to tell. An error is tried again later.
+pub type Writer = dyn Fn(&Notification) -> anyhow::Result<Option<Addressed>> + Send + Sync;
+
+/// The store's outbox with a writer. The outbox is shared with the task that feeds it from the journal.
+pub struct DurableOutbox {
+    outbox: Arc<Mutex<store::Outbox>>,
+    writer: Box<Writer>,
+}
+
+impl DurableOutbox {
+    /// Over the one outbox of the data directory.
+    #[must_use]
+    pub fn new(outbox: Arc<Mutex<store::Outbox>>, writer: Box<Writer>) -> Self {
+        Self { outbox, writer }
+    }
+}
+
+impl Outbox for DurableOutbox {
+    fn pending(&self, limit: usize, now_micros: i64) -> anyhow::Result<Vec<OutboxMessage>> {
+        let notifications = self.outbox.lock().pending(now_micros, limit)?;
+        let mut messages = Vec::with_capacity(notifications.len());
+        let mut attempts = Vec::new();
+        for notification in notifications {
+            match (self.writer)(&notification) {
+                Ok(Some(Addressed { msisdn, text })) => {
+                    let Notification { id, attempts, .. } = notification;
+                    messages.push(OutboxMessage {
+                        id,
+                        msisdn,
+                        text,
+                        attempts,
+                    });
+                }
+                Ok(None) => {
+                    let reason = "there is nobody to tell".to_owned();
+                    attempts.push((notification.id, Attempt::GiveUp { reason }));
+                }
+                Err(error) => {
+                    let (reason, at) = (
+                        format!("{error:#}"),
+                        now_micros.saturating_add(WRITE_AGAIN_MICROS),
+                    );
+                    attempts.push((notification.id, Attempt::Retry { reason, at }));
+                }
+            }
+        }
+        if !attempts.is_empty() {
+            self.outbox.lock().attempted(&attempts, now_micros)?;
+        }
+        Ok(messages)
+    }
+
+    fn settle(&self, outcomes: &[Outcome]) -> anyhow::Result<()> {
+        let now = wall_micros();
+        let attempts: Vec<(EventPlace, Attempt)> = outcomes.iter().filter_map(attempt).collect();
+        let mut outbox = self.outbox.lock();
+        if !attempts.is_empty() {
+            outbox.attempted(&attempts, now)?;
+        }
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Delivered { id, message_id } => {
+                    outbox.delivered(&unique(*id, message_id), None, now)?;
+                }
+                Outcome::Undelivered {
+                    id,
+                    message_id,
+                    state,
+                } => {
+                    outbox.delivered(&unique(*id, message_id), Some(state), now)?;
+                }
+                Outcome::Sent { .. } | Outcome::Failed { .. } => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How long a notification waits whose text could not be written.
+const WRITE_AGAIN_MICROS: i64 = 60 * 1_000_000;
+
+fn attempt(outcome: &Outcome) -> Option<(EventPlace, Attempt)> {
+    match outcome.clone() {
+        Outcome::Sent { id, message_id } => Some((
+            id,
+            Attempt::Sent {
+                message_id: unique(id, &message_id),
+            },
+        )),
+        Outcome::Failed {
+            id,
+            reason,
+            retry_at_micros: Some(at),
+        } => Some((id, Attempt::Retry { reason, at })),
+        Outcome::Failed {
+            id,
+            reason,
+            retry_at_micros: None,
+        } => Some((id, Attempt::GiveUp { reason })),
+        Outcome::Delivered { .. } | Outcome::Undelivered { .. } => None,
+    }
+}
+
+// Some centres give every message the same id.
+fn unique(id: EventPlace, message_id: &str) -> String {
+    format!("{}.{}.{}/{message_id}", id.partition, id.seq, id.index)
+}
+
+#[cfg(test)]
+mod tests {
+    use charge::codec::Codec;
+    use charge::reply::Refusal;
+    use charge::{AccountId, Code, EntityKey, Event, EventBody, OperatorId, Timestamp};
+    use store::{BatchBuilder, Hash, JournalRow, MemoryStore, OutboxCounts, Store};
+
+    use super::super::tests::{PATIENCE, centre, config};
+    use super::super::{SmsSender, SmsStatus};
+    use super::*;
+    use wire::smpp::{CentreConfig, MessageIdShape};
+
+    /// A journal in which the renewals of these accounts have failed.
+    fn outbox_of(accounts: &[u64]) -> Arc<Mutex<store::Outbox>> {
+        let mut builder = BatchBuilder::new();
+        for account in accounts {
+            let offer = Code::new("weekly").expect("short");
+            let event = Event {
+                key: EntityKey::Account(AccountId(*account)),
+                operator: OperatorId(1),
+                at: Timestamp(1_000),
+                body: EventBody::RenewalFailed {
+                    offer,
+                    reason: Refusal::InsufficientBalance,
+                },
+            };
+            builder
+                .event_with(|buffer| event.encode(buffer))
+                .expect("it fits");
+        }
+        let (batch, _) = builder.finish(1, 1, 1_000, &Hash::NONE, Vec::new());
+        let journal = MemoryStore::new();
+        let rows = [JournalRow {
+            partition: 1,
+            seq: 1,
+            batch,
+        }];
+        journal
+            .journal()
+            .expect("memory")
+            .append(&rows)
+            .expect("the first row");
+        let mut outbox = store::Outbox::in_memory().expect("memory");
+        let mut reader = journal.journal_reader().expect("memory");
+        while outbox
+            .feed(&mut *reader, 1_000, 0)
+            .expect("a good journal")
+            .batches
+            > 0
+        {}
+        Arc::new(Mutex::new(outbox))
+    }
+
+    fn writer(notification: &Notification) -> anyhow::Result<Option<Addressed>> {
+        match notification.account.0 {
+            1..=3 => Ok(Some(Addressed {
+                msisdn: format!("92300000000{}", notification.account.0),
+                text: "آپ کا پیکج weekly تجدید نہیں ہو سکا۔ ".repeat(3),
+            })),
+            4 => Ok(None),
+            _ => anyhow::bail!("the directory is busy"),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn notifications_go_through_their_states_in_the_real_outbox() {
+        // The constant id would mix the messages up if the outbox knew them by it.
+        let message_id = MessageIdShape::Constant("msg_id_not_implemented".into());
+        for (message_id, delivered) in [(MessageIdShape::Uuid, 3), (message_id, 0)] {
+            let smsc = centre(CentreConfig {
+                message_id,
+                ..CentreConfig::default()
+            })
+            .await;
+            let outbox = outbox_of(&[1, 2, 3, 4, 5]);
+            let durable = Arc::new(DurableOutbox::new(Arc::clone(&outbox), Box::new(writer)));
+            let (sender, _incoming) = SmsSender::start(config(&smsc), durable);
+            let expected = OutboxCounts {
+                pending: 1,
+                sent: 3 - delivered,
+                delivered,
+                failed: 1,
+            };
+            let settle = async {
+                while outbox.lock().counts().expect("memory") != expected {
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                }
+            };
+            let in_time = tokio::time::timeout(PATIENCE, settle).await.is_ok();
+            assert!(in_time, "{:?}, wanted {expected:?}", outbox.lock().counts());
+            for account in 1..=3 {
+                assert_eq!(smsc.inbox().messages(&format!("92300000000{account}")).len(), 1);
+            }
+            let SmsStatus {
+                in_hand, repeated, ..
+            } = sender.status();
+            assert_eq!((in_hand, repeated), (0, 0));
+            sender.stop().await;
+        }
+    }
+}
