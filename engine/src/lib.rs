@@ -11,7 +11,9 @@
 //!   `rounds`: snapshots; `entities`: the bounded cache.
 //! * [`runtime`]: [`Engine`], its threads, completion sinks, observers and counters.
 //! * [`directory`]: numbers and SIMs to accounts, bounded and concurrent.
+//! * [`audit`](mod@audit): replays a journal from nothing and proves that it is whole and balances.
 
+pub mod audit;
 pub mod directory;
 mod error;
 mod key;
@@ -19,6 +21,7 @@ pub mod limits;
 pub mod partition;
 pub mod runtime;
 
+pub use audit::{AuditProgress, AuditReport, audit, stored_partitions};
 pub use error::{EngineError, Unavailable};
 pub use key::key_of_bytes;
 pub use limits::Settings;

@@ -9,7 +9,7 @@
 
 pub mod channels;
 pub(crate) mod entities;
-mod meta;
+pub(crate) mod meta;
 mod recovery;
 mod rounds;
 mod timers;

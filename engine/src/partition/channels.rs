@@ -195,6 +195,12 @@ impl Channels {
         Ok(channels)
     }
 
+    /// Per receiver: confirmed up to, and the messages behind that.
+    pub fn outgoing(&self) -> impl Iterator<Item = (PartitionId, u64, &VecDeque<Message>)> {
+        let channels = self.outgoing.iter();
+        channels.map(|(to, channel)| (*to, channel.acknowledged, &channel.queue))
+    }
+
     /// What replay must reproduce: per receiver the last number, per sender the last applied number.
     pub fn numbers(&self) -> MessageNumbers {
         let sent = self.outgoing.iter().map(|(to, channel)| (*to, channel.last()));

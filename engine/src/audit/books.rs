@@ -1,0 +1,176 @@
+//! The general ledger of an audit, and what entities hold, to be compared at the end.
+
+use super::AuditReport;
+use crate::partition::PartitionId;
+use crate::partition::channels::Channels;
+use charge::command::Message;
+use charge::ledger::{LedgerAccount, postings, sums};
+use charge::{AccountId, Entity, EntityKey, Event, PartnerId, Unit};
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
+
+const MONEY: usize = Unit::Money as usize;
+
+#[derive(Default)]
+pub(super) struct Books {
+    ledger: BTreeMap<LedgerAccount, [i128; 4]>,
+    events_with_postings: u64,
+    /// What lots hold, per unit.
+    lots: [i128; 4],
+    floats: i128,
+    /// What partners believe to be in transit.
+    partners_in_transit: i128,
+    /// Top-ups that are not settled: their amounts.
+    unsettled: HashMap<(PartnerId, u128), i128>,
+    channels: BTreeMap<PartitionId, Channels>,
+}
+
+impl Books {
+    /// Posts an event; answers its sums per unit, which must be zero.
+    pub fn post(&mut self, event: &Event) -> [i128; 4] {
+        let postings = postings(event);
+        self.events_with_postings += u64::from(!postings.is_empty());
+        for posting in &postings {
+            let account = match posting.account {
+                LedgerAccount::Subscriber(_, origin) => LedgerAccount::Subscriber(AccountId(0), origin),
+                account => account,
+            };
+            self.ledger.entry(account).or_default()[posting.unit as usize] += i128::from(posting.amount.0);
+        }
+        sums(&postings)
+    }
+
+    /// Adds what an entity holds at the end; answers what is wrong with it.
+    pub fn hold(&mut self, key: EntityKey, entity: &Entity) -> Option<&'static str> {
+        match (key, entity) {
+            (EntityKey::Account(_), Entity::Account(account)) => {
+                for lot in &account.lots {
+                    self.lots[lot.unit as usize] += i128::from(lot.amount.0);
+                    if lot.amount.0 < 0 || lot.reserved.0 < 0 || lot.reserved > lot.amount {
+                        return Some("has a lot below its floor");
+                    }
+                }
+                None
+            }
+            (EntityKey::Partner(_), Entity::Partner(partner)) => {
+                self.floats += i128::from(partner.float.0);
+                self.partners_in_transit += i128::from(partner.in_transit.0);
+                (partner.float.0 < 0 || partner.in_transit.0 < 0).then_some("has a float below zero")
+            }
+            (EntityKey::TopUp(partner, external), Entity::TopUp(top_up)) => {
+                if !top_up.state.is_final() {
+                    let amount = i128::from(top_up.gross.0);
+                    self.unsettled.insert((partner, external), amount);
+                }
+                None
+            }
+            (EntityKey::Number(_) | EntityKey::Imsi(_), Entity::Number(_))
+            | (EntityKey::Idempotency(..), Entity::Idempotency(_)) => None,
+            _ => Some("is an entity of another kind"),
+        }
+    }
+
+    pub fn close_partition(&mut self, partition: PartitionId, channels: Channels) {
+        self.channels.insert(partition, channels);
+    }
+
+    /// Compares ledger, entities and messages.
+    pub fn finish(&mut self, report: &mut AuditReport) {
+        report.events_with_postings = self.events_with_postings;
+        let mut subscribers = [0; 4];
+        let mut floats = 0;
+        for (account, amounts) in &self.ledger {
+            let class = report.ledger.entry(account.class()).or_default();
+            for unit in 0..4 {
+                class[unit] += amounts[unit];
+                report.sums[unit] += amounts[unit];
+            }
+            match account {
+                LedgerAccount::Subscriber(..) => {
+                    subscribers
+                        .iter_mut()
+                        .zip(amounts)
+                        .for_each(|(sum, amount)| *sum += amount);
+                }
+                LedgerAccount::Float(_) => floats += amounts[MONEY],
+                LedgerAccount::InTransit => report.in_transit += amounts[MONEY],
+                _ => {}
+            }
+        }
+        if report.sums != [0; 4] {
+            let sums = report.sums;
+            report.problem(format_args!("the ledger sums to {sums:?} and not to zero"));
+        }
+        if subscribers != self.lots {
+            let lots = self.lots;
+            report.problem(format_args!(
+                "the ledger says subscribers hold {subscribers:?}, their accounts hold {lots:?}"
+            ));
+        }
+        if floats != self.floats {
+            report.problem(format_args!(
+                "the ledger says floats hold {floats}, partners hold {}",
+                self.floats
+            ));
+        }
+        self.messages(report);
+    }
+
+    /// What is in transit must be what unconsumed messages carry.
+    fn messages(&mut self, report: &mut AuditReport) {
+        let (mut credits, mut refused, mut credited) = (0, 0, 0);
+        for (from, channels) in &self.channels {
+            for (to, acknowledged, queue) in channels.outgoing() {
+                let received = self
+                    .channels
+                    .get(&to)
+                    .map_or(0, |receiver| receiver.received(*from));
+                let last = acknowledged + queue.len() as u64;
+                if received < acknowledged || received > last {
+                    report.problem(format_args!(
+                        "partition {to} has applied messages up to {received} of partition {from}, which sent {last} and \
+                         knows {acknowledged} confirmed"
+                    ));
+                    continue;
+                }
+                let seen = usize::try_from(received - acknowledged).unwrap_or(usize::MAX);
+                for message in queue.iter().skip(seen) {
+                    match message {
+                        Message::Open(_) => {}
+                        Message::Credit { recharge, .. } => credits += i128::from(recharge.gross.0),
+                        Message::Credited {
+                            partner,
+                            external,
+                            outcome,
+                        } => {
+                            let amount = self.unsettled.get(&(*partner, *external)).copied().unwrap_or(0);
+                            *(if outcome.is_ok() {
+                                &mut credited
+                            } else {
+                                &mut refused
+                            }) += amount;
+                        }
+                    }
+                }
+            }
+            for (from, received) in channels.numbers().received {
+                if received > 0 && !self.channels.contains_key(&from) {
+                    report.problem(format_args!(
+                        "messages were applied from partition {from}, which does not exist"
+                    ));
+                }
+            }
+        }
+        if report.in_transit != credits + refused {
+            let (booked, carried) = (report.in_transit, credits + refused);
+            report.problem(format_args!("{booked} is in transit, messages carry {carried}"));
+        }
+        let believed = self.partners_in_transit;
+        if believed != credits + refused + credited {
+            let carried = credits + refused + credited;
+            report.problem(format_args!(
+                "partners believe {believed} to be in transit, messages carry {carried}"
+            ));
+        }
+    }
+}
