@@ -21,6 +21,10 @@ use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 
 /// Bytes of journal that one [`Projector::step`] should take at most: a few seconds of a busy hour.
+///
+/// Every step writes each page it touches once, so fewer and larger steps cost less. At 30,000 operations a second over
+/// 1 M subscribers (`examples/projection_timing.rs`) one step a second takes 0.45 of a core, one every 5 seconds 0.28, one
+/// every 10 seconds 0.19. Under light load a step a second keeps pages fresh and costs nothing.
 pub const STEP_BYTES: usize = 32 << 20;
 
 /// The local day number of an operator at a moment; day totals are kept by it.

@@ -19,8 +19,8 @@ use charge::{AccountId, Code, Money, OperatorId, PartnerId, Timestamp, Unit};
 use rusqlite::{Connection, Transaction, params};
 use std::collections::{BTreeMap, HashMap};
 
-/// Pages in the WAL after which they are moved into the file.
-const WAL_PAGES: u32 = 16_384;
+/// Pages in the WAL after which they are moved into the file (256 MiB): a page that many steps touch is moved once.
+const WAL_PAGES: u32 = 65_536;
 /// Page cache of the writer, KiB: projections touch rows at random.
 const CACHE_KIB: i64 = 64 << 10;
 
