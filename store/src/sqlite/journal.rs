@@ -83,6 +83,17 @@ impl SqliteJournal {
         })
     }
 
+    /// After a sync that failed, nobody knows what of the file is on the disk, and a later sync may say nothing about it.
+    /// So the WAL, which is on the disk, is not started anew any more; the next start moves all of it again.
+    fn stop_moving(&mut self) {
+        if let Some(Mover { wake, thread, .. }) = self.mover.take() {
+            drop(wake);
+            if thread.join().is_err() {
+                tracing::error!("the thread that moves the journal's WAL has panicked");
+            }
+        }
+    }
+
     /// Wakes the mover every [`MOVE_BYTES`]. When the WAL is large enough to start anew, waits for one more move, and then
     /// moves here what came in during that one: little, and so the stall is short.
     fn keep_wal_small(&mut self, rows: &[JournalRow]) {
@@ -99,6 +110,11 @@ impl SqliteJournal {
             self.wal.finish_after = None;
             match move_wal(&self.db) {
                 Ok(()) => self.wal.written = 0,
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
+                    tracing::error!(%error, "cannot move the journal's WAL; it is kept whole until the next start");
+                    self.stop_moving();
+                }
+                // A full disk, for example: the next move tries again.
                 Err(error) => tracing::warn!(%error, "cannot move the journal's WAL; it grows meanwhile"),
             }
         } else if self.wal.since_wake >= MOVE_BYTES {
@@ -139,12 +155,7 @@ impl Journal for SqliteJournal {
 
 impl Drop for SqliteJournal {
     fn drop(&mut self) {
-        if let Some(Mover { wake, thread, .. }) = self.mover.take() {
-            drop(wake);
-            if thread.join().is_err() {
-                tracing::error!("the thread that moves the journal's WAL has panicked");
-            }
-        }
+        self.stop_moving();
     }
 }
 
@@ -174,16 +185,16 @@ impl Mover {
         while woken.recv().is_ok() {
             // SQLite syncs the file only in the move that reaches the end of the WAL, which is the writer's: syncing here
             // leaves it nothing to wait for.
-            if let Err(error) = move_wal(db).and_then(|()| file.sync_data().map_err(io_error)) {
+            if let Err(error) = move_wal(db) {
                 tracing::warn!(%error, "cannot move the journal's WAL; it grows meanwhile");
+            } else if let Err(error) = file.sync_data() {
+                // See `SqliteJournal::stop_moving`: without this thread the writer never starts the WAL anew.
+                tracing::error!(%error, "cannot sync the journal; its WAL is kept whole until the next start");
+                return;
             }
             moves.fetch_add(1, Ordering::Release);
         }
     }
-}
-
-fn io_error(error: std::io::Error) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }
 
 /// Moves what can be moved without waiting for anybody.
