@@ -16,6 +16,9 @@ use crate::unit::Amount;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 
+/// Most closed sessions that an account remembers for late reports.
+const CLOSED_SESSIONS_MAX: usize = 16;
+
 /// Applies an event to the entity it names; `slot` is empty when the entity does not exist yet.
 ///
 /// # Panics
@@ -90,9 +93,7 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
 
 fn apply_account(account: &mut Account, event: &Event) {
     account.version += 1;
-    account
-        .sessions
-        .retain(|session| !session.closed || session.expires_at > event.at);
+    account.sessions.retain(|session| !session.is_forgotten(event.at));
     match &event.body {
         EventBody::Charged(charged) => apply_charged(account, charged, event.at),
         EventBody::Recharged(recharged) => apply_recharged(account, recharged, event.at),
@@ -193,6 +194,19 @@ fn apply_session(account: &mut Account, charged: &Charged, position: Option<usiz
     session.setup_done |= used;
     for part in &charged.parts {
         apply_part(session, part, at);
+    }
+    if charged.closes {
+        forget_closed(account);
+    }
+}
+
+/// Keeps the closed sessions of a busy account few: the oldest is forgotten first.
+fn forget_closed(account: &mut Account) {
+    let closed = |session: &&Session| session.closed;
+    if account.sessions.iter().filter(closed).count() > CLOSED_SESSIONS_MAX
+        && let Some(oldest) = account.sessions.iter().position(|session| session.closed)
+    {
+        account.sessions.remove(oldest);
     }
 }
 

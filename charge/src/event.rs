@@ -327,9 +327,18 @@ impl Priced {
     /// What so many pulses cost. Use that nobody can pay is bounded by the network alone, so the value is capped far
     /// above any real one instead of overflowing.
     pub fn cost(&self, pulses: i64) -> Money {
-        let cost = i128::from(self.gross.0) * i128::from(pulses);
-        Money(i64::try_from(cost.min(i128::from(COST_MAX))).unwrap_or(COST_MAX))
+        capped(self.gross, pulses)
     }
+
+    /// The tax in so many pulses, capped in the same way.
+    pub fn tax_of(&self, pulses: i64) -> Money {
+        capped(self.tax, pulses)
+    }
+}
+
+fn capped(price: Money, pulses: i64) -> Money {
+    let cost = i128::from(price.0) * i128::from(pulses);
+    Money(i64::try_from(cost.min(i128::from(COST_MAX))).unwrap_or(COST_MAX))
 }
 
 /// Largest cost of one charge, in micro-units.

@@ -181,7 +181,8 @@ impl<'a> Use<'a> {
         price.map_or((Money::ZERO, Money::ZERO), |price| (price.gross, price.tax))
     }
 
-    fn allows(&self, lot: &Lot) -> bool {
+    /// Whether a lot's scope takes in this use.
+    pub(crate) fn allows(&self, lot: &Lot) -> bool {
         lot.scope.allows(&self.query, self.second_of_day)
     }
 
@@ -192,7 +193,7 @@ impl<'a> Use<'a> {
         let windows = account
             .lots
             .iter()
-            .filter(|lot| lot.unit == self.query.service.unit())
+            .filter(|lot| lot.unit == self.query.service.unit() || lot.unit == Unit::Money)
             .filter_map(|lot| lot.scope.window);
         let edges = windows
             .flat_map(|(from, to)| [i64::from(from) * 60, i64::from(to) * 60])
@@ -468,6 +469,7 @@ fn money_pulses(
 fn account_uncovered(progress: &mut Progress, use_: &Use<'_>, left: Amount, out: &mut Consumption) {
     let Some(priced) = use_.priced else {
         out.unrated = true;
+        progress.setup_done = true;
         let nothing = Priced {
             tariff: crate::Code::EMPTY,
             version: 0,

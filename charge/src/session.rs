@@ -45,6 +45,11 @@ impl Session {
         size_of::<Session>() + self.id.len() + self.peer.len() + self.elements.len() * size_of::<Element>()
     }
 
+    /// True for a session that has ended so long ago that late reports are not expected any more.
+    pub fn is_forgotten(&self, now: Timestamp) -> bool {
+        self.closed && self.expires_at <= now
+    }
+
     /// The element for a rating group and service identifier.
     pub fn element(&self, key: ElementKey) -> Option<&Element> {
         self.elements.iter().find(|e| e.key == key)

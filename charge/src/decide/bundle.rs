@@ -119,8 +119,9 @@ fn purchase(
     if offer.per_day > 0 && count > offer.per_day {
         return Err(Refusal::OfferLimit);
     }
+    let new_renewal = renew && account.renewals.iter().all(|known| known.offer != offer.code);
     if account.lots.len() + offer.buckets.len() > LOTS_MAX
-        || (renew && account.renewals.len() >= RENEWALS_MAX)
+        || (new_renewal && account.renewals.len() >= RENEWALS_MAX)
     {
         return Err(Refusal::TooMany);
     }

@@ -4,7 +4,7 @@ use super::{
     Decision, ELEMENTS_MAX, SESSIONS_MAX, UNITS_MAX, View, account_event, account_of, catalog_of, forgets,
     repeated,
 };
-use crate::account::{Account, Lot, Origin};
+use crate::account::{Account, LifeCycle, Lot, Origin};
 use crate::catalog::{Catalog, Catalogs, GrantPolicy, Place, Scope, TariffQuery};
 use crate::command::{ChargeKind, ChargePart, ChargeRequest, Used, UsedPeriod};
 use crate::event::{Charged, ChargedPart, EventBody, Opened, Refund, SetupFee};
@@ -53,10 +53,15 @@ pub(super) fn decide(
     if !used_sane || !asked_sane || request.parts.len() > ELEMENTS_MAX {
         return Err(Refusal::AmountTooLarge);
     }
+    let merged = merged(request);
+    let request = merged.as_ref().unwrap_or(request);
     let session = account
         .sessions
         .iter()
-        .find(|session| session.key == request.session);
+        .find(|session| session.key == request.session && !session.is_forgotten(now));
+    if elements_after(session, request) > ELEMENTS_MAX {
+        return Err(Refusal::TooMany);
+    }
     let work = Work::new(account, catalog, request, session, now);
     match request.kind {
         ChargeKind::PriceEnquiry => Ok(work.price_enquiry()),
@@ -66,7 +71,7 @@ pub(super) fn decide(
         ChargeKind::Initial if session.is_none() && !work.usable() => {
             Ok(rejected(ChargeResult::EndUserServiceDenied))
         }
-        ChargeKind::Initial if session.is_none() && account.sessions.len() >= SESSIONS_MAX => {
+        ChargeKind::Initial if session.is_none() && open_sessions(account) >= SESSIONS_MAX => {
             Err(Refusal::TooMany)
         }
         ChargeKind::Update | ChargeKind::Terminate if session.is_none() => {
@@ -98,6 +103,45 @@ pub(super) fn supervise(account: &Account, catalog: &Catalog, session: &Session,
     };
     let body = request.body();
     Work::new(account, catalog, &request, Some(session), now).session_request(body)
+}
+
+/// The request with the parts of the same key joined into one: a second part of a key must not hide the first one's
+/// reservation. `None` when every key is there once.
+fn merged(request: &ChargeRequest) -> Option<ChargeRequest> {
+    let parts = &request.parts;
+    let repeats = |(index, part): (usize, &ChargePart)| parts[..index].iter().any(|p| p.key == part.key);
+    if !parts.iter().enumerate().any(repeats) {
+        return None;
+    }
+    let mut joined: SmallVec<[ChargePart; 1]> = SmallVec::new();
+    for part in parts {
+        match joined.iter_mut().find(|other| other.key == part.key) {
+            Some(other) => {
+                other.used.extend_from_slice(&part.used);
+                other.requested = part.requested.or(other.requested);
+            }
+            None => joined.push(part.clone()),
+        }
+    }
+    Some(ChargeRequest {
+        parts: joined,
+        ..request.clone()
+    })
+}
+
+fn elements_after(session: Option<&Session>, request: &ChargeRequest) -> usize {
+    let Some(session) = session else {
+        return request.parts.len();
+    };
+    let new = request
+        .parts
+        .iter()
+        .filter(|part| session.element(part.key).is_none());
+    session.elements.len() + new.count()
+}
+
+fn open_sessions(account: &Account) -> usize {
+    account.sessions.iter().filter(|session| !session.closed).count()
 }
 
 fn rejected(result: ChargeResult) -> Decision {
@@ -143,6 +187,15 @@ impl<'a> Work<'a> {
         self.account.may_use() && self.account.valid_until > self.now
     }
 
+    /// The region, when it is news: for the session, or because a serving cell was told that the account was not seen in.
+    fn moved(&self) -> Option<RegionCode> {
+        let known = self
+            .session
+            .map_or(self.account.region, |session| session.target.region);
+        let told = self.request.area.is_some() && self.account.region != self.target.region;
+        (told || known != self.target.region).then_some(self.target.region)
+    }
+
     fn policy(&self) -> &'a GrantPolicy {
         self.catalog.policy.grant(self.request.service)
     }
@@ -184,9 +237,9 @@ impl<'a> Work<'a> {
             }
         }
         let result = self.overall(&parts, ended);
-        let refused = self.session.is_none() && result != ChargeResult::Success;
-        if refused {
-            // Nothing was granted and nothing is open: the session never starts, and nothing changes.
+        let unused = parts.iter().all(|part| part.used == Amount::ZERO);
+        if self.session.is_none() && result != ChargeResult::Success && unused {
+            // Nothing was used or granted and nothing is open: the session never starts, and nothing changes.
             return Decision::answer(Reply::Charge(self.reply_of(
                 result,
                 &parts,
@@ -208,7 +261,7 @@ impl<'a> Work<'a> {
             body,
             service: self.request.service,
             opened,
-            moved: (self.account.region != self.target.region).then_some(self.target.region),
+            moved: self.moved(),
             setup,
             parts,
             closes,
@@ -344,12 +397,8 @@ impl<'a> Work<'a> {
         let taken = consume(purse, &mut after, &use_, wanted, Shortage::Stop);
         let granted = taken.covered + after.paid_ahead;
         if !granted.is_positive() {
-            let rated = use_.row().is_some()
-                || self
-                    .account
-                    .lots
-                    .iter()
-                    .any(|lot| lot.unit == self.request.service.unit());
+            let serves = |lot: &Lot| lot.unit == self.request.service.unit() && use_.allows(lot);
+            let rated = use_.row().is_some() || self.account.lots.iter().any(serves);
             part.result = if rated {
                 ChargeResult::CreditLimitReached
             } else {
@@ -358,11 +407,12 @@ impl<'a> Work<'a> {
             return;
         }
         let cap = self.request.traits.grant_max;
-        part.granted = Some(if cap.is_positive() {
+        let granted = if cap.is_positive() {
             granted.min(cap)
         } else {
             granted
-        });
+        };
+        part.granted = Some(granted);
         part.reserved = taken.draws();
         part.validity_s = policy.validity_s;
         part.holding_s = policy.holding_s;
@@ -424,13 +474,11 @@ impl<'a> Work<'a> {
             .filter(|asked| asked.is_positive())
             .unwrap_or(policy.default);
         let wanted = Amount(asked.0.max(policy.minimum.0).min(highest.0).max(1));
-        let others = self
-            .account
-            .sessions
-            .iter()
-            .filter(|session| !session.closed)
+        let open = self.account.sessions.iter().filter(|session| !session.closed);
+        let others = open
+            .filter(|session| session.key != self.request.session)
             .map(|session| session.elements.len());
-        if others.sum::<usize>() <= 1 && self.request.parts.len() <= 1 {
+        if others.sum::<usize>() + elements_after(self.session, self.request) <= 1 {
             return wanted;
         }
         // Several sessions share what is left: none of them takes more than half of it.
@@ -511,7 +559,7 @@ impl<'a> Work<'a> {
             body,
             service: self.request.service,
             opened: Some(self.opened()),
-            moved: (self.account.region != self.target.region).then_some(self.target.region),
+            moved: self.moved(),
             setup,
             parts,
             closes: true,
@@ -539,11 +587,12 @@ impl<'a> Work<'a> {
                     return Ok(rejected(ChargeResult::RatingFailed));
                 };
                 let pulses = event_units(part).pulses(priced.pulse);
-                gross += Money(priced.gross.0.saturating_mul(pulses));
-                tax += Money(priced.tax.0.saturating_mul(pulses));
+                gross += priced.cost(pulses);
+                tax += priced.tax_of(pulses);
             }
         }
-        if !gross.is_positive() || gross > self.account.refundable {
+        let closed = self.account.state == LifeCycle::Closed;
+        if closed || !gross.is_positive() || gross > self.account.refundable {
             return Ok(rejected(ChargeResult::EndUserServiceDenied));
         }
         if self.account.lots.len() >= super::LOTS_MAX {
@@ -622,12 +671,7 @@ impl<'a> Work<'a> {
             let Some(priced) = use_.priced() else {
                 return rejected(ChargeResult::RatingFailed);
             };
-            cost += Money(
-                priced
-                    .gross
-                    .0
-                    .saturating_mul(event_units(part).pulses(priced.pulse)),
-            );
+            cost += priced.cost(event_units(part).pulses(priced.pulse));
             if index == 0 {
                 cost += use_.setup().0;
             }
@@ -657,7 +701,8 @@ impl<'a> Work<'a> {
     /// Main balance after the event: (total, part of it reserved).
     fn balance_after(&self, charged: &Charged) -> (Money, Money) {
         let mut total = self.account.main_total(self.now).0;
-        let is_main = |draw: &&Draw| self.account.lot(draw.lot).is_some_and(Lot::is_main);
+        let counts = |lot: &Lot| lot.is_main() && lot.expires_at > self.now;
+        let is_main = |draw: &&Draw| self.account.lot(draw.lot).is_some_and(counts);
         let sum = |draws: &[Draw]| {
             draws
                 .iter()

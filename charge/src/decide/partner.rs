@@ -235,7 +235,8 @@ pub(super) fn fund(
             Err(Refusal::Conflict)
         };
     }
-    if amount.0.abs() > MONEY_MAX || partner.float.0.saturating_add(amount.0) > MONEY_MAX.saturating_mul(1000)
+    if amount.0.unsigned_abs() > MONEY_MAX.unsigned_abs()
+        || partner.float.0.saturating_add(amount.0) > MONEY_MAX.saturating_mul(1000)
     {
         return Err(Refusal::AmountTooLarge);
     }

@@ -127,7 +127,7 @@ pub(super) fn decide(
         tax_rate: quote.tax_rate,
         fee: quote.fee,
         credited: quote.credited,
-        balance: account.main_total(now) + quote.credited,
+        balance: account.main_total(now) + main_in(&lots),
         valid_until: quote.valid_until,
         promotion: quote.promotion,
         receipt: Receipt {
@@ -151,6 +151,11 @@ pub(super) fn decide(
     };
     let event = account_event(account, now, EventBody::Recharged(Box::new(recharged)));
     Ok(Decision::event(event, Reply::Recharged(Box::new(outcome))))
+}
+
+fn main_in(lots: &[Lot]) -> Money {
+    let main = lots.iter().filter(|lot| lot.is_main());
+    main.map(|lot| Money(lot.amount.0)).sum()
 }
 
 /// The second half of a top-up: whatever happens, the partner is told.

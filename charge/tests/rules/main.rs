@@ -1,0 +1,12 @@
+//! The rules of the core as tables of text, one line a rule, and as properties of random histories.
+//!
+//! # Layout
+//! * `script`: the little language of the tables. `world`: an account, a shop and a catalog, with every invariant checked
+//!   after every command.
+//! * `tables`: runs `charging.txt`, `money.txt` and `time.txt`.
+//! * `properties`: random histories, slicing, replay, codecs.
+
+mod properties;
+mod script;
+mod tables;
+mod world;
