@@ -48,6 +48,7 @@ pub use command::Command;
 
 pub use decide::{Decision, View, decide};
 pub use event::{Event, EventBody};
+pub use explain::explain;
 
 pub use ids::{AccountId, Code, Entity, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SourceId};
 

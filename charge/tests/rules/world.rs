@@ -197,6 +197,7 @@ impl World {
         for posting in &moved {
             *self.books.entry((posting.account, posting.unit)).or_default() += i128::from(posting.amount.0);
         }
+        check_words(event, &self.catalog.zone);
         self.journal.push(event.clone());
         self.check_account(event);
     }
@@ -291,6 +292,53 @@ pub fn round_trip<T: Codec + PartialEq + std::fmt::Debug>(value: &T) {
     let bytes = value.to_bytes();
     assert_eq!(T::from_bytes(&bytes).as_ref(), Ok(value));
     assert!(T::from_bytes(&bytes[..bytes.len() - 1]).is_err());
+}
+
+/// Every event explains itself in every language, in the same steps.
+pub fn check_words(event: &Event, zone: &Zone) {
+    let english = charge::explain(event, Language::En, zone);
+    for language in Language::ALL {
+        let told = charge::explain(event, language, zone);
+        let one_line = charge::explain::summary(event, language, zone);
+        assert!(!told.lines.is_empty(), "{event:?}");
+        let steps = |all: &charge::explain::Explanation| -> Vec<_> {
+            all.lines
+                .iter()
+                .map(|line| (line.key, line.amounts.clone()))
+                .collect()
+        };
+        assert_eq!(steps(&told), steps(&english));
+        for text in told
+            .lines
+            .iter()
+            .map(|line| &line.text)
+            .chain([&told.title, &one_line])
+        {
+            assert!(!text.trim().is_empty(), "{event:?}");
+            let count = |marks: &[char]| text.chars().filter(|c| marks.contains(c)).count();
+            assert_eq!(count(&['\u{2066}', '\u{2068}']), count(&['\u{2069}']), "{text}");
+            if language == Language::Ur {
+                let bare = outside_isolates(text);
+                assert!(
+                    !bare.chars().any(|c| c.is_ascii_digit()),
+                    "a bare number in {text}"
+                );
+            }
+        }
+    }
+}
+
+fn outside_isolates(text: &str) -> String {
+    let mut depth = 0;
+    let keep = |c: &char| {
+        match c {
+            '\u{2066}' | '\u{2068}' => depth += 1,
+            '\u{2069}' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    };
+    text.chars().filter(keep).collect()
 }
 
 fn catalog() -> Catalog {

@@ -1,0 +1,201 @@
+//! Every sentence of the explanations, one row each: key, English, Urdu, Chinese. Variables stand in braces.
+
+use crate::catalog::Language;
+
+/// A sentence: key, English, Urdu, Chinese.
+type Row = (&'static str, [&'static str; 3]);
+
+/// The sentence of a key in a language; the key itself when there is none, which a test prevents.
+pub(super) fn sentence(key: &'static str, language: Language) -> &'static str {
+    let row = SENTENCES.iter().find(|(name, _)| *name == key);
+    row.map_or(key, |(_, texts)| texts[language as usize])
+}
+
+/// The table.
+#[rustfmt::skip]
+pub(super) const SENTENCES: &[Row] = &[
+    // Titles, one for each kind of event.
+    ("title.data", ["Mobile data", "موبائل ڈیٹا", "移动数据"]),
+    ("title.voice", ["Call", "کال", "通话"]),
+    ("title.sms", ["Messages", "پیغامات", "短信"]),
+    ("title.refund", ["Money given back", "رقم کی واپسی", "退款"]),
+    ("title.closed", ["Session closed", "سیشن بند ہوا", "会话已关闭"]),
+    ("title.recharge", ["Recharge", "ریچارج", "充值"]),
+    ("title.bundle", ["Bundle {offer}", "بنڈل {offer}", "套餐 {offer}"]),
+    ("title.renewed", ["Bundle {offer} renewed", "بنڈل {offer} کی تجدید", "套餐 {offer} 已续订"]),
+    ("title.renewal", ["Renewal of {offer}", "{offer} کی تجدید", "{offer} 的自动续订"]),
+    ("title.expired", ["Expired", "میعاد ختم", "已过期"]),
+    ("title.state", ["Account status", "اکاؤنٹ کی حیثیت", "账户状态"]),
+    ("title.opened", ["Welcome", "خوش آمدید", "欢迎"]),
+    ("title.settings", ["Settings", "ترتیبات", "设置"]),
+    ("title.number", ["Number", "نمبر", "号码"]),
+    ("title.partner", ["Partner", "شراکت دار", "合作伙伴"]),
+    ("title.float", ["Float", "فلوٹ", "备付金"]),
+    ("title.topup", ["Top-up", "ٹاپ اپ", "代充"]),
+
+    // Use.
+    ("group", ["Service group {group}:", "سروس گروپ {group}:", "服务组 {group}："]),
+    ("used", ["You used {amount}.", "آپ کا استعمال: {amount}۔", "您使用了 {amount}。"]),
+    ("unused", ["Nothing was used.", "کچھ استعمال نہیں ہوا۔", "没有使用量。"]),
+    ("ahead", ["{amount} was already paid for.", "{amount} کی ادائیگی پہلے ہو چکی تھی۔", "其中 {amount} 之前已付费。"]),
+    ("bucket", ["{amount} came from your bundle {source}: {pulses} × {step}.", "آپ کے بنڈل {source} سے: {amount} ({pulses} × {step})۔", "其中 {amount} 来自您的套餐 {source}：{pulses} × {step}。"]),
+    ("tariff", ["{amount} at tariff {tariff} (version {version}): {pulses} × {pulse} at {price} = {cost}.", "{amount} بحساب ٹیرف {tariff} (ورژن {version}): {pulses} × {pulse}، فی پلس {price} = {cost}۔", "{amount} 按资费 {tariff}（版本 {version}）计费：{pulses} × {pulse}，每次 {price}，共 {cost}。"]),
+    ("tax", ["This holds {tax} tax ({rate} %, rounded {rounding} for each pulse).", "اس میں {tax} ٹیکس شامل ہے ({rate} %، ہر پلس پر {rounding})۔", "其中含税 {tax}（税率 {rate} %，每次计费{rounding}）。"]),
+    ("untaxed", ["No tax on this.", "اس پر کوئی ٹیکس نہیں۔", "此项免税。"]),
+    ("draw", ["Taken from lot {lot} ({origin}): {amount}.", "حصہ {lot} ({origin}) سے لیا گیا: {amount}۔", "从第 {lot} 笔（{origin}）扣除：{amount}。"]),
+    ("free", ["{amount} was free: tariff {tariff} has a maximum for one session, and it was reached.", "{amount} مفت رہا: ٹیرف {tariff} میں ایک سیشن کی زیادہ سے زیادہ حد پوری ہو گئی۔", "其中 {amount} 免费：资费 {tariff} 的单次会话封顶已到。"]),
+    ("uncovered", ["{amount} went beyond your balance. It would have cost {cost}; you were not charged for it.", "{amount} آپ کے بیلنس سے زیادہ تھا۔ اس کی قیمت {cost} بنتی تھی، مگر آپ سے نہیں لی گئی۔", "其中 {amount} 超出您的余额，价值 {cost}，未向您收取。"]),
+    ("setup", ["Set-up fee, once for each session (tariff {tariff}): {cost}, with {tax} tax in it.", "سیٹ اپ فیس، ہر سیشن پر ایک بار (ٹیرف {tariff}): {cost}، جس میں ٹیکس {tax} ہے۔", "接续费，每次会话收取一次（资费 {tariff}）：{cost}，其中含税 {tax}。"]),
+    ("setup.uncovered", ["The set-up fee of {cost} (tariff {tariff}) went beyond your balance and was not taken.", "سیٹ اپ فیس {cost} (ٹیرف {tariff}) آپ کے بیلنس سے زیادہ تھی، اس لیے نہیں لی گئی۔", "接续费 {cost}（资费 {tariff}）超出您的余额，未收取。"]),
+    ("left", ["{amount} of the last pulse is paid for and waits for you.", "آخری پلس میں سے {amount} کی ادائیگی ہو چکی ہے اور وہ آپ کے استعمال کے لیے باقی ہے۔", "最后一次计费中还有 {amount} 已付费，可继续使用。"]),
+    ("cost", ["Taken from your balance: {cost}.", "آپ کے بیلنس سے لیے گئے: {cost}۔", "从您的余额扣除：{cost}。"]),
+    ("granted", ["{amount} is set aside for what comes next.", "آگے کے استعمال کے لیے مختص: {amount}۔", "已为接下来的使用预留 {amount}。"]),
+    ("held", ["Held for it in lot {lot} ({origin}): {amount}.", "اس کے لیے حصہ {lot} ({origin}) میں روکا گیا: {amount}۔", "为此在第 {lot} 笔（{origin}）中冻结：{amount}。"]),
+    ("final", ["This is the last part that your balance allows.", "آپ کے بیلنس میں اس سے آگے کی گنجائش نہیں۔", "这是您的余额可支持的最后一部分。"]),
+    ("change", ["The price changes at {time}.", "قیمت {time} پر بدلے گی۔", "价格将于 {time} 变化。"]),
+    ("credit-limit", ["Your balance is not enough to go on.", "آگے جاری رکھنے کے لیے آپ کا بیلنس کافی نہیں۔", "您的余额不足以继续使用。"]),
+    ("denied", ["Your account cannot use services at the moment.", "آپ کا اکاؤنٹ فی الحال سروسز استعمال نہیں کر سکتا۔", "您的账户暂时无法使用服务。"]),
+    ("unrated", ["There is no price for this use, so nothing was charged for it.", "اس استعمال کی کوئی قیمت مقرر نہیں، اس لیے کچھ نہیں لیا گیا۔", "此项使用没有定价，因此未收费。"]),
+    ("late", ["This report came after the session had ended.", "یہ اطلاع سیشن ختم ہونے کے بعد آئی۔", "此报告在会话结束后才收到。"]),
+    ("ended", ["The session has ended; what was set aside is yours again.", "سیشن ختم ہو گیا؛ جو مختص تھا وہ دوبارہ آپ کا ہے۔", "会话已结束，预留的部分已退还给您。"]),
+    ("silent", ["The network reported nothing more, so the session was closed.", "نیٹ ورک سے مزید اطلاع نہیں آئی، اس لیے سیشن بند کر دیا گیا۔", "网络没有再发来报告，因此关闭了会话。"]),
+    ("moved", ["Your phone is in region {region}; its tax rate applies.", "آپ کا فون علاقہ {region} میں ہے؛ وہیں کی ٹیکس شرح لاگو ہے۔", "您的手机位于 {region} 地区，适用当地税率。"]),
+    ("refund", ["{amount} was given back to your balance, with {tax} tax in it.", "{amount} آپ کے بیلنس میں واپس کیے گئے، جس میں ٹیکس {tax} ہے۔", "已退还 {amount} 到您的余额，其中含税 {tax}。"]),
+    ("balance", ["Balance left: {balance}.", "باقی بیلنس: {balance}۔", "剩余余额：{balance}。"]),
+    ("low", ["Your balance is low.", "آپ کا بیلنس کم ہے۔", "您的余额偏低。"]),
+
+    // Recharge.
+    ("paid", ["You paid {amount} through {channel}.", "آپ نے {channel} کے ذریعے {amount} ادا کیے۔", "您通过 {channel} 支付了 {amount}。"]),
+    ("recharge.tax", ["Tax taken from it: {tax} ({rate} %, rounded {rounding}; region {region}).", "اس میں سے ٹیکس کٹا: {tax} ({rate} %، {rounding}؛ علاقہ {region})۔", "从中扣税：{tax}（税率 {rate} %，{rounding}；地区 {region}）。"]),
+    ("recharge.untaxed", ["No tax was taken (region {region}).", "کوئی ٹیکس نہیں کٹا (علاقہ {region})۔", "未扣税（地区 {region}）。"]),
+    ("fee", ["Fee: {amount}.", "فیس: {amount}۔", "手续费：{amount}。"]),
+    ("credited", ["Added to your balance: {amount} (lot {lot}).", "آپ کے بیلنس میں شامل ہوئے: {amount} (حصہ {lot})۔", "存入您的余额：{amount}（第 {lot} 笔）。"]),
+    ("promotion", ["A gift from {promotion}: {amount}, until {until}.", "{promotion} کی طرف سے تحفہ: {amount}، {until} تک۔", "{promotion} 赠送：{amount}，有效期至 {until}。"]),
+    ("validity", ["Your balance is valid until {until}.", "آپ کا بیلنس {until} تک کارآمد ہے۔", "您的余额有效期至 {until}。"]),
+    ("revived", ["Your account is active again.", "آپ کا اکاؤنٹ دوبارہ فعال ہے۔", "您的账户已恢复使用。"]),
+    ("joined", ["Lot {from} was joined with lot {into}; its value is the same.", "حصہ {from} کو حصہ {into} میں ملا دیا گیا؛ مالیت وہی ہے۔", "第 {from} 笔已并入第 {into} 笔，价值不变。"]),
+    ("receipt", ["Receipt {receipt}, reference {reference}.", "رسید {receipt}، حوالہ {reference}۔", "收据 {receipt}，参考号 {reference}。"]),
+
+    // Bundles.
+    ("price", ["Price: {price} (catalog version {version}).", "قیمت: {price} (کیٹلاگ ورژن {version})۔", "价格：{price}（目录版本 {version}）。"]),
+    ("price.tax", ["This holds {tax} tax ({rate} %, rounded {rounding}).", "اس میں {tax} ٹیکس شامل ہے ({rate} %، {rounding})۔", "其中含税 {tax}（税率 {rate} %，{rounding}）。"]),
+    ("brought", ["It brought {amount} (lot {lot}), until {until}.", "اس سے ملا: {amount} (حصہ {lot})، {until} تک۔", "获得 {amount}（第 {lot} 笔），有效期至 {until}。"]),
+    ("renews", ["It renews by itself at {time}.", "یہ {time} پر خود بخود تجدید ہو گا۔", "将于 {time} 自动续订。"]),
+    ("renewal.off", ["It does not renew by itself.", "یہ خود بخود تجدید نہیں ہو گا۔", "不会自动续订。"]),
+    ("renewal.failed", ["It could not be renewed: {reason}. Renewal is off now; nothing was taken.", "تجدید نہیں ہو سکی: {reason}۔ تجدید اب بند ہے؛ کچھ نہیں لیا گیا۔", "无法续订：{reason}。自动续订已关闭，没有扣款。"]),
+
+    // Time and life cycle.
+    ("expired", ["{amount} in lot {lot} ({origin}) ran out of time.", "حصہ {lot} ({origin}) میں {amount} کی میعاد ختم ہو گئی۔", "第 {lot} 笔（{origin}）中的 {amount} 已过期。"]),
+    ("state", ["Your account was {from} and is {to} now.", "آپ کا اکاؤنٹ پہلے {from} تھا، اب {to} ہے۔", "您的账户状态由“{from}”变为“{to}”。"]),
+    ("state.kept", ["Your balance is kept. A recharge brings it back.", "آپ کا بیلنس محفوظ ہے۔ ریچارج کریں تو دوبارہ مل جائے گا۔", "您的余额会保留，充值后即可恢复使用。"]),
+    ("opened", ["The number {number} is ready.", "نمبر {number} تیار ہے۔", "号码 {number} 已开通。"]),
+    ("opening", ["Balance brought along: {amount} (lot {lot}).", "ساتھ لایا گیا بیلنس: {amount} (حصہ {lot})۔", "转入余额：{amount}（第 {lot} 笔）。"]),
+    ("language", ["Messages come in {language} now.", "اب پیغامات {language} میں آئیں گے۔", "之后的消息将使用{language}。"]),
+    ("tax-class", ["Tax class at recharge: {class}.", "ریچارج پر ٹیکس کا درجہ: {class}۔", "充值税务类别：{class}。"]),
+    ("unchanged", ["Nothing else changed.", "اور کچھ نہیں بدلا۔", "没有其他更改。"]),
+
+    // Directory, partners, floats.
+    ("number.ours", ["The number belongs to account {account}.", "یہ نمبر اکاؤنٹ {account} کا ہے۔", "该号码属于账户 {account}。"]),
+    ("number.other", ["The number is served by operator {operator}.", "یہ نمبر آپریٹر {operator} کے پاس ہے۔", "该号码由运营商 {operator} 提供服务。"]),
+    ("partner.opened", ["{name} can sell recharges now.", "{name} اب ریچارج فروخت کر سکتا ہے۔", "{name} 现在可以销售充值。"]),
+    ("key.added", ["The key {key} was made.", "کلید {key} بنائی گئی۔", "已创建密钥 {key}。"]),
+    ("key.revoked", ["The key {key} no longer works.", "کلید {key} اب کام نہیں کرے گی۔", "密钥 {key} 已停用。"]),
+    ("float.in", ["{amount} was paid into the float (reference {reference}).", "فلوٹ میں {amount} جمع ہوئے (حوالہ {reference})۔", "备付金存入 {amount}（参考号 {reference}）。"]),
+    ("float.out", ["{amount} was paid out of the float (reference {reference}).", "فلوٹ سے {amount} نکالے گئے (حوالہ {reference})۔", "备付金取出 {amount}（参考号 {reference}）。"]),
+    ("float.debited", ["{amount} is on its way to a subscriber (top-up {id}).", "{amount} صارف کو بھیجے جا رہے ہیں (ٹاپ اپ {id})۔", "{amount} 正在转给用户（代充 {id}）。"]),
+    ("float.credited", ["{amount} has arrived (top-up {id}).", "{amount} پہنچ گئے (ٹاپ اپ {id})۔", "{amount} 已到账（代充 {id}）。"]),
+    ("float.returned", ["{amount} is back in the float (top-up {id}).", "{amount} فلوٹ میں واپس آ گئے (ٹاپ اپ {id})۔", "{amount} 已退回备付金（代充 {id}）。"]),
+    ("topup.created", ["{amount} for the number {number} (reference {reference}).", "نمبر {number} کے لیے {amount} (حوالہ {reference})۔", "为号码 {number} 代充 {amount}（参考号 {reference}）。"]),
+    ("topup.done", ["It is done: {amount} was credited. Receipt {receipt}.", "مکمل ہو گیا: {amount} شامل ہوئے۔ رسید {receipt}۔", "已完成：到账 {amount}。收据 {receipt}。"]),
+    ("topup.declined", ["It was declined: {reason}. The money is back in the float.", "قبول نہیں ہوا: {reason}۔ رقم فلوٹ میں واپس ہے۔", "未能完成：{reason}。款项已退回备付金。"]),
+    ("kept", ["The reference is remembered, so that the request cannot be made twice.", "حوالہ یاد رکھا گیا ہے تاکہ درخواست دو بار نہ ہو۔", "已记录参考号，避免重复请求。"]),
+
+    // One line for a message or a statement.
+    ("summary.use", ["{title}: {amount}, {cost}. Balance {balance}.", "{title}: {amount}، {cost}۔ بیلنس {balance}۔", "{title}：{amount}，{cost}。余额 {balance}。"]),
+    ("summary.session", ["{title}. Balance {balance}.", "{title}۔ بیلنس {balance}۔", "{title}。余额 {balance}。"]),
+    ("summary.recharge", ["Recharge of {amount}: tax {tax}, added {credited}. Balance {balance}, valid until {until}.", "{amount} کا ریچارج: ٹیکس {tax}، شامل ہوئے {credited}۔ بیلنس {balance}، {until} تک کارآمد۔", "充值 {amount}：扣税 {tax}，到账 {credited}。余额 {balance}，有效期至 {until}。"]),
+    ("summary.bundle", ["{title}: {cost}, until {until}. Balance {balance}.", "{title}: {cost}، {until} تک۔ بیلنس {balance}۔", "{title}：{cost}，有效期至 {until}。余额 {balance}。"]),
+    ("summary.line", ["{title}: {line}", "{title}: {line}", "{title}：{line}"]),
+
+    // Words.
+    ("word.money", ["Rs {n}", "{n} روپے", "{n} 卢比"]),
+    ("word.exactly", ["{shown} (exactly {exact})", "{shown} (ٹھیک {exact})", "{shown}（精确值 {exact}）"]),
+    ("word.hours", ["{n} h", "{n} گھنٹے", "{n} 小时"]),
+    ("word.minutes", ["{n} min", "{n} منٹ", "{n} 分"]),
+    ("word.seconds", ["{n} s", "{n} سیکنڈ", "{n} 秒"]),
+    ("word.messages", ["{n} SMS", "{n} ایس ایم ایس", "{n} 条短信"]),
+    ("word.never", ["without end", "بلا میعاد", "永久"]),
+    ("origin.paid", ["paid", "ادا شدہ", "充值"]),
+    ("origin.bonus", ["gift", "تحفہ", "赠送"]),
+    ("origin.advance", ["advance", "ایڈوانس", "预支"]),
+    ("origin.bundle", ["bundle", "بنڈل", "套餐"]),
+    ("state.active", ["active", "فعال", "正常"]),
+    ("state.expired", ["expired", "میعاد ختم", "已过期"]),
+    ("state.suspended", ["suspended", "معطل", "已暂停"]),
+    ("state.closed", ["closed", "بند", "已注销"]),
+    ("rounding.half-up", ["to the nearest", "قریب ترین عدد تک", "四舍五入"]),
+    ("rounding.down", ["down", "نیچے کی طرف", "向下取整"]),
+    ("rounding.up", ["up", "اوپر کی طرف", "向上取整"]),
+    ("rounding.half-even", ["to the nearest even", "قریب ترین جفت عدد تک", "四舍六入五成双"]),
+    ("class.standard", ["standard", "عام", "标准"]),
+    ("class.listed-non-filer", ["listed non-filer", "فہرست شدہ نان فائلر", "列名未申报人"]),
+    ("class.exempt", ["exempt", "مستثنیٰ", "免税"]),
+    ("language.en", ["English", "انگریزی", "英语"]),
+    ("language.ur", ["Urdu", "اردو", "乌尔都语"]),
+    ("language.zh", ["Chinese", "چینی", "中文"]),
+    ("reason.balance", ["the balance is too low", "بیلنس کم ہے", "余额不足"]),
+    ("reason.inactive", ["the account is not active", "اکاؤنٹ فعال نہیں", "账户未激活"]),
+    ("reason.offer", ["this bundle is not offered any more", "یہ بنڈل اب دستیاب نہیں", "该套餐已停售"]),
+    ("reason.limit", ["a limit is reached", "حد پوری ہو گئی", "已达上限"]),
+    ("reason.amount", ["the amount is not allowed", "اس رقم کی اجازت نہیں", "金额不在允许范围内"]),
+    ("reason.other", ["it is not possible at the moment (code {code})", "فی الحال ممکن نہیں (کوڈ {code})", "暂时无法办理（代码 {code}）"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn variables(text: &str) -> BTreeSet<&str> {
+        let parts = text.split('{').skip(1);
+        parts
+            .filter_map(|part| part.split_once('}').map(|(name, _)| name))
+            .collect()
+    }
+
+    #[test]
+    fn every_language_has_every_sentence_with_the_same_variables() {
+        let mut keys = BTreeSet::new();
+        for (key, texts) in SENTENCES {
+            assert!(keys.insert(key), "{key} is there twice");
+            for text in texts {
+                assert!(!text.trim().is_empty(), "{key}");
+                assert_eq!(variables(text), variables(texts[0]), "{key}: {text}");
+            }
+            let urdu = texts[1].chars().any(|c| ('\u{0600}'..='\u{06ff}').contains(&c));
+            let chinese = texts[2].chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+            let words = !matches!(*key, "summary.line");
+            assert!(urdu && chinese || !words, "{key} is not translated");
+        }
+    }
+
+    #[test]
+    fn the_code_uses_only_sentences_that_exist() {
+        let sources = [
+            include_str!("../explain.rs"),
+            include_str!("charged.rs"),
+            include_str!("words.rs"),
+        ];
+        for (key, _) in SENTENCES {
+            let quoted = format!("\"{key}\"");
+            assert!(
+                sources.iter().any(|text| text.contains(&quoted)),
+                "{key} is never said"
+            );
+        }
+        assert_eq!(
+            sentence("used", Language::Ur),
+            SENTENCES.iter().find(|(k, _)| *k == "used").expect("there").1[1]
+        );
+    }
+}
