@@ -97,7 +97,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The answering side, just accepted on `local_address`. `seed` gives the jitter of the watchdog and the start of the identifiers.
+    /// The answering side, just accepted on `local_address`. `seed` gives the jitter of the watchdog and the start of the
+    /// identifiers.
     #[must_use]
     pub fn responder(settings: Arc<PeerSettings>, local_address: IpAddr, seed: u64, now_ms: u64) -> Self {
         let link = Link::new(settings, Role::Responder, local_address, seed, now_ms);

@@ -50,7 +50,7 @@ const BANS: [Ban; 10] = [
     },
     Ban {
         call: "Instant::now",
-        only_in: &["wire/"],
+        only_in: &["wire/src/", "wire/tests/"],
         not_in: &[],
         tests_too: true,
         instead: "an argument `now`: protocol machines are told the time",

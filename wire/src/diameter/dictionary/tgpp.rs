@@ -1,4 +1,5 @@
-//! AVPs of 3GPP (vendor 10415) that charging clients send: TS 32.299 section 7.2, and those it takes from TS 29.061, 29.212, 29.214 and 29.272.
+//! AVPs of 3GPP (vendor 10415) that charging clients send: TS 32.299 section 7.2, and those it takes from TS 29.061,
+//! 29.212, 29.214 and 29.272.
 
 use super::Kind::{Address, Grouped, Integer32, OctetString, Time, Unsigned32, Unsigned64, Utf8};
 use super::{Entry, entry};

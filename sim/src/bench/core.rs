@@ -1,0 +1,111 @@
+//! Decide and apply alone: no engine, no disk, one thread.
+
+use super::report::{Latencies, Report, report};
+use super::workload::{Operation, Workload};
+use super::{Plan, workload};
+use charge::catalog::Language;
+use charge::codec::Codec;
+use charge::command::{Message, OpenAccount};
+use charge::ids::{AccountId, Entity, EntityKey, Msisdn};
+use charge::tax::TaxClass;
+use charge::{Catalogs, Code, Command, Money, OperatorId, Timestamp, View, apply, decide};
+use std::time::Instant;
+
+/// Operations between two looks at the clock.
+const CHUNK: u64 = 256;
+
+struct Accounts(Vec<Option<Entity>>);
+
+impl View for Accounts {
+    fn get(&self, key: EntityKey) -> Option<&Entity> {
+        let EntityKey::Account(AccountId(id)) = key else {
+            return None;
+        };
+        self.0.get(usize::try_from(id).ok()?)?.as_ref()
+    }
+}
+
+/// Runs the workload in this thread. `start` is the time that the core is told at first.
+pub fn run(plan: &Plan, catalogs: &Catalogs, operator: OperatorId, start: Timestamp) -> Report {
+    let mut accounts = Accounts(Vec::new());
+    for index in 0..plan.subscribers {
+        accounts.0.push(None);
+        let open = open_account(index, operator);
+        let message = Command::Deliver(Message::Open(Box::new(open)));
+        carry_out(&mut accounts, catalogs, &message, start, &mut Vec::new());
+    }
+    let idle = super::report::rss_bytes();
+    let mut workload = Workload::new(plan.hot.unwrap_or(plan.subscribers), plan.seed, 1);
+    let mut out = Vec::with_capacity(1 << 20);
+    let (mut now, mut latencies) = (start, Latencies::default());
+    let warm_until = Instant::now() + plan.warm_up();
+    while Instant::now() < warm_until {
+        chunk(&mut accounts, catalogs, &mut workload, &mut now, &mut out);
+    }
+    let (began, mut bytes) = (Instant::now(), 0u64);
+    let mut last = began;
+    while began.elapsed() < plan.measure {
+        bytes += chunk(&mut accounts, catalogs, &mut workload, &mut now, &mut out);
+        let each = last.elapsed() / u32::try_from(CHUNK).unwrap_or(1);
+        last = Instant::now();
+        for _ in 0..CHUNK {
+            latencies.record(u64::try_from(each.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+    let mut report = report("core", plan, &latencies, began.elapsed());
+    report.rss_idle_bytes = Some(idle);
+    report.bytes_per_op = Some(bytes / latencies.count().max(1));
+    report
+}
+
+/// One chunk of operations; the bytes of their events.
+fn chunk(
+    accounts: &mut Accounts,
+    catalogs: &Catalogs,
+    workload: &mut workload::Workload,
+    now: &mut Timestamp,
+    out: &mut Vec<u8>,
+) -> u64 {
+    out.clear();
+    for _ in 0..CHUNK {
+        let operation = workload.draw();
+        let (Operation::Report { index, .. } | Operation::Credit { index, .. }) = operation;
+        let command = workload.command(operation, AccountId(index));
+        *now = now.plus(5);
+        carry_out(accounts, catalogs, &command, *now, out);
+    }
+    u64::try_from(out.len()).unwrap_or(0)
+}
+
+fn carry_out(
+    accounts: &mut Accounts,
+    catalogs: &Catalogs,
+    command: &Command,
+    now: Timestamp,
+    out: &mut Vec<u8>,
+) {
+    let decision = decide(accounts, catalogs, command, now).expect("the workload is never refused");
+    for event in &decision.events {
+        event.encode(out);
+        let EntityKey::Account(AccountId(id)) = event.key else {
+            continue;
+        };
+        if let Some(slot) = usize::try_from(id).ok().and_then(|id| accounts.0.get_mut(id)) {
+            apply(slot, event);
+        }
+    }
+}
+
+/// The account of a generated subscriber: synthetic, with enough money to begin with.
+pub fn open_account(index: u64, operator: OperatorId) -> OpenAccount {
+    OpenAccount {
+        account: AccountId(index),
+        operator,
+        msisdn: Msisdn::new(923_000_000_000 + index).expect("a generated number"),
+        imsi: None,
+        language: Language::En,
+        tax_class: TaxClass::Standard,
+        region: Code::EMPTY,
+        opening_balance: Money::from_units(1_000),
+    }
+}
