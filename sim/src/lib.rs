@@ -3,6 +3,12 @@
 //! # Layout
 //! - [`bench`]: the load generator and its reports.
 //! - [`smsc`]: a message centre that speaks SMPP, and handset inboxes.
+//! - [`diameter`]: a Diameter client that the simulated network shares.
+//! - [`gateway`]: a packet gateway on Gy.
+//! - [`callserver`]: a call server and a message centre on Ro.
 
 pub mod bench;
+pub mod callserver;
+pub mod diameter;
+pub mod gateway;
 pub mod smsc;
