@@ -1,4 +1,4 @@
-//! The two small traits behind which the engine and the read models stand.
+//! The small trait behind which the engine stands.
 
 use charge::{AccountId, Command, Entity, EntityKey, Refusal, Reply};
 use std::future::Future;
@@ -15,8 +15,6 @@ pub trait Core: Send + Sync {
     fn read(&self, key: EntityKey) -> Pending<Result<Option<Entity>, CoreError>>;
     /// An id for a new account, never given before.
     fn new_account(&self) -> AccountId;
-    /// Whether requests can be served, and if not, why not.
-    fn ready(&self) -> Result<(), String>;
     /// Counters and gauges for `/metrics`.
     fn gauges(&self) -> Vec<Gauge>;
 }

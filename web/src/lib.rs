@@ -6,13 +6,14 @@
 //! # Layout
 //!
 //! * [`state`]: what the server hands in: core, read models, catalogs, clock, sender of codes, demo.
-//! * [`core`]: the two small traits behind which the engine and the read models stand.
+//! * [`core`]: the small trait behind which the engine stands; [`bind`] puts it there, and the read models beside it.
 //! * [`api`]: the JSON API, its keys, and the OpenAPI document. [`problem`]: its errors.
 //! * [`page`]: sign-in by code, the account, bundles, and the demo's handset.
 //! * [`text`]: sentences in English, Urdu and Chinese. [`number`]: phone numbers as people type them.
 //! * [`meter`]: counters and latencies. [`rate`]: rate limits. [`limits`]: every limit of this crate, in one file.
 
 pub mod api;
+pub mod bind;
 pub mod core;
 pub mod limits;
 pub mod meter;
@@ -22,6 +23,7 @@ pub mod rate;
 pub mod router;
 pub mod state;
 pub mod text;
+mod why;
 
 pub use api::openapi_json;
 pub use router::router;

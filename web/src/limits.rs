@@ -58,3 +58,9 @@ pub const SESSION_S: i64 = 12 * 3600;
 pub const SESSIONS_MAX: usize = 200_000;
 /// Messages shown in the demo's handset.
 pub const INBOX_MESSAGES_MAX: usize = 50;
+/// Questions to the read models at once.
+pub const READERS_MAX: usize = 8;
+/// Longest time to wait for a new account to be readable.
+pub const OPEN_TIME_MAX: Duration = Duration::from_secs(5);
+/// Days that one ledger question may span.
+pub const LEDGER_DAYS_MAX: i32 = 400;

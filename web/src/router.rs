@@ -7,7 +7,7 @@ use crate::state::Web;
 use crate::{api, limits, text};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -122,23 +122,18 @@ async fn readyz(State(web): State<Web>) -> Response {
         .core
         .read(EntityKey::Partner(charge::PartnerId(1)))
         .await;
-    let ready = web.parts.core.ready().and(match probe {
-        Ok(_) => Ok(()),
-        Err(error @ (CoreError::Busy | CoreError::Unavailable)) => Err(error.to_string()),
-        Err(CoreError::Refused(_)) => Ok(()),
-    });
-    match ready {
-        Ok(()) => "ready\n".into_response(),
-        Err(why) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Problem::from(Fault::Busy).hint(why),
-        )
-            .into_response(),
+    match probe {
+        Ok(_) | Err(CoreError::Refused(_)) => "ready\n".into_response(),
+        Err(error @ (CoreError::Busy | CoreError::Unavailable)) => {
+            Problem::from(Fault::Busy).hint(error.to_string()).into_response()
+        }
     }
 }
 
 async fn metrics(State(web): State<Web>) -> Response {
-    let gauges = web.parts.core.gauges();
+    let mut gauges = web.parts.core.gauges();
+    gauges.extend(web.parts.reads.gauges().await);
+    gauges.extend((web.parts.gauges)());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], web.meter.text(&gauges)).into_response()
 }

@@ -1,7 +1,8 @@
 //! What the server hands in, and what all handlers share.
 
 use crate::api::InFlight;
-use crate::core::{Core, CoreError, Pending};
+use crate::bind::Reads;
+use crate::core::{Core, CoreError, Gauge, Pending};
 use crate::limits;
 use crate::meter::Meter;
 use crate::rate::Rate;
@@ -23,10 +24,14 @@ pub trait CodeSender: Send + Sync {
 pub struct WebParts {
     /// Carries out commands.
     pub core: Arc<dyn Core>,
+    /// Statements, usage, receipts, ledger days.
+    pub reads: Reads,
     /// What operators sell.
     pub catalogs: Arc<Catalogs>,
     /// Tells the time.
     pub clock: Clock,
+    /// More gauges for `/metrics`: outbox, connections.
+    pub gauges: Arc<dyn Fn() -> Vec<Gauge> + Send + Sync>,
     /// Sends one-time codes.
     pub codes: Arc<dyn CodeSender>,
     /// Signs quotes and form tokens. The same on all nodes, and after a restart, if those should stay good.

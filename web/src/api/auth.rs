@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use charge::partner::{ApiKey, Partner, Scopes};
-use charge::{Code, PartnerId, Timestamp};
+use charge::{Code, OperatorId, PartnerId, Refusal, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// Bytes of a secret.
@@ -40,6 +40,21 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// A partner of some operators has no business with the others.
+    ///
+    /// # Errors
+    /// [`Refusal::OperatorNotAllowed`].
+    pub fn may_see(&self, operator: OperatorId) -> Result<(), Problem> {
+        let operators = &self.partner.operators;
+        if operators.is_empty() || operators.contains(&operator) {
+            Ok(())
+        } else {
+            Err(Refusal::OperatorNotAllowed.into())
+        }
+    }
+}
+
 impl FromRequestParts<Web> for Caller {
     type Rejection = Problem;
 
@@ -57,7 +72,7 @@ impl FromRequestParts<Web> for Caller {
         let partner = web.partner(presented.partner).await?.ok_or_else(refused)?;
         let scopes = presented.matches(&partner).ok_or_else(refused)?;
         if !partner.active {
-            return Err(charge::Refusal::PartnerNotActive.into());
+            return Err(Refusal::PartnerNotActive.into());
         }
         web.key_rate
             .check((presented.partner, presented.key))

@@ -3,13 +3,18 @@
 //! # Layout
 //!
 //! * [`auth`]: API keys. [`json`]: bodies, amounts, times. [`once`]: requests that must happen once.
-//! * [`lookup`], [`quotes`], [`topups`]: recharging. [`subscribers`], [`bundles`]: accounts. [`partners`]: sellers.
+//! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers.
+//! * [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
 
 pub mod auth;
+pub mod bundles;
+pub mod import;
 pub mod json;
 pub mod lookup;
 pub mod once;
+pub mod partners;
 pub mod quotes;
+pub mod statement;
 pub mod subscribers;
 pub mod topups;
 
@@ -65,7 +70,24 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(quotes::create))
         .routes(routes!(topups::create, topups::find_by_external_id))
         .routes(routes!(topups::get))
+        .routes(routes!(subscribers::create))
+        .routes(routes!(subscribers::change))
         .routes(routes!(subscribers::balance))
+        .routes(routes!(subscribers::set_operator))
+        .routes(routes!(import::import))
+        .routes(routes!(statement::statement))
+        .routes(routes!(statement::explain))
+        .routes(routes!(statement::receipt))
+        .routes(routes!(statement::usage))
+        .routes(routes!(statement::ledger_days))
+        .routes(routes!(bundles::for_sale))
+        .routes(routes!(bundles::owned, bundles::buy))
+        .routes(routes!(bundles::set_renewal))
+        .routes(routes!(partners::create))
+        .routes(routes!(partners::see))
+        .routes(routes!(partners::add_key))
+        .routes(routes!(partners::revoke_key))
+        .routes(routes!(partners::fund))
         .split_for_parts()
 }
 

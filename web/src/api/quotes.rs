@@ -17,7 +17,7 @@ use charge::decide::{self, Quote};
 use charge::partner::Scopes;
 use charge::tax::RegionCode;
 use charge::time::SECOND;
-use charge::{Code, Entity, EntityKey, Money, Msisdn, PartnerId, Refusal, Timestamp};
+use charge::{Code, Entity, EntityKey, Money, Msisdn, PartnerId, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -122,15 +122,12 @@ pub async fn create(
     caller.require(Scopes::TOP_UP)?;
     let found = find(&web, &request.msisdn).await?;
     let (account, catalog) = found.subscriber()?;
-    let partner = &caller.partner;
-    if !partner.operators.is_empty() && !partner.operators.contains(&catalog.operator) {
-        return Err(Refusal::OperatorNotAllowed.into());
-    }
+    caller.may_see(catalog.operator)?;
     let now = web.now();
     let quote = current(&web, EntityKey::Account(account), catalog, request.amount.0, now).await?;
     let expires_at = Timestamp(now.seconds() * SECOND).plus(limits::QUOTE_S * SECOND);
     let signed = Signed {
-        partner: partner.id,
+        partner: caller.partner.id,
         msisdn: found.msisdn,
         expires_at,
     };

@@ -1,17 +1,22 @@
-//! Subscribers: balance, changes.
+//! Subscribers: balance, opening, changes.
 
 use super::auth::Caller;
 use super::json::{Decimal, Json, Moment};
 use super::lookup::{OperatorName, find};
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
+use crate::{limits, number};
 use axum::extract::{Path, State};
-use charge::account::{Account, Lot};
-use charge::catalog::{Catalog, Scope};
+use axum::http::StatusCode;
+use charge::account::{Account, LifeCycle, Lot};
+use charge::catalog::{Catalog, Language, Scope};
+use charge::command::{OpenAccount, UpdateAccount};
 use charge::partner::Scopes;
+use charge::tax::{RegionCode, TaxClass};
 use charge::unit::Service;
-use charge::{Entity, EntityKey, Money, Timestamp, Unit};
+use charge::{Command, Entity, EntityKey, Imsi, Money, Refusal, Timestamp, Unit};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// What a subscriber has.
@@ -83,12 +88,12 @@ pub struct BucketAnswer {
 
 impl Balance {
     /// Of an account.
-    pub fn of(account: &Account, catalog: &Catalog, msisdn: String, now: Timestamp) -> Balance {
+    pub fn of(account: &Account, catalog: &Catalog, now: Timestamp) -> Balance {
         let main = |lot: &&Lot| lot.is_main() && lot.expires_at > now;
         let main_lots = account.lots.iter().filter(main);
         let sessions = account.sessions.iter().filter(|session| !session.closed).count();
         Balance {
-            msisdn,
+            msisdn: account.msisdn.to_string(),
             operator: OperatorName::of(catalog),
             currency: catalog.currency.clone(),
             state: account.state.name().to_owned(),
@@ -129,7 +134,8 @@ impl LotAnswer {
 }
 
 impl BucketAnswer {
-    fn of(lot: &Lot) -> BucketAnswer {
+    /// Of a lot.
+    pub fn of(lot: &Lot) -> BucketAnswer {
         BucketAnswer {
             unit: lot.unit.name().to_owned(),
             left: lot.amount.0,
@@ -189,10 +195,15 @@ pub fn scope_words(scope: &Scope, unit: Unit) -> String {
 /// The account of a number with its catalog.
 ///
 /// # Errors
-/// [`Fault::BadNumber`], [`Fault::NoSubscriber`], or what the core says.
-pub async fn account_at<'a>(web: &'a Web, typed: &str) -> Result<(Box<Account>, &'a Catalog), Problem> {
+/// [`Fault::BadNumber`], [`Fault::NoSubscriber`], an operator that is not the caller's, or what the core says.
+pub async fn account_at<'a>(
+    web: &'a Web,
+    caller: &Caller,
+    typed: &str,
+) -> Result<(Box<Account>, &'a Catalog), Problem> {
     let found = find(web, typed).await?;
     let (id, catalog) = found.subscriber()?;
+    caller.may_see(catalog.operator)?;
     match web.parts.core.read(EntityKey::Account(id)).await? {
         Some(Entity::Account(account)) => Ok((account, catalog)),
         _ => Err(Fault::NoSubscriber.into()),
@@ -209,7 +220,197 @@ pub async fn balance(
     Path(typed): Path<String>,
 ) -> Result<Json<Balance>, Problem> {
     caller.require(Scopes::READ)?;
-    let (account, catalog) = account_at(&web, &typed).await?;
-    let msisdn = account.msisdn.to_string();
-    Ok(Json(Balance::of(&account, catalog, msisdn, web.now())))
+    let (account, catalog) = account_at(&web, &caller, &typed).await?;
+    Ok(Json(Balance::of(&account, catalog, web.now())))
+}
+
+/// A new subscriber.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSubscriber {
+    /// The number.
+    pub msisdn: String,
+    /// The operator's code; left out: by the number range.
+    #[serde(default)]
+    pub operator: Option<String>,
+    /// The SIM, 6 to 15 digits.
+    #[serde(default)]
+    pub imsi: Option<String>,
+    /// Language of messages: en, ur or zh; left out: en.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// Tax class: standard, listed-non-filer or exempt; left out: standard.
+    #[serde(default)]
+    pub tax_class: Option<String>,
+    /// Home region, for example PK-PB; left out: the operator's default.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Money brought along from another system; no tax, no promotion.
+    #[serde(default)]
+    pub balance: Option<Decimal>,
+}
+
+impl NewSubscriber {
+    /// The command that opens the account.
+    ///
+    /// # Errors
+    /// The first field that cannot be used.
+    pub fn command(&self, web: &Web, caller: &Caller) -> Result<OpenAccount, Problem> {
+        let bad = |field| Problem::field(Fault::BadField, field);
+        let msisdn = number::parse(&self.msisdn, web.catalogs());
+        let msisdn = msisdn.ok_or_else(|| Problem::field(Fault::BadNumber, "msisdn"))?;
+        let catalog = match &self.operator {
+            Some(code) => web.catalogs().by_code(code),
+            None => web.catalogs().operator_by_prefix(msisdn),
+        };
+        let catalog = catalog.ok_or(Refusal::NoSuchOperator)?;
+        caller.may_see(catalog.operator)?;
+        let region = match &self.region {
+            None => RegionCode::EMPTY,
+            Some(code) => {
+                let known = catalog
+                    .tax
+                    .regions
+                    .iter()
+                    .find(|region| region.code.as_str() == code);
+                known.ok_or_else(|| bad("region"))?.code
+            }
+        };
+        Ok(OpenAccount {
+            account: web.parts.core.new_account(),
+            operator: catalog.operator,
+            msisdn,
+            imsi: match &self.imsi {
+                Some(imsi) => Some(Imsi::parse(imsi).map_err(|_| bad("imsi"))?),
+                None => None,
+            },
+            language: match &self.language {
+                Some(tag) => language_of(tag)?,
+                None => Language::En,
+            },
+            tax_class: match &self.tax_class {
+                Some(name) => TaxClass::from_name(name).ok_or_else(|| bad("tax_class"))?,
+                None => TaxClass::Standard,
+            },
+            region,
+            opening_balance: self.balance.map_or(Money::ZERO, |balance| balance.0),
+        })
+    }
+}
+
+fn language_of(tag: &str) -> Result<Language, Problem> {
+    let exact = Language::ALL.into_iter().find(|language| language.tag() == tag);
+    exact.ok_or_else(|| Problem::field(Fault::BadField, "language"))
+}
+
+/// Open an account
+#[utoipa::path(post, path = "/v1/subscribers", tag = "subscribers", request_body = NewSubscriber,
+    responses((status = 201, body = Balance)))]
+pub async fn create(
+    State(web): State<Web>,
+    caller: Caller,
+    Json(new): Json<NewSubscriber>,
+) -> Result<(StatusCode, Json<Balance>), Problem> {
+    caller.require(Scopes::SUBSCRIBERS)?;
+    let open = new.command(&web, &caller)?;
+    let (key, operator) = (EntityKey::Account(open.account), open.operator);
+    web.parts.core.call(Command::OpenAccount(open)).await?;
+    let catalog = web.catalog(operator).ok_or(Refusal::NoSuchOperator)?;
+    let deadline = tokio::time::Instant::now() + limits::OPEN_TIME_MAX;
+    loop {
+        if let Some(Entity::Account(account)) = web.parts.core.read(key).await? {
+            return Ok((
+                StatusCode::CREATED,
+                Json(Balance::of(&account, catalog, web.now())),
+            ));
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Err(Fault::OutcomeUnknown.into());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// What to change; what is left out stays.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriberChange {
+    /// Language of messages: en, ur or zh.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// Tax class: standard, listed-non-filer or exempt.
+    #[serde(default)]
+    pub tax_class: Option<String>,
+    /// active, suspended or closed.
+    #[serde(default)]
+    pub state: Option<String>,
+}
+
+/// Change a subscriber
+#[utoipa::path(patch, path = "/v1/subscribers/{msisdn}", tag = "subscribers", request_body = SubscriberChange,
+    params(("msisdn" = String, Path, description = "The number")), responses((status = 200, body = Balance)))]
+pub async fn change(
+    State(web): State<Web>,
+    caller: Caller,
+    Path(typed): Path<String>,
+    Json(change): Json<SubscriberChange>,
+) -> Result<Json<Balance>, Problem> {
+    caller.require(Scopes::SUBSCRIBERS)?;
+    let (account, catalog) = account_at(&web, &caller, &typed).await?;
+    let states = [LifeCycle::Active, LifeCycle::Suspended, LifeCycle::Closed];
+    let update = UpdateAccount {
+        account: account.id,
+        language: change.language.as_deref().map(language_of).transpose()?,
+        tax_class: match &change.tax_class {
+            Some(name) => {
+                let class = TaxClass::from_name(name);
+                Some(class.ok_or_else(|| Problem::field(Fault::BadField, "tax_class"))?)
+            }
+            None => None,
+        },
+        state: match &change.state {
+            Some(name) => {
+                let state = states.into_iter().find(|state| state.name() == name);
+                Some(state.ok_or_else(|| Problem::field(Fault::BadField, "state"))?)
+            }
+            None => None,
+        },
+    };
+    web.parts.core.call(Command::UpdateAccount(update)).await?;
+    let (account, _) = account_at(&web, &caller, &typed).await?;
+    Ok(Json(Balance::of(&account, catalog, web.now())))
+}
+
+/// Which operator serves a number.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NumberOperator {
+    /// The operator's code.
+    pub operator: String,
+}
+
+/// Record that a number is served by another operator
+///
+/// Number portability: overrides the number range. A number with an account here stays where it is.
+#[utoipa::path(put, path = "/v1/numbers/{msisdn}/operator", tag = "subscribers", request_body = NumberOperator,
+    params(("msisdn" = String, Path, description = "The number")), responses((status = 204)))]
+pub async fn set_operator(
+    State(web): State<Web>,
+    caller: Caller,
+    Path(typed): Path<String>,
+    Json(to): Json<NumberOperator>,
+) -> Result<StatusCode, Problem> {
+    caller.require(Scopes::SUBSCRIBERS)?;
+    let msisdn = number::parse(&typed, web.catalogs());
+    let msisdn = msisdn.ok_or_else(|| Problem::field(Fault::BadNumber, "msisdn"))?;
+    let catalog = web
+        .catalogs()
+        .by_code(&to.operator)
+        .ok_or(Refusal::NoSuchOperator)?;
+    let operator = catalog.operator;
+    web.parts
+        .core
+        .call(Command::SetNumberOperator { msisdn, operator })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -150,6 +150,17 @@ pub struct Wait {
     pub wait: Option<u32>,
 }
 
+impl Wait {
+    fn seconds(self) -> Result<Duration, Problem> {
+        let seconds = self.wait.unwrap_or(0);
+        if seconds > limits::WAIT_S_MAX {
+            let hint = format!("at most {}", limits::WAIT_S_MAX);
+            return Err(Problem::field(Fault::BadField, "wait").hint(hint));
+        }
+        Ok(Duration::from_secs(u64::from(seconds)))
+    }
+}
+
 /// Sell a recharge
 ///
 /// Send it again with the same Idempotency-Key whenever the answer is lost: the answer is the same and nothing moves twice.
@@ -166,11 +177,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     caller.require(Scopes::TOP_UP)?;
     let key = idempotency_key(&headers)?;
-    let wait_s = wait.wait.unwrap_or(0);
-    if wait_s > limits::WAIT_S_MAX {
-        let hint = format!("at most {}", limits::WAIT_S_MAX);
-        return Err(Problem::field(Fault::BadField, "wait").hint(hint));
-    }
+    let wait = wait.seconds()?;
     short_text(&body.external_id, "external_id", limits::EXTERNAL_ID_BYTES_MAX)?;
     let found = find(&web, &body.msisdn).await?;
     let (account, catalog) = found.subscriber()?;
@@ -186,7 +193,7 @@ pub async fn create(
     };
     let _guard = web.in_flight.begin(sale.partner, sale.idempotency_key)?;
     let (accepted, replayed) = sell(&web, &sale, body.quote.as_deref(), body.again).await?;
-    let end = settled(&web, &sale.request(0), Duration::from_secs(u64::from(wait_s))).await?;
+    let end = settled(&web, sale.request(0).key(), wait).await?;
     let (status, answer) = match end {
         Some(end) => (StatusCode::CREATED, TopUpAnswer::of(&end, Some(catalog))),
         None => (
@@ -307,18 +314,14 @@ pub async fn sell(
 ///
 /// # Errors
 /// What the core says.
-pub async fn settled(
-    web: &Web,
-    request: &TopUpRequest,
-    wait: Duration,
-) -> Result<Option<Box<TopUp>>, Problem> {
+pub async fn settled(web: &Web, key: EntityKey, wait: Duration) -> Result<Option<Box<TopUp>>, Problem> {
     if wait.is_zero() {
         return Ok(None);
     }
     let deadline = tokio::time::Instant::now() + wait;
     let mut pause = Duration::from_millis(2);
     loop {
-        let top_up = read_top_up(web, request.key()).await?;
+        let top_up = read_top_up(web, key).await?;
         if let Some(top_up) = top_up.filter(|top_up| top_up.state.is_final()) {
             return Ok(Some(top_up));
         }
@@ -362,13 +365,27 @@ pub async fn get(
     let id = Uuid::parse_str(&id).map_err(|_| Fault::NoSuchTopUp)?.as_u128();
     let key = match web.in_flight.top_up(id) {
         Some(key) => key,
-        None => return Err(Fault::NoSuchTopUp.into()),
+        None => {
+            let row = web
+                .parts
+                .reads
+                .ask(move |reader| reader.models.top_up(id))
+                .await?;
+            let row = row.ok_or(Fault::NoSuchTopUp)?;
+            EntityKey::TopUp(
+                row.partner,
+                digest128("external_id", &[row.external_id.as_bytes()]),
+            )
+        }
     };
     if !matches!(key, EntityKey::TopUp(partner, _) if partner == caller.partner.id) {
         return Err(Fault::NoSuchTopUp.into());
     }
-    let _ = wait;
-    let top_up = read_top_up(&web, key).await?.ok_or(Fault::NoSuchTopUp)?;
+    let wait_s = wait.seconds()?;
+    let mut top_up = read_top_up(&web, key).await?.ok_or(Fault::NoSuchTopUp)?;
+    if let Some(end) = settled(&web, key, wait_s).await? {
+        top_up = end;
+    }
     Ok(Json(TopUpAnswer::of(&top_up, web.catalog(top_up.operator))))
 }
 

@@ -2,19 +2,22 @@
 #![allow(dead_code, reason = "not every test file uses every helper")]
 
 pub mod catalogs;
-pub mod memory;
 
 use charge::catalog::Language;
 use charge::command::{OpenAccount, OpenPartner};
 use charge::partner::Scopes;
 use charge::tax::{RegionCode, TaxClass};
-use charge::{Code, Command, Money, Msisdn, OperatorId, PartnerId, SourceId, Timestamp};
-use memory::MemoryCore;
+use charge::time::DAY;
+use charge::{Code, Command, EntityKey, Money, Msisdn, OperatorId, PartnerId, SourceId, Timestamp};
+use engine::{Engine, Settings};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
+use store::{Projector, ReadModels, SqliteOptions, SqliteStore, Store};
+use web::bind::{EngineCore, Reads};
 use web::core::{Core, CoreError, Pending};
 use web::state::{CodeSender, WebParts};
 use web::{Web, api};
@@ -22,7 +25,7 @@ use web::{Web, api};
 /// A running service with two partners and a subscriber.
 pub struct Service {
     pub url: String,
-    pub core: Arc<MemoryCore>,
+    pub core: Arc<EngineCore>,
     pub codes: Arc<Codes>,
     pub time: Arc<AtomicI64>,
     /// A key that may do everything.
@@ -32,6 +35,51 @@ pub struct Service {
     /// Another shop, without a float.
     pub other: String,
     runtime: tokio::runtime::Runtime,
+    _projection: Projection,
+    _data: tempfile::TempDir,
+}
+
+struct TestClock(Arc<AtomicI64>);
+
+impl engine::Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Keeps the read models up, as the server does.
+struct Projection {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Projection {
+    fn start(store: &Arc<dyn Store>, models: &ReadModels) -> Projection {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut journal = store.journal_reader().unwrap();
+        let day_of = |_, at: Timestamp| i32::try_from((at.0 + 18_000_000_000).div_euclid(DAY)).unwrap();
+        let mut projector = Projector::open(models, Box::new(day_of)).unwrap();
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::SeqCst) {
+                projector.step(&mut *journal, 1 << 20).unwrap();
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Projection {
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Projection {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
 }
 
 /// The subscriber of the tests: Jazz, Rs 0.
@@ -88,12 +136,27 @@ impl Service {
             Arc::new(move || Timestamp(time.load(Ordering::SeqCst)))
         };
         let catalogs = catalogs::catalogs();
-        let core = Arc::new(MemoryCore::new(Arc::clone(&catalogs), Arc::clone(&clock)));
+        let data = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(data.path(), SqliteOptions::default()).unwrap();
+        let models = store.read_models().unwrap();
+        let store: Arc<dyn Store> = Arc::new(store);
+        let engine = Engine::open(
+            Arc::clone(&store),
+            Arc::clone(&catalogs),
+            Arc::new(TestClock(Arc::clone(&time))),
+            Settings::for_tests(4),
+            None,
+        );
+        let engine = Arc::new(engine.unwrap());
+        let core = Arc::new(EngineCore(Arc::clone(&engine)));
+        let projection = Projection::start(&store, &models);
         let codes = Arc::new(Codes::default());
         let web = Web::new(WebParts {
             core: Arc::clone(&core) as Arc<dyn Core>,
+            reads: Reads::new(Arc::clone(&store), models),
             catalogs,
             clock: Arc::clone(&clock),
+            gauges: Arc::new(Vec::new),
             codes: Arc::clone(&codes) as Arc<dyn CodeSender>,
             secret: [7; 32],
             https: false,
@@ -118,6 +181,8 @@ impl Service {
             shop: String::new(),
             other: String::new(),
             runtime,
+            _projection: projection,
+            _data: data,
         };
         service.people();
         service
@@ -147,8 +212,9 @@ impl Service {
     }
 
     pub fn subscriber(&self, number: &str) {
+        let account = self.core.new_account();
         self.call_core(Command::OpenAccount(OpenAccount {
-            account: self.core.new_account(),
+            account,
             operator: OperatorId(1),
             msisdn: Msisdn::parse(number).unwrap(),
             imsi: None,
@@ -157,6 +223,21 @@ impl Service {
             region: RegionCode::EMPTY,
             opening_balance: Money::ZERO,
         }));
+        let key = EntityKey::Account(account);
+        self.eventually(|| self.runtime.block_on(self.core.read(key)).unwrap());
+    }
+
+    /// Waits until a question has the answer that is waited for.
+    #[track_caller]
+    pub fn eventually<T>(&self, question: impl Fn() -> Option<T>) -> T {
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(answer) = question() {
+                return answer;
+            }
+            assert!(std::time::Instant::now() < deadline, "it did not come");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub fn call_core(&self, command: Command) {
