@@ -104,10 +104,10 @@ impl Run {
         }
     }
 
-    pub fn statement(&mut self, statement: &str) {
-        let (action, expected) = statement.split_once("->").unwrap_or((statement, ""));
+    /// Does an action, and says what it gave.
+    pub fn act(&mut self, action: &str) -> (Result<Reply, Refusal>, Vec<Event>) {
         let words: Vec<&str> = action.split_whitespace().collect();
-        let (result, events) = match words[0] {
+        match words[0] {
             "at" => {
                 self.world.now = moment(&self.world, words[1]);
                 (Ok(Reply::Done), Vec::new())
@@ -117,7 +117,12 @@ impl Run {
                 let command = self.command(&words);
                 self.world.run(&command)
             }
-        };
+        }
+    }
+
+    pub fn statement(&mut self, statement: &str) {
+        let (action, expected) = statement.split_once("->").unwrap_or((statement, ""));
+        let (result, events) = self.act(action);
         let outcome = Outcome {
             statement,
             world: &self.world,
@@ -149,7 +154,8 @@ impl Run {
         panic!("the account stays due");
     }
 
-    fn command(&mut self, words: &[&str]) -> Command {
+    /// The command of an action.
+    pub fn command(&mut self, words: &[&str]) -> Command {
         let option = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
         let source = |default: &str| SourceId::of_reference("test", option("id=").unwrap_or(default));
         let count = self.world.journal.len().to_string();
