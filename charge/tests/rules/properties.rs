@@ -120,7 +120,7 @@ proptest! {
     #[test]
     fn slicing_data(cuts in prop::collection::vec((0i64..2_500_000, any::<bool>()), 1..12), purse in 0usize..PURSES.len()) {
         let total: i64 = cuts.iter().map(|(size, _)| size).sum();
-        let whole = outcome(PURSES[purse], &[format!("I d1 ask"), format!("T d1 used={total}")]);
+        let whole = outcome(PURSES[purse], &["I d1 ask".to_owned(), format!("T d1 used={total}")]);
         let mut script = vec!["I d1 ask".to_owned()];
         for (size, ask) in &cuts {
             script.push(format!("U d1 used={size} {}", if *ask { "ask" } else { "" }));
@@ -174,8 +174,11 @@ const PURSES: [&str; 6] = [
     "row d data 0/1; row v voice 0/1 setup=0.15; voice 10 waives; money 0.10",
 ];
 
-/// What a session left behind: lots, and every ledger account.
-fn outcome(purse: &str, script: &[String]) -> (Vec<(u32, i64, i64)>, BTreeMap<(LedgerAccount, Unit), i128>) {
+/// Lots as (number, amount, reserved), and every ledger account.
+type Left = (Vec<(u32, i64, i64)>, BTreeMap<(LedgerAccount, Unit), i128>);
+
+/// What a session left behind.
+fn outcome(purse: &str, script: &[String]) -> Left {
     let mut run = Run::new(purse);
     for action in script {
         let (result, _) = run.act(action);
