@@ -99,6 +99,22 @@ impl Account {
         (due != Timestamp::NEVER).then_some(due)
     }
 
+    /// Reads a little of every part: see [`crate::Entity::touch`].
+    pub(crate) fn touch(&self) -> usize {
+        let lots: usize = self
+            .lots
+            .iter()
+            .map(|lot| usize::from(lot.priority) + usize::from(lot.scope.roaming))
+            .sum();
+        let sessions: usize = self
+            .sessions
+            .iter()
+            .map(|s| usize::from(s.closed) + s.elements.len())
+            .sum();
+        let recent = self.recent.back().map_or(0, |last| last.reply.len());
+        lots + sessions + recent + usize::from(self.recharged)
+    }
+
     /// Rough bytes held in memory.
     pub fn weight(&self) -> usize {
         let sessions: usize = self.sessions.iter().map(Session::weight).sum();

@@ -14,6 +14,7 @@ use crate::tax::RegionCode;
 use crate::time::Timestamp;
 use crate::unit::Amount;
 use smallvec::SmallVec;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 
 /// Most closed sessions that an account remembers for late reports.
@@ -163,6 +164,7 @@ fn apply_session(account: &mut Account, charged: &Charged, position: Option<usiz
     let index = match (position, &charged.opened) {
         (Some(index), _) => index,
         (None, Some(opened)) => {
+            account.sessions.reserve_exact(1);
             account.sessions.push(Session {
                 key: charged.session,
                 id: opened.id.clone(),
@@ -175,6 +177,7 @@ fn apply_session(account: &mut Account, charged: &Charged, position: Option<usiz
                 closed: false,
                 setup_done: false,
                 cost: Money::ZERO,
+                number_max: charged.number,
                 elements: SmallVec::new(),
             });
             account.sessions.len() - 1
@@ -186,6 +189,9 @@ fn apply_session(account: &mut Account, charged: &Charged, position: Option<usiz
     session.last_at = at;
     session.expires_at = charged.expires_at;
     session.cost += cost;
+    if charged.kind != ChargeKind::Supervision {
+        session.number_max = session.number_max.max(charged.number);
+    }
     session.closed |= charged.closes;
     if let Some(region) = charged.moved {
         session.target.region = region;
@@ -311,6 +317,11 @@ fn apply_partner(partner: &mut Partner, event: &Event) {
     }
 }
 
+thread_local! {
+    /// Replies are encoded here first, so that each is kept in exactly as many bytes as it has.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 fn remember(
     account: &mut Account,
     (source, body): (SourceId, u64),
@@ -321,15 +332,22 @@ fn remember(
     for _ in 0..forgets {
         account.recent.pop_front();
     }
+    let reply = SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        reply.encode(scratch);
+        Box::from(scratch.as_slice())
+    });
     account.recent.push_back(Remembered {
         source,
         body,
         at,
-        reply: reply.to_bytes().into_boxed_slice(),
+        reply,
     });
 }
 
 fn add_lots(account: &mut Account, lots: &[Lot]) {
+    // Most accounts hold one or two lots for ever: no room to spare for millions of them.
+    account.lots.reserve_exact(lots.len());
     for lot in lots {
         account.next_lot = account.next_lot.max(lot.id.0 + 1);
         account.lots.push(lot.clone());

@@ -163,13 +163,16 @@ impl Catalog {
     /// The next moment after `at` (at most a day ahead) when a different row would apply to the same use.
     pub fn next_tariff_change(&self, query: &TariffQuery) -> Option<Timestamp> {
         let second = self.zone.second_of_day(query.at);
-        let now = self.tariff(query).map(|row| row.code);
         let mut edges: Vec<u32> = Vec::new();
         for row in self.tariffs.iter().filter(|row| row.service == query.service) {
             for window in &row.windows {
                 edges.extend([window.from_s, window.to_s % 86_400]);
             }
         }
+        if edges.is_empty() {
+            return None;
+        }
+        let now = self.tariff(query).map(|row| row.code);
         edges.sort_unstable_by_key(|edge| (edge + 86_400 - second - 1) % 86_400);
         edges.into_iter().find_map(|edge| {
             let ahead = i64::from((edge + 86_400 - second - 1) % 86_400) + 1;
@@ -305,6 +308,14 @@ impl Prefix {
             })
         } else {
             None
+        }
+    }
+
+    /// True when a called party begins with these digits; a short code must be exactly these digits.
+    pub fn matches_called(self, called: Called) -> bool {
+        match called {
+            Called::Short(code) if self.digits > 0 => code == self.value,
+            _ => self.matches(called.digits()),
         }
     }
 
@@ -548,7 +559,7 @@ impl TariffRow {
         self.service == query.service
             && self.classes.contains(query.class)
             && self.place.is_none_or(|place| place == query.place)
-            && (self.prefixes.is_empty() || self.prefixes.iter().any(|p| p.matches(query.called.digits())))
+            && (self.prefixes.is_empty() || self.prefixes.iter().any(|p| p.matches_called(query.called)))
             && (self.rating_groups.is_empty()
                 || query
                     .rating_group

@@ -35,6 +35,8 @@ pub struct Session {
     pub setup_done: bool,
     /// What it has cost so far.
     pub cost: Money,
+    /// Highest CC-Request-Number seen: a request above it cannot be a repetition.
+    pub number_max: u32,
     /// One per rating group and service identifier.
     pub elements: SmallVec<[Element; 1]>,
 }
@@ -179,5 +181,6 @@ codec_struct!(Session {
     closed,
     setup_done,
     cost,
+    number_max,
     elements,
 });

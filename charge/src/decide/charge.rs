@@ -36,7 +36,17 @@ pub(super) fn decide(
     };
     let catalog = catalog_of(catalogs, account.operator)?;
     let body = request.body();
-    if let Some(answer) = repeated(account, request.source(), body)? {
+    let open = account
+        .sessions
+        .iter()
+        .find(|session| session.key == request.session);
+    // Most requests need no search: their number is higher than any that this session has seen.
+    let in_session = matches!(
+        request.kind,
+        ChargeKind::Initial | ChargeKind::Update | ChargeKind::Terminate
+    );
+    let is_new = in_session && open.is_some_and(|session| request.number > session.number_max);
+    if !is_new && let Some(answer) = repeated(account, request.source(), body)? {
         return Ok(answer);
     }
     let sane = |amount: Amount| (0..=UNITS_MAX).contains(&amount.0);
@@ -55,10 +65,7 @@ pub(super) fn decide(
     }
     let merged = merged(request);
     let request = merged.as_ref().unwrap_or(request);
-    let session = account
-        .sessions
-        .iter()
-        .find(|session| session.key == request.session && !session.is_forgotten(now));
+    let session = open.filter(|session| !session.is_forgotten(now));
     if elements_after(session, request) > ELEMENTS_MAX {
         return Err(Refusal::TooMany);
     }

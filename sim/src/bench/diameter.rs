@@ -12,7 +12,7 @@ use charge::ids::AccountId;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -69,19 +69,24 @@ pub async fn run(
 ) -> Result<Measured, String> {
     let recording = Arc::new(AtomicBool::new(false));
     let stop = Arc::new(AtomicBool::new(false));
+    let unopened = Arc::new(AtomicUsize::new(target.connections));
+    let flags = Flags {
+        recording: recording.clone(),
+        stop: stop.clone(),
+        unopened: unopened.clone(),
+    };
     let mut tasks = Vec::new();
     for index in 0..target.connections {
-        let client = Client::connect(
-            plan,
-            target,
-            index,
-            (recording.clone(), stop.clone()),
-            credits.clone(),
-        )
-        .await?;
+        let client = Client::connect(plan, target, index, flags.clone(), credits.clone()).await?;
         tasks.push(tokio::spawn(client.run()));
     }
     tokio::time::sleep(plan.warm_up()).await;
+    while unopened.load(Ordering::Relaxed) > 0 {
+        if tasks.iter().any(tokio::task::JoinHandle::is_finished) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     recording.store(true, Ordering::Relaxed);
     measuring(true);
     let began = Instant::now();
@@ -95,6 +100,15 @@ pub async fn run(
         latencies.add(&task.await.map_err(|error| error.to_string())??);
     }
     Ok(Measured { latencies, elapsed })
+}
+
+/// What the runner and its connections tell each other.
+#[derive(Clone)]
+struct Flags {
+    recording: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    /// Connections that have not opened all their sessions yet.
+    unopened: Arc<AtomicUsize>,
 }
 
 struct Client {
@@ -113,11 +127,13 @@ struct Client {
     starts: Vec<Instant>,
     free: Vec<u64>,
     latencies: Latencies,
-    flags: (Arc<AtomicBool>, Arc<AtomicBool>),
+    flags: Flags,
     credits: Credits,
     began: Instant,
     issued: u64,
     late: VecDeque<Instant>,
+    opened: bool,
+    planned_from: Instant,
 }
 
 impl Client {
@@ -125,7 +141,7 @@ impl Client {
         plan: &Plan,
         target: &Target,
         index: usize,
-        flags: (Arc<AtomicBool>, Arc<AtomicBool>),
+        flags: Flags,
         credits: Credits,
     ) -> Result<Client, String> {
         let stream = TcpStream::connect(target.server)
@@ -172,6 +188,8 @@ impl Client {
             began: Instant::now(),
             issued: 0,
             late: VecDeque::new(),
+            opened: false,
+            planned_from: Instant::now(),
         })
     }
 
@@ -188,7 +206,7 @@ impl Client {
                     .map_err(|error| format!("write: {error}"))?;
                 out.clear();
             }
-            let stopping = self.flags.1.load(Ordering::Relaxed);
+            let stopping = self.flags.stop.load(Ordering::Relaxed);
             if stopping && self.peer.pending() == 0 {
                 return Ok(self.latencies);
             }
@@ -214,13 +232,12 @@ impl Client {
 
     fn take_events(&mut self) -> Result<(), String> {
         let now = Instant::now();
-        let recording = self.flags.0.load(Ordering::Relaxed);
+        let recording = self.flags.recording.load(Ordering::Relaxed);
         let mut refusals = Vec::new();
         while let Some(event) = self.peer.poll_event() {
             match event {
                 Event::Opened(_) => {
                     self.free = (0..self.window as u64).collect();
-                    self.began = now;
                 }
                 Event::Answer { tag, message } => {
                     let good = CreditControlAnswer::parse(message)
@@ -258,21 +275,31 @@ impl Client {
     }
 
     fn issue(&mut self) {
-        if self.flags.1.load(Ordering::Relaxed) {
+        if self.flags.stop.load(Ordering::Relaxed) {
             return;
         }
         let now = Instant::now();
-        if let Some(rate) = self.rate {
-            let due = now.duration_since(self.began).as_nanos() * u128::from(rate) / 1_000_000_000;
+        if !self.opened && self.workload.unopened() == 0 && self.peer.pending() == 0 {
+            self.opened = true;
+            self.planned_from = now;
+            self.flags.unopened.fetch_sub(1, Ordering::Relaxed);
+        }
+        // Sessions are opened as fast as they go; the plan begins after that.
+        let rate = self.rate.filter(|_| self.opened);
+        if !self.opened && self.workload.unopened() == 0 {
+            return;
+        }
+        if let Some(rate) = rate {
+            let due = now.duration_since(self.planned_from).as_nanos() * u128::from(rate) / 1_000_000_000;
             while u128::from(self.issued) < due && self.late.len() < 1 << 20 {
                 let planned = u128::from(self.issued) * 1_000_000_000 / u128::from(rate);
                 self.late
-                    .push_back(self.began + Duration::from_nanos(u64::try_from(planned).unwrap_or(0)));
+                    .push_back(self.planned_from + Duration::from_nanos(u64::try_from(planned).unwrap_or(0)));
                 self.issued += 1;
             }
         }
         while let Some(tag) = self.free.pop() {
-            let planned = match self.rate {
+            let planned = match rate {
                 None => now,
                 Some(_) => match self.late.pop_front() {
                     Some(planned) => planned,
@@ -283,6 +310,10 @@ impl Client {
                 },
             };
             self.starts[usize::try_from(tag).unwrap_or(0)] = planned;
+            if !self.opened && self.workload.unopened() == 0 {
+                self.free.push(tag);
+                break;
+            }
             let (index, number) = self.next_report();
             if !self.send(tag, index, number) {
                 self.free.push(tag);

@@ -156,7 +156,9 @@ pub fn run(
         commands: Vec::new(),
         arrived: Vec::new(),
     };
-    driver.drive(plan, plan.warm_up())?;
+    let closed = Plan { rate: None, ..*plan };
+    driver.drive(&closed, plan.warm_up())?;
+    driver.settle(plan.outstanding)?;
     driver.latencies = Latencies::default();
     let before = engine.stats();
     let began = Instant::now();
@@ -217,7 +219,7 @@ impl Driver<'_> {
         loop {
             let now = Instant::now();
             let elapsed = now.duration_since(began);
-            if elapsed >= length {
+            if elapsed >= length && (self.workload.unopened() == 0 || plan.rate.is_some()) {
                 return Ok(());
             }
             match plan.rate {

@@ -70,6 +70,7 @@ pub struct Workload {
     accounts: u64,
     requests: Vec<u32>,
     credits: u64,
+    opened: u64,
     run: u64,
 }
 
@@ -82,15 +83,26 @@ impl Workload {
             accounts,
             requests: vec![0; count],
             credits: 0,
+            opened: 0,
             run,
         }
     }
 
+    /// Accounts whose session is not open yet: they come first, one after the other, before anything is measured.
+    pub fn unopened(&self) -> u64 {
+        self.accounts - self.opened
+    }
+
     /// The next operation.
     pub fn draw(&mut self) -> Operation {
+        if self.opened < self.accounts {
+            let index = self.opened;
+            self.opened += 1;
+            self.requests[usize::try_from(index).unwrap_or(0)] = 1;
+            return Operation::Report { index, number: 0 };
+        }
         let index = self.random.below(self.accounts);
-        let first = self.requests[usize::try_from(index).unwrap_or(0)] == 0;
-        if !first && self.random.below(100) < CREDIT_PERCENT {
+        if self.random.below(100) < CREDIT_PERCENT {
             self.credits += 1;
             return Operation::Credit {
                 index,
