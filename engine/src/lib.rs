@@ -9,11 +9,13 @@
 //! * [`limits`]: every limit and interval, in one file.
 //! * [`partition`]: decide, apply, batch; [`partition::channels`]: messages; `recovery`: snapshot and journal tail;
 //!   `rounds`: snapshots; `entities`: the bounded cache.
+//! * [`commit`]: what the writer does with a group of batches.
 //! * [`runtime`]: [`Engine`], its threads, completion sinks, observers and counters.
 //! * [`directory`]: numbers and SIMs to accounts, bounded and concurrent.
 //! * [`audit`](mod@audit): replays a journal from nothing and proves that it is whole and balances.
 
 pub mod audit;
+pub mod commit;
 pub mod directory;
 mod error;
 mod key;

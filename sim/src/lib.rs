@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`bench`]: the load generator and its reports.
+//! - [`world`]: the deterministic simulator of the engine, its disk and its clock.
 //! - [`smsc`]: a message centre that speaks SMPP, and handset inboxes.
 //! - [`diameter`]: a Diameter client that the simulated network shares.
 //! - [`gateway`]: a packet gateway on Gy.
@@ -12,3 +13,4 @@ pub mod callserver;
 pub mod diameter;
 pub mod gateway;
 pub mod smsc;
+pub mod world;

@@ -2,11 +2,11 @@
 
 use super::Shared;
 use super::inbox::Note;
+use crate::commit::Committer;
 use crate::partition::{PartitionId, SealedBatch};
-use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
-use store::{AppendError, Journal, JournalRow};
+use store::{Journal, JournalRow};
 
 /// Batches on their way to the writer. Bounded: a thread seals only when its earlier batches have been taken.
 pub(crate) struct Queue {
@@ -88,61 +88,26 @@ impl Queue {
 /// The thread: takes, appends, tells.
 pub(crate) fn run(shared: &Shared, mut journal: Box<dyn Journal>) {
     let mut batches: Vec<SealedBatch> = Vec::new();
-    // The newest life of each partition that has failed: batches of it that are still on their way must not be written.
-    let mut failed: HashMap<PartitionId, u64> = HashMap::new();
+    let mut committer = Committer::default();
     while shared.writer.take(&mut batches, shared) {
-        let mut lost: Vec<(PartitionId, u64)> = Vec::new();
-        let mut rows = Vec::with_capacity(batches.len());
-        let mut lives = Vec::with_capacity(batches.len());
-        let mut commands = 0;
-        for batch in batches.drain(..) {
-            if failed
-                .get(&batch.partition)
-                .is_some_and(|epoch| batch.epoch <= *epoch)
-            {
-                continue;
-            }
-            commands += batch.commands;
-            lives.push((batch.partition, batch.epoch));
-            rows.push(JournalRow {
-                partition: batch.partition,
-                seq: batch.seq,
-                batch: batch.bytes,
-            });
+        let done = committer.commit(&mut *journal, &mut batches);
+        if let Some(error) = &done.error {
+            shared.stats.append_failed();
+            tracing::error!(
+                error = error as &dyn std::error::Error,
+                "the journal cannot be written"
+            );
         }
-        let result = loop {
-            match journal.append(&rows) {
-                Err(AppendError::Fenced { partition, seq }) => {
-                    tracing::error!(partition, seq, "another owner has written this batch");
-                    lost.extend(lives.iter().copied().filter(|(p, _)| *p == partition));
-                    rows.retain(|row| row.partition != partition);
-                    lives.retain(|(p, _)| *p != partition);
-                }
-                result => break result,
-            }
-        };
-        match result {
-            Ok(()) => {
-                shared
-                    .stats
-                    .committed(rows.len(), rows.iter().map(|row| row.batch.len()).sum(), commands);
-                tell_appended(shared, rows);
-            }
-            Err(error) => {
-                shared.stats.append_failed();
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the journal cannot be written"
-                );
-                lost.append(&mut lives);
+        if !done.appended.is_empty() {
+            let bytes = done.appended.iter().map(|row| row.batch.len()).sum();
+            shared.stats.committed(done.appended.len(), bytes, done.commands);
+            tell_appended(shared, done.appended);
+            if let Some(observer) = &shared.observer {
+                observer.appended();
             }
         }
-        if !lost.is_empty() {
-            failed.extend(lost.iter().copied());
-            tell_failed(shared, &lost);
-        }
-        if let Some(observer) = &shared.observer {
-            observer.appended();
+        if !done.lost.is_empty() {
+            tell_failed(shared, &done.lost);
         }
     }
 }
