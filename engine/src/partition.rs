@@ -322,6 +322,11 @@ impl Partition {
         !self.builder.is_empty()
     }
 
+    /// Bytes of the open batch: they grow with everything that is recorded.
+    pub fn open_batch_bytes(&self) -> usize {
+        self.builder.len()
+    }
+
     /// Whether the open batch must leave before more is decided.
     pub fn is_full(&self) -> bool {
         self.builder.len() >= self.settings.batch_bytes_max

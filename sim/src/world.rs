@@ -13,6 +13,7 @@ pub mod facts;
 
 use charge::catalog::Catalogs;
 use charge::codec::Codec;
+use charge::reply::ChargeResult;
 use charge::{Command, Entity, EntityKey, Reply, Timestamp};
 use commands::Population;
 use engine::commit::Committer;
@@ -106,6 +107,8 @@ pub struct World {
     again: VecDeque<Command>,
     answered: VecDeque<Question>,
     claims: Vec<Claim>,
+    /// A repetition that was answered differently.
+    contradiction: Option<String>,
     next_ticket: u64,
     now: Timestamp,
     summary: Summary,
@@ -158,6 +161,7 @@ impl World {
             again: VecDeque::new(),
             answered: VecDeque::new(),
             claims: Vec::new(),
+            contradiction: None,
             next_ticket: 0,
             now: Timestamp::from_seconds(1_795_302_960),
             summary: Summary::default(),
@@ -180,8 +184,8 @@ impl World {
     fn step(&mut self) -> Result<(), String> {
         let dice = self.random.random_range(0..1000);
         match dice {
-            0..450 => self.ask_something(),
-            450..490 => self.repeat_something(),
+            0..450 => self.ask_something()?,
+            450..490 => self.repeat_something()?,
             490..640 => {
                 let index = self.some_partition();
                 self.seal(index);
@@ -197,31 +201,32 @@ impl World {
             980..988 if self.options.faults => self.break_something(),
             988..994 if self.options.faults => self.crash()?,
             994..999 if self.options.faults => self.intrude()?,
-            _ => self.ask_something(),
+            _ => self.ask_something()?,
         }
         Ok(())
     }
 
-    fn ask_something(&mut self) {
+    fn ask_something(&mut self) -> Result<(), String> {
         let command = self.population.ask(&mut self.random);
-        self.ask(command);
+        self.ask(&command)
     }
 
     /// A lost answer or an impatient client: the same command once more.
-    fn repeat_something(&mut self) {
+    fn repeat_something(&mut self) -> Result<(), String> {
         if let Some(command) = self.again.pop_front() {
-            return self.ask(command);
+            return self.ask(&command);
         }
         let recent = |question: &Question| self.now.0 - question.asked_at.0 < REPEAT_WITHIN_US;
         self.answered.retain(recent);
         if !self.answered.is_empty() {
             let index = self.random.random_range(0..self.answered.len());
             let command = self.answered[index].command.clone();
-            self.ask(command);
+            return self.ask(&command);
         }
+        Ok(())
     }
 
-    fn ask(&mut self, command: Command) {
+    fn ask(&mut self, command: &Command) -> Result<(), String> {
         self.next_ticket += 1;
         let ticket = Ticket {
             id: self.next_ticket,
@@ -235,11 +240,38 @@ impl World {
             answer: None,
         };
         self.open.insert(ticket.id, question);
+        let mut refused = false;
+        let mut changed = None;
         self.with(index, |partition, cx| {
-            if !partition.is_full() {
-                partition.handle(&command, ticket, cx);
+            if partition.is_full() {
+                return;
+            }
+            let look = |partition: &Partition| {
+                let keys = command.reads().into_iter();
+                keys.map(|key| partition.peek(key).map(Codec::to_bytes))
+                    .collect::<Vec<_>>()
+            };
+            let (before, open) = (look(partition), partition.open_batch_bytes());
+            partition.handle(command, ticket, cx);
+            let answer = cx.out.completions.iter().find(|c| c.ticket == ticket);
+            refused = answer.is_some_and(|c| matches!(c.result, Err(EngineError::Refused(_))));
+            if partition.open_batch_bytes() == open && !partition.is_broken() {
+                // Reading may bring an entity into memory; it must not change one that is there.
+                let after = look(partition);
+                let pairs = before.iter().zip(&after);
+                changed = pairs
+                    .filter(|(before, _)| before.is_some())
+                    .find(|(before, after)| before != after)
+                    .map(|_| command.route());
+            } else if refused {
+                changed = Some(command.route());
             }
         });
+        match changed {
+            Some(key) if refused => Err(format!("a refused command has changed something at {key:?}")),
+            Some(key) => Err(format!("{key:?} has changed without a record")),
+            None => Ok(()),
+        }
     }
 
     fn seal(&mut self, index: usize) {
@@ -266,7 +298,7 @@ impl World {
         for row in done.appended {
             let seq = row.seq;
             self.with(usize::from(row.partition), |partition, cx| {
-                partition.appended(seq, Some(row.batch), cx)
+                partition.appended(seq, Some(row.batch), cx);
             });
         }
         for (partition, epoch) in done.lost {
@@ -299,7 +331,7 @@ impl World {
                     message,
                 } = delivery;
                 self.with(usize::from(to), |partition, cx| {
-                    partition.deliver(from, number, message, cx)
+                    partition.deliver(from, number, message, cx);
                 });
             }
             if !self.acknowledgements.is_empty() {
@@ -534,6 +566,20 @@ impl World {
             };
             match &completion.result {
                 Ok(_) => {
+                    let same = |earlier: &&Question| earlier.command == question.command;
+                    let earlier = self
+                        .answered
+                        .iter()
+                        .find(same)
+                        .and_then(|earlier| earlier.answer.as_ref());
+                    if earlier.is_some_and(|earlier| is_remembered(earlier) && *earlier != completion.result)
+                    {
+                        let answers = format!(
+                            "{:?} was answered {earlier:?}, then {:?}",
+                            question.command, completion.result
+                        );
+                        self.contradiction.get_or_insert(answers);
+                    }
                     self.summary.acknowledged += 1;
                     self.claims.extend(Claim::of(&question.command, true));
                 }
@@ -586,9 +632,9 @@ impl World {
                 self.transport();
             }
             if let Some(command) = self.again.pop_front() {
-                self.ask(command);
+                self.ask(&command)?;
             }
-            let waiting = self.partitions.iter().any(|partition| partition.has_open_batch());
+            let waiting = self.partitions.iter().any(Partition::has_open_batch);
             let quiet = self.deliveries.is_empty() && self.sealed.is_empty() && self.again.is_empty();
             // A command that found a full batch was never taken; the client gives up.
             self.open
@@ -628,6 +674,9 @@ impl World {
 
     /// Floors hold at every moment, also in state that is not durable yet.
     fn check_memory(&self) -> Result<(), String> {
+        if let Some(contradiction) = &self.contradiction {
+            return Err(contradiction.clone());
+        }
         for key in self.population.keys() {
             let partition = &self.partitions[usize::from(key.partition(self.settings.partitions))];
             let below = match partition.peek(key) {
@@ -695,5 +744,14 @@ impl World {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// An answer that came from an effect. A request that found nobody to charge leaves no trace, and may be answered otherwise
+/// when somebody is there.
+fn is_remembered(answer: &Result<Reply, EngineError>) -> bool {
+    match answer {
+        Ok(Reply::Charge(reply)) => reply.result == ChargeResult::Success,
+        answer => answer.is_ok(),
     }
 }
