@@ -7,7 +7,7 @@ use crate::decide;
 use crate::event::{Bought, Charged, ChargedPart, Event, EventBody, Recharged};
 use crate::ids::{Code, Entity, EntityKey, LotId, SourceId};
 use crate::money::Money;
-use crate::partner::{FUNDINGS_REMEMBERED, NumberRecord, Partner, TopUpState};
+use crate::partner::{FUNDINGS_REMEMBERED, NumberRecord, Partner, PublishedCatalog, TopUpState};
 use crate::reply::Reply;
 use crate::session::{Draw, Element, Session};
 use crate::tax::RegionCode;
@@ -72,6 +72,13 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
             })));
         }
         (EventBody::TopUpCreated(top_up), None) => *slot = Some(Entity::TopUp(top_up.clone())),
+        (EventBody::CatalogPublished { version, text }, None | Some(Entity::Catalog(_))) => {
+            *slot = Some(Entity::Catalog(Box::new(PublishedCatalog {
+                version: *version,
+                published_at: event.at,
+                text: text.clone(),
+            })));
+        }
         (EventBody::IdempotencyKept { external }, None) => *slot = Some(Entity::Idempotency(*external)),
         (_, Some(Entity::Account(account))) => apply_account(account, event),
         (_, Some(Entity::Partner(partner))) => apply_partner(partner, event),
@@ -455,6 +462,10 @@ impl EntityKey {
                 out.push(5);
                 out.extend_from_slice(&partner.0.to_be_bytes());
                 out.extend_from_slice(&external.to_be_bytes());
+            }
+            EntityKey::Catalog(operator) => {
+                out.push(7);
+                out.extend_from_slice(&operator.0.to_be_bytes());
             }
             EntityKey::Idempotency(partner, key) => {
                 out.push(6);

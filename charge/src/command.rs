@@ -70,6 +70,15 @@ pub enum Command {
         /// Reference for people.
         reference: String,
     },
+    /// Record the catalog that is in force from now on.
+    PublishCatalog {
+        /// The operator.
+        operator: OperatorId,
+        /// Its version.
+        version: u32,
+        /// Its files, one after the other.
+        text: String,
+    },
     /// The time has come for something in this account.
     Tick(AccountId),
     /// A message from another partition.
@@ -92,6 +101,7 @@ impl Command {
             Command::AddKey { partner, .. }
             | Command::RevokeKey { partner, .. }
             | Command::FundFloat { partner, .. } => EntityKey::Partner(*partner),
+            Command::PublishCatalog { operator, .. } => EntityKey::Catalog(*operator),
             Command::Deliver(message) => message.route(),
         }
     }

@@ -105,6 +105,11 @@ pub fn decide(
             source,
             reference,
         } => partner::fund(view, (*partner, *amount, *source, reference), now),
+        Command::PublishCatalog {
+            operator,
+            version,
+            text,
+        } => Ok(directory::publish(view, *operator, *version, text, now)),
         Command::Tick(account) => tick::decide(view, catalogs, *account, now),
         Command::Deliver(message) => deliver(view, catalogs, message, now),
     }

@@ -127,6 +127,13 @@ pub enum EventBody {
         /// Result.
         outcome: Result<RechargeOutcome, Refusal>,
     },
+    /// A catalog was published.
+    CatalogPublished {
+        /// Its version.
+        version: u32,
+        /// Its files, one after the other.
+        text: String,
+    },
     /// An Idempotency-Key was used.
     IdempotencyKept {
         /// Digest of the external_id it made.
@@ -567,6 +574,10 @@ impl Codec for EntityKey {
                 out.push(5);
                 (*partner, *external).encode(out);
             }
+            EntityKey::Catalog(operator) => {
+                out.push(7);
+                operator.encode(out);
+            }
             EntityKey::Idempotency(partner, key) => {
                 out.push(6);
                 (*partner, *key).encode(out);
@@ -587,6 +598,7 @@ impl Codec for EntityKey {
                 let (partner, key) = Codec::decode(input)?;
                 EntityKey::Idempotency(partner, key)
             }
+            7 => EntityKey::Catalog(Codec::decode(input)?),
             _ => return Err(CodecError::Invalid("entity key")),
         })
     }
@@ -613,6 +625,7 @@ mod tag {
     pub const TOP_UP_CREATED: u8 = 18;
     pub const TOP_UP_SETTLED: u8 = 19;
     pub const IDEMPOTENCY: u8 = 20;
+    pub const CATALOG: u8 = 21;
 }
 
 impl Codec for Refusal {
@@ -710,6 +723,10 @@ impl Codec for EventBody {
             }
             EventBody::TopUpCreated(top_up) => put(out, tag::TOP_UP_CREATED, top_up),
             EventBody::TopUpSettled { outcome } => put(out, tag::TOP_UP_SETTLED, outcome),
+            EventBody::CatalogPublished { version, text } => {
+                put(out, tag::CATALOG, version);
+                text.encode(out);
+            }
             EventBody::IdempotencyKept { external } => put(out, tag::IDEMPOTENCY, external),
         }
     }
@@ -768,6 +785,10 @@ impl Codec for EventBody {
             tag::TOP_UP_CREATED => EventBody::TopUpCreated(Codec::decode(input)?),
             tag::TOP_UP_SETTLED => EventBody::TopUpSettled {
                 outcome: Codec::decode(input)?,
+            },
+            tag::CATALOG => EventBody::CatalogPublished {
+                version: Codec::decode(input)?,
+                text: Codec::decode(input)?,
             },
             tag::IDEMPOTENCY => EventBody::IdempotencyKept {
                 external: Codec::decode(input)?,

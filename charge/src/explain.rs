@@ -127,6 +127,7 @@ fn title_of(body: &EventBody, voice: Voice<'_>) -> String {
         EventBody::AccountOpened { .. } => ("title.opened", None),
         EventBody::AccountUpdated { .. } => ("title.settings", None),
         EventBody::NumberBound { .. } => ("title.number", None),
+        EventBody::CatalogPublished { .. } => ("title.catalog", None),
         EventBody::PartnerOpened(_) | EventBody::KeyAdded(_) | EventBody::KeyRevoked(_) => {
             ("title.partner", None)
         }
@@ -342,6 +343,10 @@ fn shop_lines(body: &EventBody, lines: &mut Lines<'_>) {
         EventBody::NumberBound { operator, .. } => {
             let operator = voice.code(&operator.0.to_string());
             lines.add("number.other", &[("operator", operator)], &[]);
+        }
+        EventBody::CatalogPublished { version, .. } => {
+            let version = voice.code(&version.to_string());
+            lines.add("catalog.published", &[("version", version)], &[]);
         }
         EventBody::PartnerOpened(opened) => {
             lines.add("partner.opened", &[("name", voice.foreign(&opened.name))], &[]);

@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::codec::{Codec, CodecError, Reader};
-use crate::partner::{NumberRecord, Partner, TopUp};
+use crate::partner::{NumberRecord, Partner, PublishedCatalog, TopUp};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -245,6 +245,8 @@ pub enum EntityKey {
     TopUp(PartnerId, u128),
     /// An Idempotency-Key of a partner (digest), pointing to its top-up.
     Idempotency(PartnerId, u128),
+    /// The catalog of an operator, as last published.
+    Catalog(OperatorId),
 }
 
 impl EntityKey {
@@ -256,7 +258,7 @@ impl EntityKey {
             n => 1 + u16::try_from(id % u64::from(n - 1)).unwrap_or(0),
         };
         match self {
-            EntityKey::Number(_) | EntityKey::Imsi(_) => 0,
+            EntityKey::Number(_) | EntityKey::Imsi(_) | EntityKey::Catalog(_) => 0,
             EntityKey::Account(account) => spread(account.0),
             EntityKey::Partner(partner)
             | EntityKey::TopUp(partner, _)
@@ -278,6 +280,8 @@ pub enum Entity {
     TopUp(Box<TopUp>),
     /// The top-up digest that an Idempotency-Key made.
     Idempotency(u128),
+    /// A published catalog.
+    Catalog(Box<PublishedCatalog>),
 }
 
 impl Entity {
@@ -337,6 +341,7 @@ impl Entity {
             Entity::Partner(partner) => 400 + partner.keys.len() * 120,
             Entity::TopUp(top_up) => 300 + top_up.external_id.len(),
             Entity::Number(_) | Entity::Idempotency(_) => 80,
+            Entity::Catalog(catalog) => 100 + catalog.text.len(),
         }
     }
 }
@@ -360,6 +365,10 @@ impl Codec for Entity {
                 out.push(4);
                 top_up.encode(out);
             }
+            Entity::Catalog(catalog) => {
+                out.push(6);
+                catalog.encode(out);
+            }
             Entity::Idempotency(external) => {
                 out.push(5);
                 external.encode(out);
@@ -373,6 +382,7 @@ impl Codec for Entity {
             3 => Codec::decode(input).map(Entity::Partner),
             4 => Codec::decode(input).map(Entity::TopUp),
             5 => Codec::decode(input).map(Entity::Idempotency),
+            6 => Codec::decode(input).map(Entity::Catalog),
             _ => Err(CodecError::Invalid("entity")),
         }
     }

@@ -199,6 +199,22 @@ impl TopUpState {
     }
 }
 
+/// A catalog as it was published: kept so that yesterday's prices can be looked up and compared with today's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedCatalog {
+    /// Its version.
+    pub version: u32,
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// Its files, one after the other.
+    pub text: String,
+}
+codec_struct!(PublishedCatalog {
+    version,
+    published_at,
+    text,
+});
+
 /// A directory entry: whose number or SIM this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NumberRecord {

@@ -1,6 +1,6 @@
 //! From the key of a snapshot row back to the entity's key.
 
-use charge::{AccountId, EntityKey, Imsi, Msisdn, PartnerId};
+use charge::{AccountId, EntityKey, Imsi, Msisdn, OperatorId, PartnerId};
 
 const ACCOUNT: u8 = 1;
 const NUMBER: u8 = 2;
@@ -8,6 +8,7 @@ const IMSI: u8 = 3;
 const PARTNER: u8 = 4;
 const TOP_UP: u8 = 5;
 const IDEMPOTENCY: u8 = 6;
+const CATALOG: u8 = 7;
 
 /// The entity of a snapshot key; `None` for bytes that [`EntityKey::to_key_bytes`] cannot have made.
 pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
@@ -31,6 +32,7 @@ pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
             let (partner, digest) = digest()?;
             EntityKey::Idempotency(partner, digest)
         }
+        CATALOG => EntityKey::Catalog(OperatorId(u16::from_be_bytes(rest.try_into().ok()?))),
         _ => return None,
     })
 }
@@ -53,6 +55,7 @@ mod tests {
             EntityKey::TopUp(PartnerId(7), u128::MAX),
             EntityKey::TopUp(PartnerId(8), 1),
             EntityKey::Idempotency(PartnerId(7), 1),
+            EntityKey::Catalog(OperatorId(1)),
         ];
         keys.sort_unstable();
         keys

@@ -269,7 +269,7 @@ fn project(changes: &mut Changes, place: EventPlace, event: Event) {
             }
             _ => {}
         },
-        EntityKey::Number(_) | EntityKey::Imsi(_) | EntityKey::Idempotency(..) => {}
+        EntityKey::Number(_) | EntityKey::Imsi(_) | EntityKey::Idempotency(..) | EntityKey::Catalog(_) => {}
     }
 }
 

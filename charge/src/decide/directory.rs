@@ -111,6 +111,36 @@ pub(super) fn set_operator(
     }
 }
 
+/// Journals a catalog when it differs from the one published last.
+pub(super) fn publish(
+    view: &impl View,
+    operator: OperatorId,
+    version: u32,
+    text: &str,
+    now: Timestamp,
+) -> Decision {
+    let key = EntityKey::Catalog(operator);
+    if let Some(Entity::Catalog(known)) = view.get(key)
+        && known.version == version
+        && known.text == text
+    {
+        return Decision::answer(Reply::Done);
+    }
+    let body = EventBody::CatalogPublished {
+        version,
+        text: text.to_owned(),
+    };
+    Decision::event(
+        Event {
+            key,
+            operator,
+            at: now,
+            body,
+        },
+        Reply::Done,
+    )
+}
+
 /// Changes language, tax class or life-cycle state.
 pub(super) fn update(view: &impl View, update: &UpdateAccount, now: Timestamp) -> Result<Decision, Refusal> {
     let account = account_of(view, update.account)?;

@@ -31,6 +31,7 @@ pub(super) const SENTENCES: &[Row] = &[
     ("title.number", ["Number", "نمبر", "号码"]),
     ("title.partner", ["Partner", "شراکت دار", "合作伙伴"]),
     ("title.float", ["Float", "فلوٹ", "备付金"]),
+    ("title.catalog", ["Prices", "نرخ", "资费"]),
     ("title.topup", ["Top-up", "ٹاپ اپ", "代充"]),
 
     // Use.
@@ -95,6 +96,7 @@ pub(super) const SENTENCES: &[Row] = &[
     ("unchanged", ["Nothing else changed.", "اور کچھ نہیں بدلا۔", "没有其他更改。"]),
 
     // Directory, partners, floats.
+    ("catalog.published", ["Version {version} of the prices is in force.", "نرخوں کا ورژن {version} نافذ ہے۔", "资费第 {version} 版已生效。"]),
     ("number.ours", ["The number belongs to account {account}.", "یہ نمبر اکاؤنٹ {account} کا ہے۔", "该号码属于账户 {account}。"]),
     ("number.other", ["The number is served by operator {operator}.", "یہ نمبر آپریٹر {operator} کے پاس ہے۔", "该号码由运营商 {operator} 提供服务。"]),
     ("partner.opened", ["{name} can sell recharges now.", "{name} اب ریچارج فروخت کر سکتا ہے۔", "{name} 现在可以销售充值。"]),

@@ -65,7 +65,8 @@ impl Books {
                 None
             }
             (EntityKey::Number(_) | EntityKey::Imsi(_), Entity::Number(_))
-            | (EntityKey::Idempotency(..), Entity::Idempotency(_)) => None,
+            | (EntityKey::Idempotency(..), Entity::Idempotency(_))
+            | (EntityKey::Catalog(_), Entity::Catalog(_)) => None,
             _ => Some("is an entity of another kind"),
         }
     }
