@@ -1,8 +1,74 @@
-//! The binary `raseed`.
+//! The binary `raseed`: sockets, clocks, configuration, command line.
+//!
+//! # Layout
+//! * [`cli`]: names, arguments and help. [`failure`], [`output`], [`progress`]: how commands talk.
+//! * [`config`]: the configuration file. [`instance`]: a data directory.
+//! * [`catalogs`]: tariffs from the binary or from files.
+//! * [`generate`]: many accounts at once.
+//! * [`sms`]: SMS to subscribers over SMPP.
 
-#[allow(dead_code, unused_imports, reason = "`serve` will start it")]
+mod catalogs;
+mod cli;
+mod client;
+mod commands;
+mod config;
 mod diameter;
-#[allow(dead_code, unused_imports, reason = "`serve` will start it")]
+mod failure;
+mod generate;
+mod here;
+mod instance;
+mod log;
+mod node;
+mod output;
+mod progress;
+mod serve;
 mod sms;
+mod sockets;
 
-fn main() {}
+use clap::Parser as _;
+use output::Output;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let output = Output { json: cli.json };
+    match run(cli.command, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.failure(&error);
+            ExitCode::from(failure::kind(&error).exit_code())
+        }
+    }
+}
+
+fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
+    use cli::{BundleCommand, CatalogCommand, Command, PartnerCommand};
+    use commands::{balance, sale, subscriber, upkeep, with};
+    match command {
+        Command::Serve(args) => serve::run(&args, output),
+        Command::Catalog(CatalogCommand::Check { files, strict }) => catalogs::check(&files, strict, output),
+        Command::Subscriber(command) => subscriber::run(&command, output),
+        Command::Topup(args) => with(&args.target, |client| sale::topup(client, &args, output)),
+        Command::Balance(args) => with(&args.target, |client| balance::show(client, &args, output)),
+        Command::Statement(args) => with(&args.target, |client| balance::statement(client, &args, output)),
+        Command::Explain(args) => with(&args.target, |client| balance::explain(client, &args, output)),
+        Command::Bundle(command) => {
+            let (BundleCommand::List { target, .. }
+            | BundleCommand::Buy { target, .. }
+            | BundleCommand::Renew { target, .. }) = &command;
+            with(target, |client| sale::bundle(client, &command, output))
+        }
+        Command::Partner(command) => {
+            let (PartnerCommand::Add { target, .. }
+            | PartnerCommand::Key { target, .. }
+            | PartnerCommand::Fund { target, .. }
+            | PartnerCommand::List { target }) = &command;
+            with(target, |client| sale::partner(client, &command, output))
+        }
+        Command::Audit(args) => upkeep::audit(&args, output),
+        Command::Rebuild(args) => upkeep::rebuild(&args, output),
+    }
+}

@@ -177,6 +177,28 @@ impl Outbox {
         query().map_err(|e| sql_error(WHAT, "read what is pending", e))
     }
 
+    /// As [`Outbox::pending`], of some operators only: one that cannot send does not hold up the others.
+    pub fn pending_of(
+        &mut self,
+        operators: &[OperatorId],
+        now: Micros,
+        limit: usize,
+    ) -> Result<Vec<Notification>, StoreError> {
+        let query = || -> rusqlite::Result<Vec<Notification>> {
+            let mut statement = self.db.prepare_cached(&sqlite(statements::PENDING_OF))?;
+            let mut found = Vec::new();
+            for operator in operators {
+                let room = i64::try_from(limit.saturating_sub(found.len())).unwrap_or(i64::MAX);
+                let rows = statement.query_map(params![operator.0, now, room], notification)?;
+                for row in rows {
+                    found.push(row?);
+                }
+            }
+            Ok(found)
+        };
+        query().map_err(|e| sql_error(WHAT, "read what is pending", e))
+    }
+
     /// When the next notification is due, if any is pending.
     pub fn next_due(&mut self) -> Result<Option<Micros>, StoreError> {
         self.db

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use charge::OperatorId;
 use parking_lot::Mutex;
 use store::{Attempt, Notification};
 
@@ -23,20 +24,28 @@ pub type Writer = dyn Fn(&Notification) -> anyhow::Result<Option<Addressed>> + S
 /// The store's outbox with a writer. The outbox is shared with the task that feeds it from the journal.
 pub struct DurableOutbox {
     outbox: Arc<Mutex<store::Outbox>>,
+    operators: Vec<OperatorId>,
     writer: Box<Writer>,
 }
 
 impl DurableOutbox {
-    /// Over the one outbox of the data directory.
+    /// Over the one outbox of the data directory, as far as it is about subscribers of these operators.
     #[must_use]
-    pub fn new(outbox: Arc<Mutex<store::Outbox>>, writer: Box<Writer>) -> Self {
-        Self { outbox, writer }
+    pub fn new(outbox: Arc<Mutex<store::Outbox>>, operators: Vec<OperatorId>, writer: Box<Writer>) -> Self {
+        Self {
+            outbox,
+            operators,
+            writer,
+        }
     }
 }
 
 impl Outbox for DurableOutbox {
     fn pending(&self, limit: usize, now_micros: i64) -> anyhow::Result<Vec<OutboxMessage>> {
-        let notifications = self.outbox.lock().pending(now_micros, limit)?;
+        let notifications = self
+            .outbox
+            .lock()
+            .pending_of(&self.operators, now_micros, limit)?;
         let mut messages = Vec::with_capacity(notifications.len());
         let mut attempts = Vec::new();
         for notification in notifications {
@@ -129,7 +138,7 @@ fn unique(id: EventPlace, message_id: &str) -> String {
 mod tests {
     use charge::codec::Codec;
     use charge::reply::Refusal;
-    use charge::{AccountId, Code, EntityKey, Event, EventBody, OperatorId, Timestamp};
+    use charge::{AccountId, Code, EntityKey, Event, EventBody, Timestamp};
     use store::{BatchBuilder, Hash, JournalRow, MemoryStore, OutboxCounts, Store};
 
     use super::super::tests::{PATIENCE, centre, config};
@@ -200,7 +209,11 @@ mod tests {
             })
             .await;
             let outbox = outbox_of(&[1, 2, 3, 4, 5]);
-            let durable = Arc::new(DurableOutbox::new(Arc::clone(&outbox), Box::new(writer)));
+            let durable = Arc::new(DurableOutbox::new(
+                Arc::clone(&outbox),
+                vec![OperatorId(1)],
+                Box::new(writer),
+            ));
             let (sender, _incoming) = SmsSender::start(config(&smsc), durable);
             let expected = OutboxCounts {
                 pending: 1,

@@ -22,8 +22,12 @@ mod tests;
 pub use config::SmsConfig;
 pub use courier::InstantOutcome;
 pub use durable::{Addressed, DurableOutbox};
-pub use outbox::{EventPlace, Outbox, OutboxMessage, Outcome};
-pub use sender::{Busy, IncomingSms, SmsSender, SmsStatus};
+pub use outbox::Outbox;
+#[cfg(test)]
+pub use outbox::{EventPlace, OutboxMessage, Outcome};
+pub use sender::SmsSender;
+#[cfg(test)]
+pub use sender::{IncomingSms, SmsStatus};
 
 /// Outbox messages that are in hand at the same time.
 pub const IN_HAND_MAX: usize = 2_048;

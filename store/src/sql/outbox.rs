@@ -24,6 +24,7 @@ create table if not exists outbox (
     primary key (partition, seq, record)
 );
 create index if not exists outbox_pending on outbox (retry_at) where state = 0;
+create index if not exists outbox_pending_of on outbox (operator, retry_at) where state = 0;
 create index if not exists outbox_message on outbox (message_id) where message_id is not null;
 create index if not exists outbox_done on outbox (updated_at) where state >= 2;
 ";
@@ -39,6 +40,9 @@ pub const PUT: &str = "insert into outbox
 pub const PENDING: &str =
     "select partition, seq, record, kind, operator, account, at, event, attempts from outbox
     where state = 0 and retry_at <= $1 order by retry_at limit $2";
+pub const PENDING_OF: &str =
+    "select partition, seq, record, kind, operator, account, at, event, attempts from outbox
+    where state = 0 and operator = $1 and retry_at <= $2 order by retry_at limit $3";
 pub const NEXT_RETRY: &str = "select min(retry_at) from outbox where state = 0";
 pub const SENT: &str = "update outbox set state = 1, attempts = attempts + 1, message_id = $4, reason = null,
     updated_at = $5 where partition = $1 and seq = $2 and record = $3 and state = 0";

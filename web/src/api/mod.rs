@@ -83,7 +83,7 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(bundles::for_sale))
         .routes(routes!(bundles::owned, bundles::buy))
         .routes(routes!(bundles::set_renewal))
-        .routes(routes!(partners::create))
+        .routes(routes!(partners::create, partners::list))
         .routes(routes!(partners::see))
         .routes(routes!(partners::add_key))
         .routes(routes!(partners::revoke_key))

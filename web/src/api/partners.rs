@@ -168,6 +168,44 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
+/// All partners.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PartnerList {
+    /// The partners, by id; as of a moment ago.
+    pub partners: Vec<PartnerSummary>,
+}
+
+/// A partner in a list.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PartnerSummary {
+    /// Its id.
+    pub id: u32,
+    /// Name for people.
+    pub name: String,
+    /// Channel on receipts.
+    pub code: String,
+    /// Money it can sell from.
+    pub float: Decimal,
+    /// Sold, not yet confirmed by the subscriber's account.
+    pub in_transit: Decimal,
+}
+
+/// See all partners
+#[utoipa::path(get, path = "/v1/partners", tag = "partners", responses((status = 200, body = PartnerList)))]
+pub async fn list(State(web): State<Web>, caller: Caller) -> Result<Json<PartnerList>, Problem> {
+    caller.require(Scopes::ADMIN)?;
+    let rows = web.parts.reads.ask(|reader| reader.models.partners()).await?;
+    let summary = |row: store::reads::PartnerRow| PartnerSummary {
+        id: row.partner.0,
+        name: row.name,
+        code: row.code,
+        float: Decimal(row.float),
+        in_transit: Decimal(row.in_transit),
+    };
+    let partners = rows.into_iter().map(summary).collect();
+    Ok(Json(PartnerList { partners }))
+}
+
 /// See a partner
 ///
 /// `me` is the partner of the key. Others need the scope `admin`.

@@ -1,0 +1,305 @@
+//! The configuration file: what can be set, what it is when nothing is said, and what is refused.
+//!
+//! # Layout
+//! * here: the sections, their defaults, reading a file
+//! * [`reference`]: every key with its meaning; `docs/configuration.md` is made from it
+
+pub mod reference;
+
+use crate::failure::Failure;
+use crate::sms::SmsConfig;
+use engine::limits::PARTITIONS_MAX;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Longest configuration file, bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Most engine threads: more than any machine of today has cores.
+const THREADS_MAX: usize = 256;
+/// Least memory for accounts that still works, MiB.
+const CACHE_MIB_MIN: usize = 16;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Directory of the journal, the snapshots and the read models.
+    pub data: PathBuf,
+    /// What to log: a level, or `tracing` filters.
+    pub log: String,
+    /// The engine.
+    pub engine: EngineConfig,
+    /// The journal's files.
+    pub store: StoreConfig,
+    /// The API and the page.
+    pub http: HttpConfig,
+    /// The charging front.
+    pub diameter: DiameterConfig,
+    /// Operators, tariffs, bundles and taxes.
+    pub catalogs: CatalogsConfig,
+    /// Message centres, by operator code; `default` serves the others.
+    pub sms: BTreeMap<String, SmsConfig>,
+}
+
+/// Partitions, threads, memory.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// Partitions, the directory's included.
+    pub partitions: u16,
+    /// Threads that own partitions; 0 chooses by the number of cores.
+    pub threads: usize,
+    /// Memory for accounts, MiB.
+    pub cache_mib: usize,
+    /// Entries of the directory of numbers kept in memory.
+    pub directory_entries: usize,
+    /// Commands that may wait for one thread.
+    pub waiting_commands_max: usize,
+    /// Seconds in which every changed account is written to the snapshots once.
+    pub snapshot_interval_s: u32,
+}
+
+/// Files of the journal.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// Largest journal file, MiB; 0: as large as the disk allows.
+    pub journal_mib_max: u64,
+}
+
+/// The API and the page.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Where it listens.
+    pub listen: Vec<SocketAddr>,
+    /// Requests served at the same time; more wait in the kernel.
+    pub connections_max: usize,
+}
+
+/// The charging front.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiameterConfig {
+    /// Where it listens; empty: not at all.
+    pub listen: Vec<SocketAddr>,
+    /// Where it listens with TLS.
+    pub listen_tls: Vec<SocketAddr>,
+    /// Our Origin-Host.
+    pub origin_host: String,
+    /// Our Origin-Realm.
+    pub origin_realm: String,
+    /// Realms whose peers are served; empty: every realm.
+    pub realms: Vec<String>,
+    /// PEM file with the certificate chain.
+    pub tls_certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    pub tls_key: Option<PathBuf>,
+    /// Connections at the same time.
+    pub connections_max: usize,
+    /// Requests a second of one peer; 0: no limit.
+    pub rate_per_s_max: u32,
+}
+
+/// Where the catalogs come from.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogsConfig {
+    /// Directory with the catalog files; not set: the ones inside the binary.
+    pub dir: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            data: PathBuf::from("raseed-data"),
+            log: "info".to_owned(),
+            engine: EngineConfig::default(),
+            store: StoreConfig::default(),
+            http: HttpConfig::default(),
+            diameter: DiameterConfig::default(),
+            catalogs: CatalogsConfig::default(),
+            sms: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> EngineConfig {
+        let engine = engine::Settings::default();
+        EngineConfig {
+            partitions: engine.partitions,
+            threads: 0,
+            cache_mib: engine.cache_bytes_max >> 20,
+            directory_entries: engine.directory_entries,
+            waiting_commands_max: engine.inbox_commands_max,
+            snapshot_interval_s: u32::try_from(engine.snapshot_interval_us / 1_000_000).unwrap_or(20),
+        }
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> HttpConfig {
+        HttpConfig {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+            connections_max: 4_096,
+        }
+    }
+}
+
+impl Default for DiameterConfig {
+    fn default() -> DiameterConfig {
+        DiameterConfig {
+            listen: vec![
+                SocketAddr::from(([127, 0, 0, 1], 3868)),
+                SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 3868)),
+            ],
+            listen_tls: Vec::new(),
+            origin_host: "ocs.raseed.example".to_owned(),
+            origin_realm: "raseed.example".to_owned(),
+            realms: Vec::new(),
+            tls_certificate: None,
+            tls_key: None,
+            connections_max: 1_024,
+            rate_per_s_max: 0,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file; paths in it are relative to its directory.
+    pub fn read(path: &Path) -> anyhow::Result<Config> {
+        let size = std::fs::metadata(path)
+            .map_err(|error| Failure::usage(format!("read the configuration {}: {error}", path.display())))?
+            .len();
+        if size > FILE_BYTES_MAX {
+            let message = format!("the configuration {} has {size} bytes", path.display());
+            return Err(Failure::usage(message)
+                .hint(format!("At most {FILE_BYTES_MAX} are read."))
+                .into());
+        }
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("read the configuration {}: {error}", path.display())))?;
+        let mut config = Config::parse(&text, &path.display().to_string())?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let paths = [
+            &mut config.diameter.tls_certificate,
+            &mut config.diameter.tls_key,
+            &mut config.catalogs.dir,
+        ];
+        for path in paths.into_iter().flatten() {
+            *path = base.join(&*path);
+        }
+        config.data = base.join(&config.data);
+        Ok(config)
+    }
+
+    /// Reads the text of a file called `name`. Errors say line and column.
+    pub fn parse(text: &str, name: &str) -> Result<Config, Failure> {
+        let config: Config = toml::from_str(text).map_err(|error| {
+            let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+            let message = error.message().replace('\n', "; ");
+            Failure::usage(format!("{name}:{line}:{column}: {message}"))
+                .hint("docs/configuration.md lists every key.")
+        })?;
+        config
+            .check()
+            .map_err(|message| Failure::usage(format!("{name}: {message}")))?;
+        Ok(config)
+    }
+
+    /// What a single value cannot show.
+    pub fn check(&self) -> Result<(), String> {
+        let engine = &self.engine;
+        if !(1..=PARTITIONS_MAX).contains(&engine.partitions) {
+            return Err(format!("engine.partitions must be 1 to {PARTITIONS_MAX}"));
+        }
+        if engine.threads > THREADS_MAX {
+            return Err(format!("engine.threads must be 0 to {THREADS_MAX}"));
+        }
+        if engine.cache_mib < CACHE_MIB_MIN {
+            return Err(format!("engine.cache_mib must be at least {CACHE_MIB_MIN}"));
+        }
+        if engine.waiting_commands_max == 0
+            || engine.directory_entries == 0
+            || engine.snapshot_interval_s == 0
+        {
+            return Err(
+                "engine: waiting_commands_max, directory_entries and snapshot_interval_s must be at least 1"
+                    .to_owned(),
+            );
+        }
+        if self.http.listen.is_empty() || self.http.connections_max == 0 {
+            return Err("http: listen needs an address and connections_max must be at least 1".to_owned());
+        }
+        let diameter = &self.diameter;
+        if diameter.tls_certificate.is_some() != diameter.tls_key.is_some() {
+            return Err("diameter.tls_certificate and diameter.tls_key belong together".to_owned());
+        }
+        if !diameter.listen_tls.is_empty() && diameter.tls_certificate.is_none() {
+            return Err("diameter.listen_tls needs tls_certificate and tls_key".to_owned());
+        }
+        if diameter.origin_host.is_empty() || diameter.origin_realm.is_empty() {
+            return Err("diameter.origin_host and diameter.origin_realm may not be empty".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The engine's part.
+    pub fn engine_settings(&self) -> engine::Settings {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        engine::Settings {
+            partitions: self.engine.partitions,
+            threads: match self.engine.threads {
+                0 => (cores / 2).max(1),
+                threads => threads,
+            },
+            cache_bytes_max: self.engine.cache_mib << 20,
+            directory_entries: self.engine.directory_entries,
+            inbox_commands_max: self.engine.waiting_commands_max,
+            snapshot_interval_us: i64::from(self.engine.snapshot_interval_s) * 1_000_000,
+            ..engine::Settings::default()
+        }
+    }
+}
+
+/// Line and column, from 1, of a byte.
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        for (text, told) in [
+            ("data = 'x'\nport = 80\n", "c.toml:2:1: unknown field `port`"),
+            (
+                "[http]\nlisten = ['here']\n",
+                "c.toml:2:11: invalid socket address",
+            ),
+            (
+                "[engine]\npartitions = 0\n",
+                "c.toml: engine.partitions must be 1 to 1024",
+            ),
+            ("[engine]\npartitions = -1\n", "c.toml:2:14: invalid value"),
+            ("[diameter]\ntls_key = 'k.pem'\n", "belong together"),
+            ("[sms.jazz]\nwindows = 3\n", "c.toml:2:1: unknown field `windows`"),
+            ("data = \n", "c.toml:1:8: "),
+        ] {
+            let failure = Config::parse(text, "c.toml").unwrap_err();
+            assert!(failure.message.contains(told), "{text:?}: {}", failure.message);
+        }
+    }
+
+    #[test]
+    fn the_default_is_allowed() {
+        Config::parse("", "c.toml").unwrap();
+    }
+}

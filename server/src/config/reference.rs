@@ -1,0 +1,203 @@
+//! Every key of the configuration with its meaning, as data: `docs/configuration.md` is made from this.
+
+use std::fmt::Write as _;
+
+/// One key.
+pub struct Key {
+    /// Its section; empty: top level.
+    pub section: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What it is when nothing is said, as TOML; empty: not set.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+const fn key(section: &'static str, name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key {
+        section,
+        name,
+        default,
+        meaning,
+    }
+}
+
+/// All keys, in the order of the page.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key("", "data", "\"raseed-data\"", "directory of the journal, the snapshots and the read models; made when it is not there. `--data` wins over it"),
+    key("", "log", "\"info\"", "what to log: `error`, `warn`, `info`, `debug`, or filters such as `info,server::sms=debug`. `RASEED_LOG` wins over it"),
+    key("engine", "partitions", "9", "parts of the accounts, the directory of numbers included. Fixed when the data directory is made"),
+    key("engine", "threads", "0", "threads that own partitions; 0 takes half of the cores"),
+    key("engine", "cache_mib", "768", "memory for accounts, MiB; the others are read from the snapshots when they are needed"),
+    key("engine", "directory_entries", "2097152", "numbers and SIMs whose account is kept in memory, 32 bytes each"),
+    key("engine", "waiting_commands_max", "32768", "commands that may wait for one thread; more are answered \"too busy\""),
+    key("engine", "snapshot_interval_s", "20", "seconds in which every changed account is written to the snapshots once; a restart replays about as much"),
+    key("store", "journal_mib_max", "0", "largest journal file, MiB; a full journal refuses new charges until it is raised. 0: as large as the disk allows"),
+    key("http", "listen", "[\"127.0.0.1:8080\"]", "where the API and the page listen. Put a reverse proxy with TLS before it to serve other machines"),
+    key("http", "connections_max", "4096", "connections at the same time"),
+    key("diameter", "listen", "[\"127.0.0.1:3868\", \"[::1]:3868\"]", "where charging listens; `[]` for not at all"),
+    key("diameter", "listen_tls", "[]", "where charging listens with TLS"),
+    key("diameter", "origin_host", "\"ocs.raseed.example\"", "our Origin-Host"),
+    key("diameter", "origin_realm", "\"raseed.example\"", "our Origin-Realm"),
+    key("diameter", "realms", "[]", "realms whose peers are served, also when nobody configured the peer; `[]` for every realm"),
+    key("diameter", "tls_certificate", "", "PEM file with the certificate chain"),
+    key("diameter", "tls_key", "", "PEM file with its private key"),
+    key("diameter", "connections_max", "1024", "connections at the same time"),
+    key("diameter", "rate_per_s_max", "0", "requests a second of one peer, more are answered DIAMETER_TOO_BUSY; 0 for no limit"),
+    key("catalogs", "dir", "", "directory with operators, tariffs, bundles and taxes; not set: the ones inside the binary"),
+    key("sms.default", "address", "\"127.0.0.1:2775\"", "message centre, `host:port`"),
+    key("sms.default", "system_id", "\"raseed\"", "system_id of the bind, at most 15 characters"),
+    key("sms.default", "password", "\"\"", "password of the bind, at most 8 characters"),
+    key("sms.default", "system_type", "\"\"", "system_type of the bind"),
+    key("sms.default", "sender", "\"Raseed\"", "the sender that handsets show: a short code or a name"),
+    key("sms.default", "window", "64", "submits that may wait for their answer"),
+    key("sms.default", "rate_per_second", "0", "short messages a second; 0 for no limit"),
+    key("sms.default", "urdu_tables", "false", "Urdu in 7 bits (TS 23.038 shift tables): more fits, but old handsets show nonsense"),
+    key("sms.default", "concatenation", "\"udh8\"", "how long messages are carried: `udh8`, `udh16`, `sar` or `payload`"),
+    key("sms.default", "parts_max", "10", "longer texts are given up"),
+    key("sms.default", "delivery_receipts", "true", "ask for delivery receipts"),
+    key("sms.default", "response_timeout_ms", "10000", "how long a submit waits for its answer before it is sent again"),
+    key("sms.default", "enquire_interval_ms", "30000", "silence after which the link is checked"),
+    key("sms.default", "reconnect_min_ms", "200", "first and shortest pause before connecting again"),
+    key("sms.default", "reconnect_max_ms", "30000", "longest pause before connecting again"),
+    key("sms.default", "outbox_interval_ms", "1000", "how often the outbox is looked at when nobody says that something is there"),
+    key("sms.default", "retry_after_ms", "30000", "first pause before a message that the centre refused for now is tried again"),
+];
+
+/// What each section is for.
+#[cfg(test)]
+const SECTIONS: &[(&str, &str)] = &[
+    ("", "Top level"),
+    (
+        "engine",
+        "The engine: who owns accounts and how much memory they may take",
+    ),
+    ("store", "The journal's files"),
+    ("http", "The API and the page"),
+    ("diameter", "The charging front"),
+    ("catalogs", "Operators, tariffs, bundles and taxes"),
+    (
+        "sms.default",
+        "A message centre; write `[sms.jazz]` for the subscribers of one operator, `[sms.default]` for the others. Without any, no SMS leaves",
+    ),
+];
+
+/// The page `docs/configuration.md`.
+#[cfg(test)]
+fn page() -> String {
+    let mut page = String::from(
+        "# Configuration\n\n\
+         `raseed serve --config FILE` reads a TOML file. Every key may be left out; the values below are then in force.\n\
+         Unknown keys and wrong values are refused with their line and column. Paths are relative to the file.\n\n\
+         This page is made from `server/src/config/reference.rs`; a test keeps it fresh.\n",
+    );
+    for (section, title) in SECTIONS {
+        let _ = match *section {
+            "" => write!(page, "\n## {title}\n"),
+            name => write!(page, "\n## `[{name}]`\n\n{title}.\n"),
+        };
+        page.push_str("\n| Key | Default | Meaning |\n|---|---|---|\n");
+        for key in KEYS.iter().filter(|key| key.section == *section) {
+            let default = if key.default.is_empty() {
+                "not set".to_owned()
+            } else {
+                format!("`{}`", key.default)
+            };
+            let _ = writeln!(page, "| `{}` | {default} | {} |", key.name, key.meaning);
+        }
+    }
+    page.push_str(
+        "\n`raseed serve --print-config` prints a file with every key, its meaning and its default.\n",
+    );
+    page
+}
+
+/// A file that says every default.
+pub fn example() -> String {
+    let mut text = String::new();
+    let mut section = "";
+    for key in KEYS {
+        if key.section != section {
+            section = key.section;
+            let _ = write!(text, "\n[{section}]\n");
+        }
+        let _ = writeln!(text, "# {}.", key.meaning);
+        let _ = match key.default {
+            "" => writeln!(text, "# {} = \"...\"", key.name),
+            default => writeln!(text, "{} = {default}", key.name),
+        };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::sms::SmsConfig;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_page_is_fresh() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+        if std::env::var_os("RASEED_UPDATE").is_some() {
+            std::fs::write(path, page()).unwrap();
+        }
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            text == page(),
+            "stale page: run the tests with RASEED_UPDATE=1 to write it anew"
+        );
+    }
+
+    #[test]
+    fn the_defaults_told_are_the_defaults() {
+        let mut told = Config::parse(&example(), "example").unwrap();
+        let sms = told.sms.remove("default").unwrap();
+        assert_eq!(format!("{sms:?}"), format!("{:?}", SmsConfig::default()));
+        assert_eq!(format!("{told:?}"), format!("{:?}", Config::default()));
+    }
+
+    /// The struct's fields, by way of its `Debug` text: a key that is not in the reference is found here.
+    #[test]
+    fn every_key_is_told() {
+        let told = |section: &str| -> BTreeSet<String> {
+            KEYS.iter()
+                .filter(|key| key.section == section)
+                .map(|key| key.name.to_owned())
+                .collect()
+        };
+        let config = Config::default();
+        for (section, text) in [
+            ("engine", format!("{:#?}", config.engine)),
+            ("store", format!("{:#?}", config.store)),
+            ("http", format!("{:#?}", config.http)),
+            ("diameter", format!("{:#?}", config.diameter)),
+            ("catalogs", format!("{:#?}", config.catalogs)),
+            ("sms.default", format!("{:#?}", SmsConfig::default())),
+        ] {
+            assert_eq!(fields(&text), told(section), "{section}");
+        }
+        let mut sections = told("");
+        sections.extend(
+            KEYS.iter()
+                .filter_map(|key| key.section.split('.').next())
+                .filter(|s| !s.is_empty())
+                .map(str::to_owned),
+        );
+        assert_eq!(fields(&format!("{config:#?}")), sections);
+    }
+
+    fn fields(debug: &str) -> BTreeSet<String> {
+        debug
+            .lines()
+            .filter_map(|line| {
+                line.strip_prefix("    ")
+                    .filter(|line| !line.starts_with([' ', '}', ']']))
+            })
+            .filter_map(|line| Some(line.split_once(':')?.0.to_owned()))
+            .collect()
+    }
+}

@@ -1,0 +1,218 @@
+//! The threads that follow the journal: one keeps the read models up, one takes notifications into the outbox.
+
+use super::desk::Desk;
+use anyhow::Context as _;
+use charge::catalog::Catalogs;
+use charge::{Event, Timestamp};
+use engine::Observer;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use store::project::STEP_BYTES;
+use store::{JournalReader, Partition, Projector, ReadModels, Seq, SqliteStore, Store, StoreError};
+
+/// Pause between two steps: the longer, the fewer rows and syncs for the same events.
+const STEP_PAUSE: Duration = Duration::from_millis(25);
+/// The journal is looked at so often even when nobody says that something was appended.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Pause after an error.
+const ERROR_PAUSE: Duration = Duration::from_secs(1);
+/// How long [`Followers::catch_up`] waits.
+const CATCH_UP_MAX: Duration = Duration::from_secs(60);
+
+/// Hears that something was appended and wakes the followers; hands what is wanted on to another watcher.
+pub struct Bell {
+    state: Mutex<Rung>,
+    rung: Condvar,
+    watcher: Option<Arc<dyn Observer>>,
+}
+
+#[derive(Default)]
+struct Rung {
+    count: u64,
+    stopping: bool,
+}
+
+impl Bell {
+    /// A bell with somebody else who watches events.
+    pub fn new(watcher: Option<Arc<dyn Observer>>) -> Bell {
+        Bell {
+            state: Mutex::default(),
+            rung: Condvar::new(),
+            watcher,
+        }
+    }
+
+    fn ring(&self, stopping: bool) {
+        let mut state = self.state.lock();
+        state.count += 1;
+        state.stopping |= stopping;
+        drop(state);
+        self.rung.notify_all();
+    }
+
+    /// Waits for a ring after `heard`; says what was heard, and whether to stop.
+    fn wait(&self, heard: u64) -> (u64, bool) {
+        let mut state = self.state.lock();
+        if state.count == heard && !state.stopping {
+            self.rung.wait_for(&mut state, LOOK_EVERY);
+        }
+        (state.count, state.stopping)
+    }
+}
+
+impl Observer for Bell {
+    fn wants(&self, event: &Event) -> bool {
+        self.watcher.as_ref().is_some_and(|watcher| watcher.wants(event))
+    }
+    fn committed(&self, partition: Partition, seq: Seq, events: &[Event]) {
+        if let Some(watcher) = &self.watcher {
+            watcher.committed(partition, seq, events);
+        }
+    }
+    fn appended(&self) {
+        self.ring(false);
+        if let Some(watcher) = &self.watcher {
+            watcher.appended();
+        }
+    }
+}
+
+/// The running threads.
+pub struct Followers {
+    bell: Arc<Bell>,
+    threads: Vec<JoinHandle<()>>,
+    reads: ReadModels,
+    store: SqliteStore,
+    lag: Arc<Lag>,
+}
+
+/// How far behind the followers are, in batches.
+#[derive(Debug, Default)]
+pub struct Lag {
+    /// Of the read models.
+    pub read_models: AtomicU64,
+    /// Of the outbox.
+    pub outbox: AtomicU64,
+}
+
+/// Starts both threads.
+pub fn start(
+    store: &SqliteStore,
+    reads: &ReadModels,
+    catalogs: &Arc<Catalogs>,
+    desk: &Arc<Desk>,
+    bell: &Arc<Bell>,
+) -> anyhow::Result<Followers> {
+    let lag = Arc::new(Lag::default());
+    let mut projector = Projector::open(reads, day_of(catalogs)).context("open the read models")?;
+    let project = {
+        let lag = Arc::clone(&lag);
+        move |journal: &mut dyn JournalReader| {
+            let step = projector.step(journal, STEP_BYTES)?;
+            lag.read_models.store(step.behind, Ordering::Relaxed);
+            Ok((step.batches, step.behind))
+        }
+    };
+    let feed = {
+        let (lag, desk) = (Arc::clone(&lag), Arc::clone(desk));
+        move |journal: &mut dyn JournalReader| {
+            let step = desk.feed(journal, STEP_BYTES)?;
+            lag.outbox.store(step.behind, Ordering::Relaxed);
+            Ok((step.batches, step.behind))
+        }
+    };
+    Ok(Followers {
+        threads: vec![
+            follow("read-models", Arc::clone(bell), store.journal_reader()?, project)?,
+            follow("outbox", Arc::clone(bell), store.journal_reader()?, feed)?,
+        ],
+        bell: Arc::clone(bell),
+        reads: reads.clone(),
+        store: store.clone(),
+        lag,
+    })
+}
+
+/// The local day of an operator, for day totals.
+pub fn day_of(catalogs: &Arc<Catalogs>) -> store::project::DayOf {
+    let catalogs = Arc::clone(catalogs);
+    Box::new(move |operator, at: Timestamp| {
+        catalogs.get(operator).map_or_else(
+            || charge::time::Zone::UTC.day_number(at),
+            |catalog| catalog.zone.day_number(at),
+        )
+    })
+}
+
+impl Followers {
+    /// How far behind they are.
+    pub fn lag(&self) -> Arc<Lag> {
+        Arc::clone(&self.lag)
+    }
+
+    /// Waits until the read models have what is in the journal now.
+    pub fn catch_up(&self) -> anyhow::Result<()> {
+        let heads = self.store.journal_reader()?.heads()?;
+        let mut reader = self.reads.reader()?;
+        let started = Instant::now();
+        while reader.lag(&heads)? > 0 {
+            anyhow::ensure!(
+                started.elapsed() < CATCH_UP_MAX,
+                "the read models do not keep up with the journal"
+            );
+            self.bell.ring(false);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// Takes in what is there and ends the threads. The engine must have stopped.
+    pub fn stop(self) {
+        self.bell.ring(true);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a follower of the journal has panicked");
+            }
+        }
+    }
+}
+
+fn follow(
+    name: &'static str,
+    bell: Arc<Bell>,
+    mut journal: Box<dyn JournalReader>,
+    mut step: impl FnMut(&mut dyn JournalReader) -> Result<(u64, u64), StoreError> + Send + 'static,
+) -> anyhow::Result<JoinHandle<()>> {
+    let run = move || {
+        let mut heard = 0;
+        loop {
+            let (count, stopping) = bell.wait(heard);
+            heard = count;
+            match step(&mut *journal) {
+                Ok((0, _)) if stopping => return,
+                Ok((0, _)) => {}
+                // More is waiting: no pause.
+                Ok((_, behind)) if behind > 0 => heard = heard.wrapping_sub(1),
+                Ok(_) if stopping => {}
+                Ok(_) => std::thread::sleep(STEP_PAUSE),
+                Err(error) => {
+                    tracing::error!(
+                        error = crate::failure::chain(&error.into()),
+                        "the {name} cannot follow the journal"
+                    );
+                    if stopping {
+                        return;
+                    }
+                    std::thread::sleep(ERROR_PAUSE);
+                }
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .with_context(|| format!("start the thread {name}"))
+}

@@ -1,0 +1,122 @@
+//! `raseed serve`: everything together, until a signal says stop.
+
+use crate::cli::ServeArgs;
+use crate::config::{Config, reference};
+use crate::node::Node;
+use crate::output::Output;
+use crate::sockets::centres::Centres;
+use crate::sockets::charging::{Charging, RechargeWatch};
+use crate::sockets::{HttpParts, Sockets};
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Runs the server.
+pub fn run(args: &ServeArgs, output: &Output) -> anyhow::Result<()> {
+    if args.print_config {
+        return output.value(&Value::String(reference::example()), |print| {
+            print.line(reference::example().trim_end());
+        });
+    }
+    let mut config = match &args.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    if let Some(data) = &args.data {
+        data.clone_into(&mut config.data);
+    }
+    crate::log::start(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("network")
+        .build()
+        .context("start the network threads")?;
+    let started = Instant::now();
+    let watch = Arc::new(RechargeWatch::default());
+    let node = Node::open(&config, Some(Arc::clone(&watch) as Arc<dyn engine::Observer>))?;
+    let served = runtime.block_on(serve(&config, &node, &watch, started, output));
+    tracing::info!("stopping");
+    node.stop();
+    tracing::info!("stopped");
+    served
+}
+
+async fn serve(
+    config: &Config,
+    node: &Node,
+    watch: &RechargeWatch,
+    started: Instant,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let centres = Arc::new(Centres::start(node, &config.sms)?);
+    let parts = HttpParts {
+        listen: config.http.listen.clone(),
+        centres: Arc::clone(&centres),
+        passing_key: None,
+    };
+    let sockets = Sockets::open(node, parts).await?;
+    let charging = Charging::open(node, &config.diameter, watch).await?;
+    if let Some(key) = node.first_admin_key()? {
+        announce_key(&key, output)?;
+    }
+    let http: Vec<String> = sockets
+        .http
+        .iter()
+        .map(|address| format!("http://{address}"))
+        .collect();
+    let diameter: Vec<String> = charging.listening.iter().map(ToString::to_string).collect();
+    let ready = json!({
+        "event": "ready", "http": http, "diameter": diameter, "data": config.data,
+        "partitions": node.instance.partitions,
+        "started_in_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    });
+    output.value(&ready, |print| {
+        for address in &http {
+            print.line(&format!("listening: {address}"));
+        }
+        for address in &diameter {
+            print.line(&format!("listening: Diameter on {address}"));
+        }
+        print.line(&format!("ready: data in {}; Ctrl-C stops", config.data.display()));
+    })?;
+    tracing::info!(?http, ?diameter, "ready");
+    signals.wait().await;
+    charging.close();
+    sockets.close().await;
+    centres.stop().await;
+    Ok(())
+}
+
+fn announce_key(key: &str, output: &Output) -> anyhow::Result<()> {
+    output.value(&json!({"event": "admin_key", "key": key}), |print| {
+        print.line(&format!("admin API key (shown once, keep it): {key}"));
+    })
+}
+
+/// SIGTERM and Ctrl-C.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Signals> {
+        Ok(Signals {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .context("listen for signals")?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

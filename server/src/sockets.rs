@@ -1,0 +1,158 @@
+//! Sockets: HTTP listeners, message centres, and their orderly end.
+//!
+//! # Layout
+//! * here: [`Sockets`], which `serve`, `demo` and commands with `--data` open around a node
+//! * [`centres`]: message centres and one-time codes. [`charging`]: Diameter
+
+pub mod centres;
+pub mod charging;
+
+use crate::failure::{Failure, Kind};
+use crate::node::Node;
+use crate::node::core::PassingKey;
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use centres::Centres;
+use charge::partner::ApiKey;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use web::bind::{EngineCore, Reads};
+use web::core::{Core, Gauge};
+use web::{Web, WebParts};
+
+/// How long open HTTP requests may take to end.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Listening sockets and what stops them.
+pub struct Sockets {
+    /// Where HTTP listens.
+    pub http: Vec<SocketAddr>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+/// What the HTTP side needs beyond the node.
+pub struct HttpParts {
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// Message centres for codes.
+    pub centres: Arc<Centres>,
+    /// A key that is good only in this process.
+    pub passing_key: Option<ApiKey>,
+}
+
+impl Sockets {
+    /// Binds and serves. Within a tokio runtime.
+    pub async fn open(node: &Node, parts: HttpParts) -> anyhow::Result<Sockets> {
+        let web = web_of(node, &parts);
+        let (stop, stopped) = watch::channel(false);
+        let (mut http, mut tasks) = (Vec::new(), Vec::new());
+        for address in parts.listen {
+            let listener = bind(address, "http.listen").await?;
+            http.push(
+                listener
+                    .local_addr()
+                    .context("ask for the address of the socket")?,
+            );
+            let mut stopped = stopped.clone();
+            let service = web::router(web.clone()).into_make_service_with_connect_info::<SocketAddr>();
+            let listener = listener.tap_io(|stream| {
+                // A socket that cannot be told so is only slower.
+                let _ = stream.set_nodelay(true);
+            });
+            let serve = axum::serve(listener, service).with_graceful_shutdown(async move {
+                // An error means that the sender is gone: stop as well.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            });
+            tasks.push(tokio::spawn(async move { serve.await }));
+        }
+        Ok(Sockets { http, stop, tasks })
+    }
+
+    /// Takes nothing new, lets open requests end, closes.
+    pub async fn close(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            let abort = task.abort_handle();
+            match tokio::time::timeout(DRAIN_MAX, task).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(error))) => tracing::warn!(%error, "an HTTP listener ended"),
+                Ok(Err(error)) => tracing::error!(%error, "an HTTP listener failed"),
+                Err(_) => {
+                    tracing::warn!("open HTTP requests were cut off");
+                    abort.abort();
+                }
+            }
+        }
+    }
+}
+
+/// Binds a socket; says who was asked for it when it does not work.
+pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                format!("Another program listens there. Stop it, or set {setting}.")
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                format!("This port is for the administrator. Set {setting} to one above 1023.")
+            }
+            _ => format!("Set {setting} to an address of this machine."),
+        };
+        Failure::new(Kind::Unavailable, format!("listen on {address}: {error}"))
+            .hint(hint)
+            .into()
+    })
+}
+
+fn web_of(node: &Node, parts: &HttpParts) -> Web {
+    let lag = node.lag();
+    let desk = Arc::clone(&node.desk);
+    let centres = Arc::clone(&parts.centres);
+    let gauges = move || {
+        let mut gauges = centres.gauges();
+        gauges.push(gauge(
+            "outbox_lag_batches",
+            "Batches that the outbox does not have yet",
+            lag.outbox.load(Ordering::Relaxed),
+        ));
+        if let Ok(counts) = desk.counts() {
+            gauges.push(gauge("outbox_pending", "Messages to be sent", counts.pending));
+            gauges.push(gauge(
+                "outbox_failed",
+                "Messages that were given up",
+                counts.failed,
+            ));
+        }
+        gauges
+    };
+    let core = EngineCore(Arc::clone(&node.engine));
+    let core: Arc<dyn Core> = match parts.passing_key.clone() {
+        Some(key) => Arc::new(PassingKey { core, key }),
+        None => Arc::new(core),
+    };
+    Web::new(WebParts {
+        core,
+        reads: Reads::new(Arc::new(node.store.clone()), node.reads.clone()),
+        catalogs: Arc::clone(&node.catalogs),
+        clock: Arc::new(crate::node::now),
+        gauges: Arc::new(gauges),
+        codes: Arc::clone(&parts.centres) as Arc<dyn web::state::CodeSender>,
+        secret: node.instance.secret(),
+        https: false,
+    })
+}
+
+fn gauge(name: &'static str, help: &'static str, value: u64) -> Gauge {
+    Gauge {
+        name,
+        help,
+        label: None,
+        value: i64::try_from(value).unwrap_or(i64::MAX),
+    }
+}
