@@ -44,6 +44,8 @@ pub struct Settings {
     pub snapshot_interval_us: i64,
     /// Entities collected at a time for the snapshots.
     pub snapshot_chunk_rows: usize,
+    /// How long the last snapshot round may take when the engine stops, microseconds: what it leaves is replayed.
+    pub snapshot_at_stop_us: i64,
     /// How often the snapshots are asked what is due, microseconds.
     pub sweep_interval_us: i64,
     /// Most entities taken from one such answer.
@@ -70,6 +72,7 @@ impl Default for Settings {
             tail_bytes_max: 256 << 20,
             snapshot_interval_us: 20 * 1_000_000,
             snapshot_chunk_rows: 512,
+            snapshot_at_stop_us: 5 * 1_000_000,
             sweep_interval_us: 1_000_000,
             sweep_rows_max: 256,
             ticks_per_turn_max: 256,

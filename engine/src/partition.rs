@@ -132,6 +132,8 @@ pub struct Partition {
     next_sweep: Timestamp,
     next_resend: Timestamp,
     closed_until: Timestamp,
+    /// Memory for entities.
+    cache_bytes: usize,
     scratch: Vec<u8>,
 }
 
@@ -178,6 +180,7 @@ impl Partition {
             next_sweep: Timestamp(i64::MIN),
             next_resend: Timestamp(i64::MIN),
             closed_until: Timestamp(i64::MIN),
+            cache_bytes: settings.cache_bytes_of_one(),
             scratch: Vec::new(),
         }
     }
@@ -405,13 +408,17 @@ impl Partition {
 
     /// Lets entities go that memory has no room for.
     pub fn evict(&mut self) -> usize {
-        self.entities
-            .evict(self.settings.cache_bytes_of_one(), self.durable.0)
+        self.entities.evict(self.cache_bytes, self.durable.0)
+    }
+
+    /// Changes the share of memory: partitions that need more get what others leave.
+    pub fn set_cache_bytes(&mut self, bytes: usize) {
+        self.cache_bytes = bytes;
     }
 
     /// True when memory is used beyond its share, so that snapshots should hurry.
     pub fn under_pressure(&self) -> bool {
-        self.entities.bytes() > self.settings.cache_bytes_of_one()
+        self.entities.bytes() > self.cache_bytes
     }
 
     /// Number of entities in memory and their bytes.
@@ -453,7 +460,7 @@ impl Partition {
         if self.broken || now < self.closed_until {
             return Err(Unavailable::NotStored.into());
         }
-        let memory_max = self.settings.cache_bytes_of_one().saturating_mul(2);
+        let memory_max = self.cache_bytes.saturating_mul(2);
         if self.channels.held() >= self.settings.outgoing_messages_max || self.entities.bytes() > memory_max {
             return Err(EngineError::Busy);
         }

@@ -10,8 +10,8 @@ use store::Seq;
 /// Index of a slot; stable while the entity stays in memory.
 pub(crate) type SlotId = u32;
 
-/// Bytes that an entity costs beside itself: its slot, its place in the index and in the queue of timers.
-const SLOT_BYTES: usize = size_of::<Slot>() + 32;
+/// Bytes that an entity costs beside its own heap: its slot and its place in the index.
+const SLOT_BYTES: usize = size_of::<Slot>() + 16;
 
 /// An entity with what its partition knows about it.
 #[derive(Debug)]
@@ -169,5 +169,9 @@ impl View for Entities {
 }
 
 fn weight_of(entity: &Entity) -> u32 {
-    u32::try_from(entity.weight()).unwrap_or(u32::MAX)
+    match entity {
+        // They lie in the slot itself.
+        Entity::Number(_) | Entity::Idempotency(_) => 0,
+        entity => u32::try_from(entity.weight()).unwrap_or(u32::MAX),
+    }
 }

@@ -84,8 +84,16 @@ pub(crate) fn run(shared: &Shared, mut writer: Box<dyn SnapshotWriter>) {
     let share = shared.settings.snapshot_interval_us / i64::from(shared.settings.partitions);
     loop {
         let last = shared.snapshots.is_stopped();
+        let cycle = shared.clock.now();
         for partition in 0..shared.settings.partitions {
             let begun = shared.clock.now();
+            if last && begun.0 - cycle.0 > shared.settings.snapshot_at_stop_us {
+                tracing::info!(
+                    partition,
+                    "the rest of the snapshots would take long; the next start replays the journal"
+                );
+                return;
+            }
             match round(shared, &mut *writer, partition, share) {
                 Ok(true) => shared.stats.round(),
                 Ok(false) | Err(Unfinished::Abandoned) => {}

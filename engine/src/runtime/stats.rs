@@ -99,6 +99,11 @@ impl Stats {
         self.snapshot_failures.fetch_add(1, Relaxed);
     }
 
+    /// Memory of entities, all threads together, as last told.
+    pub fn entity_bytes(&self) -> usize {
+        usize::try_from(self.entity_bytes.load(Relaxed)).unwrap_or(usize::MAX)
+    }
+
     /// One thread's memory changed from `before` to `after` (entities, bytes).
     pub fn memory(&self, before: (u64, u64), after: (u64, u64)) {
         self.entities.fetch_add(after.0.wrapping_sub(before.0), Relaxed);

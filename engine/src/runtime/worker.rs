@@ -260,7 +260,19 @@ impl Worker {
 
     fn keep_memory(&mut self) {
         let (mut evicted, mut memory, mut pressure) = (0, (0, 0), false);
+        let (all, max) = (
+            self.shared.stats.entity_bytes(),
+            self.shared.settings.cache_bytes_max,
+        );
         for owned in &mut self.owned {
+            // While there is room, any partition may take it; beyond, all give in proportion.
+            let (_, own) = owned.partition.memory();
+            let share = if all <= max {
+                own + (max - all)
+            } else {
+                (own as u128 * max as u128 / all as u128) as usize
+            };
+            owned.partition.set_cache_bytes(share);
             if owned.partition.under_pressure() {
                 evicted += owned.partition.evict();
                 pressure |= owned.partition.under_pressure();
