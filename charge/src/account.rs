@@ -8,6 +8,7 @@ use crate::session::Session;
 use crate::tax::{RegionCode, TaxClass};
 use crate::time::Timestamp;
 use crate::unit::{Amount, Unit};
+use smallvec::SmallVec;
 use std::collections::VecDeque;
 
 /// A subscriber's account. Changed only by [`crate::apply`].
@@ -118,7 +119,14 @@ impl Account {
     /// Rough bytes held in memory.
     pub fn weight(&self) -> usize {
         let sessions: usize = self.sessions.iter().map(Session::weight).sum();
-        let recent: usize = self.recent.iter().map(|r| 80 + r.reply.len()).sum();
+        let spilled = |known: &&Remembered| known.reply.spilled();
+        let replies: usize = self
+            .recent
+            .iter()
+            .filter(spilled)
+            .map(|r| 16 + r.reply.capacity())
+            .sum();
+        let recent = self.recent.capacity() * size_of::<Remembered>() + replies;
         size_of::<Account>() + 64 + self.lots.capacity() * size_of::<Lot>() + sessions + recent
     }
 }
@@ -251,6 +259,9 @@ pub struct Purchase {
 }
 codec_struct!(Purchase { offer, day, count });
 
+/// An encoded reply.
+pub type ReplyBytes = SmallVec<[u8; 40]>;
+
 /// A command that was answered, so that its repetition gets the same answer and moves nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
@@ -260,8 +271,8 @@ pub struct Remembered {
     pub body: u64,
     /// When.
     pub at: Timestamp,
-    /// The encoded [`crate::Reply`].
-    pub reply: Box<[u8]>,
+    /// The encoded [`crate::Reply`]; that of a session's request fits in place.
+    pub reply: ReplyBytes,
 }
 codec_struct!(Remembered {
     source,

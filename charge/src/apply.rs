@@ -1,6 +1,6 @@
 //! Events to state. Total and silent: an event is a fact, it cannot be refused.
 
-use crate::account::{Account, LifeCycle, Lot, Purchase, Remembered, Renewal};
+use crate::account::{Account, LifeCycle, Lot, Purchase, Remembered, Renewal, ReplyBytes};
 use crate::codec::Codec;
 use crate::command::{ChargeKind, OpenAccount};
 use crate::decide;
@@ -342,7 +342,7 @@ fn remember(
     let reply = SCRATCH.with_borrow_mut(|scratch| {
         scratch.clear();
         reply.encode(scratch);
-        Box::from(scratch.as_slice())
+        ReplyBytes::from_slice(scratch)
     });
     account.recent.push_back(Remembered {
         source,

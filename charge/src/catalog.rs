@@ -10,6 +10,7 @@ use crate::money::{Money, Rounding};
 use crate::tax::{Rate, RegionCode, TaxClass, TaxMode, TaxedPrice};
 use crate::time::{Timestamp, Zone};
 use crate::unit::{Amount, Service, Unit};
+use smallvec::SmallVec;
 use std::sync::{Arc, LazyLock};
 
 /// The catalogs of all operators of this system.
@@ -162,8 +163,7 @@ impl Catalog {
 
     /// The next moment after `at` (at most a day ahead) when a different row would apply to the same use.
     pub fn next_tariff_change(&self, query: &TariffQuery) -> Option<Timestamp> {
-        let second = self.zone.second_of_day(query.at);
-        let mut edges: Vec<u32> = Vec::new();
+        let mut edges: SmallVec<[u32; 8]> = SmallVec::new();
         for row in self.tariffs.iter().filter(|row| row.service == query.service) {
             for window in &row.windows {
                 edges.extend([window.from_s, window.to_s % 86_400]);
@@ -172,6 +172,7 @@ impl Catalog {
         if edges.is_empty() {
             return None;
         }
+        let second = self.zone.second_of_day(query.at);
         let now = self.tariff(query).map(|row| row.code);
         edges.sort_unstable_by_key(|edge| (edge + 86_400 - second - 1) % 86_400);
         edges.into_iter().find_map(|edge| {

@@ -231,8 +231,8 @@ impl Codec for Box<[u8]> {
 
 impl Codec for Code {
     fn encode(&self, out: &mut Vec<u8>) {
-        out.push(self.as_str().len() as u8);
-        out.extend_from_slice(self.as_str().as_bytes());
+        out.push(self.as_bytes().len() as u8);
+        out.extend_from_slice(self.as_bytes());
     }
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
         let length = usize::from(input.byte()?);

@@ -164,6 +164,11 @@ impl Code {
         std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or("")
     }
 
+    /// The name as bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+
     /// True when there is no name.
     pub fn is_empty(&self) -> bool {
         self.length == 0

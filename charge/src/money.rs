@@ -138,8 +138,11 @@ impl Rounding {
     /// When `denominator` is not positive.
     pub fn divide(self, numerator: i128, denominator: i128) -> i128 {
         assert!(denominator > 0, "a division needs a positive denominator");
-        let quotient = numerator / denominator;
-        let remainder = (numerator % denominator).abs();
+        // Nearly every division fits in 64 bits, where the processor divides; in 128 bits a library does, ten times slower.
+        let (quotient, remainder) = match (i64::try_from(numerator), i64::try_from(denominator)) {
+            (Ok(n), Ok(d)) => (i128::from(n / d), i128::from((n % d).abs())),
+            _ => (numerator / denominator, (numerator % denominator).abs()),
+        };
         if remainder == 0 {
             return quotient;
         }

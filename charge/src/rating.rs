@@ -294,6 +294,11 @@ pub fn consume(
     out
 }
 
+/// Whether one more unit could be paid after this.
+pub fn can_go_on(purse: &Purse<'_>, progress: &Progress, use_: &Use<'_>) -> bool {
+    next_source(purse, progress, use_).is_some()
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Source {
     /// Steps from the bucket at this position.

@@ -10,7 +10,7 @@ use crate::command::{ChargeKind, ChargePart, ChargeRequest, Used, UsedPeriod};
 use crate::event::{Charged, ChargedPart, EventBody, Opened, Refund, SetupFee};
 use crate::ids::{Code, LotId};
 use crate::money::Money;
-use crate::rating::{Consumption, Progress, Purse, Shortage, Use, consume};
+use crate::rating::{Consumption, Progress, Purse, Shortage, Use, can_go_on, consume};
 use crate::reply::{ChargeReply, ChargeResult, PartReply, Refusal, Reply};
 use crate::session::{Draw, Element, ElementKey, Session, Target};
 use crate::tax::{Rate, RegionCode};
@@ -322,7 +322,11 @@ impl<'a> Work<'a> {
                     out.part.result = ChargeResult::RatingFailed;
                 }
                 out.setup = out.setup.take().or(consumption.setup);
-                out.part.charges.extend(consumption.charges);
+                if out.part.charges.is_empty() {
+                    out.part.charges = consumption.charges;
+                } else {
+                    out.part.charges.extend(consumption.charges);
+                }
             }
         }
         *setup_done = progress.setup_done;
@@ -424,25 +428,17 @@ impl<'a> Work<'a> {
         part.validity_s = policy.validity_s;
         part.holding_s = policy.holding_s;
         self.limit_by_time(part, &use_);
-        let next_units = if self.request.traits.ignores_reauth {
-            wanted
-        } else {
-            Amount(1)
-        };
-        let next = consume(
-            &mut purse.clone(),
-            &mut after.clone_past(),
-            &use_,
-            next_units,
-            Shortage::Stop,
-        );
-        if next.covered.is_positive() {
-            part.threshold = Amount(granted.0 * i64::from(policy.threshold_percent) / 100);
-            if self.request.traits.ignores_reauth && next.covered < next_units {
+        let mut past = after.clone_past();
+        if !can_go_on(purse, &past, &use_) {
+            part.final_action = Some(self.catalog.policy.final_action.clone());
+            return;
+        }
+        part.threshold = Amount(granted.0 * i64::from(policy.threshold_percent) / 100);
+        if self.request.traits.ignores_reauth {
+            let next = consume(&mut purse.clone(), &mut past, &use_, wanted, Shortage::Stop);
+            if next.covered < wanted {
                 part.validity_s = part.validity_s.min(SHORT_VALIDITY_S);
             }
-        } else {
-            part.final_action = Some(self.catalog.policy.final_action.clone());
         }
     }
 
