@@ -460,8 +460,7 @@ impl Partition {
         if self.broken || now < self.closed_until {
             return Err(Unavailable::NotStored.into());
         }
-        let memory_max = self.cache_bytes.saturating_mul(2);
-        if self.channels.held() >= self.settings.outgoing_messages_max || self.entities.bytes() > memory_max {
+        if self.channels.held() >= self.settings.outgoing_messages_max {
             return Err(EngineError::Busy);
         }
         Ok(())
@@ -470,7 +469,12 @@ impl Partition {
     /// Loads what the command looks at; answers the newest batch that changed any of it.
     fn load_for(&mut self, command: &Command, cx: &mut Context<'_>) -> Result<Seq, EngineError> {
         let mut seen = 0;
+        let full = self.entities.bytes() > self.cache_bytes.saturating_mul(2);
         for key in command.reads() {
+            // Entities in memory are served even when there is no room for others.
+            if full && self.entities.find(key).is_none() {
+                return Err(EngineError::Busy);
+            }
             if let Some(id) = self.load(key, cx.reader)? {
                 seen = seen.max(self.entities.slot(id).seq);
             }

@@ -76,7 +76,7 @@ fn rewrite(store: &MemoryStore, partition: u16, seq: u64, change: impl Fn(&mut B
         let batch = Batch::parse(bytes).unwrap();
         let mut builder = BatchBuilder::new();
         change(&mut builder, &batch);
-        let (forged, _) = builder.finish(partition, seq, batch.time(), &batch.previous(), Vec::new());
+        let (forged, _) = builder.finish(partition, seq, batch.time() + 1, &batch.previous(), Vec::new());
         *bytes = forged;
     });
     assert!(changed);
@@ -97,12 +97,9 @@ fn every_damage_is_found() {
             rewrite(store, 1, 2, |_, _| {});
         }),
         Damage("does not continue the chain", |store| {
+            // The records stay, only the time is another.
             rewrite(store, 1, 3, |builder, batch| {
                 batch.records().for_each(|record| builder.push(record).unwrap());
-                batch
-                    .records()
-                    .take(1)
-                    .for_each(|record| builder.push(record).unwrap());
             });
         }),
         Damage("differs from the replayed entity", |store| {

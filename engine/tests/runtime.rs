@@ -221,3 +221,103 @@ fn memory_is_bounded_and_what_left_comes_back() {
         assert_eq!(balance(&engine, account), Some(Money(account as i64 * 1_000_000)));
     }
 }
+
+#[test]
+fn a_dead_disk_does_not_hold_up_the_end() {
+    let store = MemoryStore::new();
+    let engine = engine_on(Arc::new(store.clone()));
+    engine.call(open(1, 50)).unwrap();
+    store.faults(|plan| plan.read_only = true);
+    let failed = engine.call(recharge(1, 100, "r1"));
+    assert_eq!(failed, Err(EngineError::Unavailable(Unavailable::NotStored)));
+    engine.stop();
+    drop(engine);
+    store.faults(|plan| plan.read_only = false);
+    let engine = engine_on(Arc::new(store));
+    assert_eq!(balance(&engine, 1), Some(Money(50_000_000)));
+}
+
+#[test]
+fn lost_power_loses_nothing_that_was_answered() {
+    for (snapshots_lost, fault) in [(0, Fault::CrashBefore), (3, Fault::CrashAfter), (64, Fault::Torn)] {
+        let store = MemoryStore::new();
+        let engine = engine_on(Arc::new(store.clone()));
+        for account in 1..=10 {
+            engine.call(open(account, 50)).unwrap();
+        }
+        let next = store.appends() + 5;
+        store.faults(|plan| {
+            plan.appends.insert(next, fault);
+        });
+        let answered: Vec<u64> = (1..=10)
+            .filter(|account| {
+                engine
+                    .call(recharge(*account, 100, &format!("r{account}")))
+                    .is_ok()
+            })
+            .collect();
+        assert!(answered.len() < 10);
+        drop(engine);
+        store.restart(snapshots_lost);
+        let engine = engine_on(Arc::new(store));
+        for account in answered {
+            assert_eq!(
+                balance(&engine, account),
+                Some(Money(50_000_000 + 86_956_522)),
+                "{fault:?}"
+            );
+        }
+        for account in 1..=10 {
+            engine
+                .call(recharge(account, 100, &format!("r{account}")))
+                .unwrap();
+            assert_eq!(
+                balance(&engine, account),
+                Some(Money(50_000_000 + 86_956_522)),
+                "{fault:?}"
+            );
+        }
+    }
+}
+
+/// Keeps what it is told; wants recharges only.
+#[derive(Default)]
+struct Recharges(std::sync::Mutex<Vec<charge::EntityKey>>);
+
+impl engine::Observer for Recharges {
+    fn wants(&self, event: &charge::Event) -> bool {
+        matches!(event.body, charge::EventBody::Recharged(_))
+    }
+
+    fn committed(&self, _partition: u16, _seq: u64, events: &[charge::Event]) {
+        self.0
+            .lock()
+            .unwrap()
+            .extend(events.iter().map(|event| event.key));
+    }
+}
+
+#[test]
+fn an_observer_hears_of_durable_events_that_it_wants() {
+    let store = MemoryStore::new();
+    let observer = Arc::new(Recharges::default());
+    let heard = Arc::<Recharges>::clone(&observer);
+    let settings = Settings::for_tests(3);
+    let engine = Engine::open(
+        Arc::new(store.clone()),
+        catalogs(),
+        TestClock::new(),
+        settings,
+        Some(observer),
+    );
+    let engine = engine.unwrap();
+    engine.call(open(1, 50)).unwrap();
+    engine.call(open(2, 50)).unwrap();
+    engine.call(recharge(2, 100, "r1")).unwrap();
+    let next = store.appends() + 1;
+    store.faults(|plan| {
+        plan.appends.insert(next, Fault::Fail);
+    });
+    engine.call(recharge(1, 100, "r2")).unwrap_err();
+    assert_eq!(*heard.0.lock().unwrap(), [account_key(2)]);
+}

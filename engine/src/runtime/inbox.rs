@@ -35,6 +35,14 @@ pub(crate) enum Note {
     Message(Delivery),
     Acknowledgement(Acknowledgement),
     Snapshot(SnapshotAsk),
+    /// Collected rows are in the snapshots.
+    Written {
+        partition: PartitionId,
+        epoch: u64,
+        collected: Collected,
+    },
+    /// Snapshots cannot be written now: the round is given up.
+    Abandon(PartitionId),
 }
 
 /// What the snapshot thread asks of a partition.
@@ -47,9 +55,7 @@ pub(crate) struct SnapshotAsk {
 pub(crate) enum SnapshotStep {
     Begin,
     Collect { epoch: u64, keys: Vec<EntityKey> },
-    Written { epoch: u64, collected: Collected },
     End { epoch: u64 },
-    Abandon,
 }
 
 pub(crate) enum SnapshotAnswer {
@@ -57,7 +63,6 @@ pub(crate) enum SnapshotAnswer {
     Nothing,
     Began(crate::partition::RoundStart),
     Collected(Collected),
-    Done,
     Ended(Checkpoint),
     /// The round is over without a checkpoint.
     Abandoned,

@@ -5,9 +5,9 @@
 use super::Shared;
 use super::inbox::{Note, SnapshotAnswer, SnapshotAsk, SnapshotStep};
 use crate::partition::{PartitionId, RoundStart};
-use charge::Timestamp;
+use charge::{EntityKey, Timestamp};
 use parking_lot::{Condvar, Mutex};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 use store::{SnapshotWriter, StoreError};
 
@@ -132,19 +132,28 @@ fn round(
     let chunk_rows = shared.settings.snapshot_chunk_rows.max(1);
     let chunks = keys.len().div_ceil(chunk_rows) as i64;
     let begun = shared.clock.now();
+    let collect = |chunk: Option<&[EntityKey]>| {
+        let keys = chunk?.to_vec();
+        Some(send(shared, partition, SnapshotStep::Collect { epoch, keys }))
+    };
     let result = (|| {
-        for (done, chunk) in (1..).zip(keys.chunks(chunk_rows)) {
-            let step = SnapshotStep::Collect {
-                epoch,
-                keys: chunk.to_vec(),
+        let mut chunks_left = keys.chunks(chunk_rows);
+        let mut coming = collect(chunks_left.next());
+        let mut done = 0;
+        while let Some(answer) = coming {
+            let SnapshotAnswer::Collected(collected) = receive(&answer)? else {
+                return Err(Unfinished::Abandoned);
             };
-            let collected = match ask(shared, partition, step)? {
-                SnapshotAnswer::Collected(collected) => collected,
-                _ => return Err(Unfinished::Abandoned),
-            };
+            // The owner collects the next rows while these are written.
+            coming = collect(chunks_left.next());
             writer.put(&collected.rows, &[])?;
             shared.stats.rows_written(collected.rows.len());
-            ask(shared, partition, SnapshotStep::Written { epoch, collected })?;
+            shared.inbox_of(partition).note(Note::Written {
+                partition,
+                epoch,
+                collected,
+            });
+            done += 1;
             pace(shared, begun, share_us * done / chunks);
         }
         match ask(shared, partition, SnapshotStep::End { epoch })? {
@@ -153,7 +162,7 @@ fn round(
         }
     })();
     if let Err(Unfinished::Store(_)) = result {
-        ask(shared, partition, SnapshotStep::Abandon)?;
+        shared.inbox_of(partition).note(Note::Abandon(partition));
     }
     result.map(|()| true)
 }
@@ -164,11 +173,19 @@ fn pace(shared: &Shared, begun: Timestamp, offset: i64) {
 }
 
 fn ask(shared: &Shared, partition: PartitionId, step: SnapshotStep) -> Result<SnapshotAnswer, Unfinished> {
+    receive(&send(shared, partition, step))
+}
+
+fn send(shared: &Shared, partition: PartitionId, step: SnapshotStep) -> Receiver<SnapshotAnswer> {
     let (answer, answered) = sync_channel(1);
     shared.inbox_of(partition).note(Note::Snapshot(SnapshotAsk {
         partition,
         step,
         answer,
     }));
+    answered
+}
+
+fn receive(answered: &Receiver<SnapshotAnswer>) -> Result<SnapshotAnswer, Unfinished> {
     answered.recv().map_err(|_| Unfinished::Abandoned)
 }

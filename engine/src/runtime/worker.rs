@@ -145,6 +145,12 @@ impl Worker {
                 Note::Acknowledgement(ack) => self.with(ack.sender, |partition, cx| {
                     partition.acknowledged(ack.receiver, ack.up_to, cx.out);
                 }),
+                Note::Written {
+                    partition,
+                    epoch,
+                    collected,
+                } => self.with(partition, |partition, _| partition.written(epoch, &collected)),
+                Note::Abandon(partition) => self.with(partition, |partition, _| partition.abandon_round()),
                 Note::Snapshot(ask) => {
                     let local = self.local(ask.partition);
                     self.owned[local].ask = Some(Ask { ask, collected: None });
@@ -367,7 +373,9 @@ fn answer(
 ) -> Result<(), Ask> {
     let later = |ask| Err(Ask { ask, collected });
     let reply = match (&ask.step, collected) {
-        (SnapshotStep::Begin, _) if !partition.wants_round() => SnapshotAnswer::Nothing,
+        (SnapshotStep::Begin, _) if !partition.wants_round() || partition.is_broken() => {
+            SnapshotAnswer::Nothing
+        }
         (SnapshotStep::Begin, _) if !partition.may_collect() => return later(ask),
         (SnapshotStep::Begin, _) => SnapshotAnswer::Began(partition.begin_round()),
         (SnapshotStep::Collect { epoch, .. }, Some(_)) if *epoch == partition.epoch() => {
@@ -387,10 +395,6 @@ fn answer(
             }
             SnapshotAnswer::Abandoned
         }
-        (SnapshotStep::Written { epoch, collected }, _) => {
-            partition.written(*epoch, collected);
-            SnapshotAnswer::Done
-        }
         (SnapshotStep::End { epoch }, _) if *epoch == partition.epoch() => {
             match partition.end_round(*epoch) {
                 Some(checkpoint) => SnapshotAnswer::Ended(checkpoint),
@@ -398,10 +402,6 @@ fn answer(
             }
         }
         (SnapshotStep::End { .. }, _) => SnapshotAnswer::Abandoned,
-        (SnapshotStep::Abandon, _) => {
-            partition.abandon_round();
-            SnapshotAnswer::Done
-        }
     };
     // The snapshot thread may have gone; then nobody is interested.
     let _ = ask.answer.send(reply);
