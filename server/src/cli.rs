@@ -10,7 +10,7 @@ use std::path::PathBuf;
     name = "raseed",
     version,
     after_help = "Exit codes: 0 done, 1 failed or found something wrong, 2 usage, 3 refused by the rules (nothing has changed), \
-                  4 not available now."
+                  4 not available now.\n\nTo see it work:  raseed demo"
 )]
 pub struct Cli {
     /// Print one JSON object (or one for each line of a list) and nothing else on standard output.
@@ -24,6 +24,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Start everything on loopback and play the story of a recharge, then stay up for a browser.
+    Demo(DemoArgs),
     /// Run the server.
     #[command(
         after_help = "The first start on an empty directory makes everything and prints an admin API key once.\n\n\
@@ -62,6 +64,20 @@ pub enum Command {
     /// Throw the read models (statements, receipts, totals) away and make them again from the journal.
     #[command(after_help = "The server must be stopped. Nothing is lost: the journal is the truth.")]
     Rebuild(DataArgs),
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Play the story and stop; exit code 0 only if every step and the audit held.
+    #[arg(long)]
+    pub once: bool,
+    /// Port of the page on 127.0.0.1; 0 takes any free one.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// Keep the data in this (empty or missing) directory; without it they are thrown away at the end.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 }
 
 /// Arguments of `serve`.

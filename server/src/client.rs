@@ -37,28 +37,32 @@ pub struct Call<'a> {
 impl Client {
     /// The server that the arguments name, or the data directory.
     pub fn connect(target: &Target) -> anyhow::Result<Client> {
+        match &target.data {
+            Some(data) => {
+                let config = crate::commands::existing(data, target.config.as_ref())?;
+                let here = Here::open(&config)?;
+                let client = Client::to(&format!("http://{}", here.address()), here.key());
+                Ok(Client {
+                    here: Some(here),
+                    ..client
+                })
+            }
+            None => Ok(Client::at(&target.server, target.key.clone())),
+        }
+    }
+
+    /// A server at an address.
+    pub fn to(server: &str, key: &str) -> Client {
+        Client::at(server, Some(key.to_owned()))
+    }
+
+    fn at(server: &str, key: Option<String>) -> Client {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_MAX))
             .timeout_global(Some(ANSWER_MAX))
             .build()
             .new_agent();
-        match &target.data {
-            Some(data) => {
-                let config = crate::commands::existing(data, target.config.as_ref())?;
-                let here = Here::open(&config)?;
-                Ok(Client {
-                    agent,
-                    base: format!("http://{}", here.address()),
-                    key: Some(here.key().to_owned()),
-                    here: Some(here),
-                })
-            }
-            None => Ok(Client::at(&target.server, target.key.clone(), agent)),
-        }
-    }
-
-    fn at(server: &str, key: Option<String>, agent: Agent) -> Client {
         Client {
             agent,
             base: server.trim_end_matches('/').to_owned(),

@@ -4,14 +4,16 @@
 //! * [`cli`]: names, arguments and help. [`failure`], [`output`], [`progress`]: how commands talk.
 //! * [`config`]: the configuration file. [`instance`]: a data directory.
 //! * [`catalogs`]: tariffs from the binary or from files.
+//! * [`serve`]: the server. [`node`]: an engine with its files. [`sockets`], [`diameter`], [`sms`]: the network.
+//! * [`demo`]: the story. [`commands`], [`client`], [`here`]: the other commands.
 //! * [`generate`]: many accounts at once.
-//! * [`sms`]: SMS to subscribers over SMPP.
 
 mod catalogs;
 mod cli;
 mod client;
 mod commands;
 mod config;
+mod demo;
 mod diameter;
 mod failure;
 mod generate;
@@ -48,6 +50,7 @@ fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
     use cli::{BundleCommand, CatalogCommand, Command, PartnerCommand};
     use commands::{balance, sale, subscriber, upkeep, with};
     match command {
+        Command::Demo(args) => demo::run(&args, output),
         Command::Serve(args) => serve::run(&args, output),
         Command::Catalog(CatalogCommand::Check { files, strict }) => catalogs::check(&files, strict, output),
         Command::Subscriber(command) => subscriber::run(&command, output),

@@ -9,6 +9,7 @@ use crate::sockets::charging::{Charging, RechargeWatch};
 use crate::sockets::{HttpParts, Sockets};
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,23 +51,16 @@ async fn serve(
     output: &Output,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let centres = Arc::new(Centres::start(node, &config.sms)?);
-    let parts = HttpParts {
-        listen: config.http.listen.clone(),
-        centres: Arc::clone(&centres),
-        passing_key: None,
-    };
-    let sockets = Sockets::open(node, parts).await?;
-    let charging = Charging::open(node, &config.diameter, watch).await?;
+    let up = Up::open(config, node, watch).await?;
     if let Some(key) = node.first_admin_key()? {
         announce_key(&key, output)?;
     }
-    let http: Vec<String> = sockets
-        .http
+    let http: Vec<String> = up
+        .http()
         .iter()
         .map(|address| format!("http://{address}"))
         .collect();
-    let diameter: Vec<String> = charging.listening.iter().map(ToString::to_string).collect();
+    let diameter: Vec<String> = up.diameter().iter().map(ToString::to_string).collect();
     let ready = json!({
         "event": "ready", "http": http, "diameter": diameter, "data": config.data,
         "partitions": node.instance.partitions,
@@ -83,10 +77,49 @@ async fn serve(
     })?;
     tracing::info!(?http, ?diameter, "ready");
     signals.wait().await;
-    charging.close();
-    sockets.close().await;
-    centres.stop().await;
+    up.close().await;
     Ok(())
+}
+
+/// Everything around a node that has a socket.
+pub struct Up {
+    centres: Arc<Centres>,
+    sockets: Sockets,
+    charging: Charging,
+}
+
+impl Up {
+    /// Connects and listens as configured. Within a tokio runtime.
+    pub async fn open(config: &Config, node: &Node, watch: &RechargeWatch) -> anyhow::Result<Up> {
+        let centres = Arc::new(Centres::start(node, &config.sms)?);
+        let parts = HttpParts {
+            listen: config.http.listen.clone(),
+            centres: Arc::clone(&centres),
+            passing_key: None,
+        };
+        Ok(Up {
+            centres,
+            sockets: Sockets::open(node, parts).await?,
+            charging: Charging::open(node, &config.diameter, watch).await?,
+        })
+    }
+
+    /// Where HTTP listens.
+    pub fn http(&self) -> &[SocketAddr] {
+        &self.sockets.http
+    }
+
+    /// Where Diameter listens.
+    pub fn diameter(&self) -> &[SocketAddr] {
+        &self.charging.listening
+    }
+
+    /// Takes nothing new, lets what is under way end, closes.
+    pub async fn close(self) {
+        self.charging.close();
+        self.sockets.close().await;
+        self.centres.stop().await;
+    }
 }
 
 fn announce_key(key: &str, output: &Output) -> anyhow::Result<()> {
@@ -96,13 +129,14 @@ fn announce_key(key: &str, output: &Output) -> anyhow::Result<()> {
 }
 
 /// SIGTERM and Ctrl-C.
-struct Signals {
+pub struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn listen() -> anyhow::Result<Signals> {
+    /// Listens from now on.
+    pub fn listen() -> anyhow::Result<Signals> {
         Ok(Signals {
             #[cfg(unix)]
             terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
@@ -110,7 +144,8 @@ impl Signals {
         })
     }
 
-    async fn wait(&mut self) {
+    /// Waits for one of them.
+    pub async fn wait(&mut self) {
         #[cfg(unix)]
         tokio::select! {
             _ = self.terminate.recv() => {}

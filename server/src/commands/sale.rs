@@ -25,7 +25,7 @@ pub fn topup(client: &Client, args: &TopupArgs, output: &Output) -> anyhow::Resu
     let body = json!({"msisdn": args.msisdn, "amount": gross, "external_id": reference, "again": true});
     let top_up = client
         .post("/v1/topups", body)
-        .once(&reference)
+        .once(&escaped(&reference))
         .query("wait", &WAIT_S)
         .send()?;
     output.value(&top_up, |print| {
@@ -40,7 +40,7 @@ pub fn topup(client: &Client, args: &TopupArgs, output: &Output) -> anyhow::Resu
         "COMPLETED" => Ok(()),
         "DECLINED" => Err(Failure::new(
             Kind::Refused,
-            format!("the top-up was declined: {}", word(&top_up, "reason")),
+            format!("the top-up was declined: {}", word(&top_up["reason"], "name")),
         )
         .into()),
         _ => Err(Failure::unavailable("the top-up is not completed yet")
@@ -97,7 +97,7 @@ pub fn bundle(client: &Client, command: &BundleCommand, output: &Output) -> anyh
                     format!("/v1/subscribers/{}/bundles", escaped(msisdn)),
                     json!({"bundle": offer, "renew": renew}),
                 )
-                .once(&reference)
+                .once(&escaped(&reference))
                 .send()?;
             output.value(&bought, |print| {
                 let brought = bought["buckets"].as_array().into_iter().flatten();
@@ -270,7 +270,7 @@ fn fund(client: &Client, partner: u64, amount: Money, reference: &str) -> anyhow
     let body = json!({"amount": amount.exact(), "reference": reference});
     client
         .post(format!("/v1/partners/{partner}/float"), body)
-        .once(reference)
+        .once(&escaped(reference))
         .send()
 }
 

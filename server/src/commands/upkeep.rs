@@ -5,7 +5,7 @@ use crate::catalogs;
 use crate::cli::DataArgs;
 use crate::failure::{self, Failure, Kind};
 use crate::instance::Instance;
-use crate::node::{follow, open_store};
+use crate::node::{Node, follow, open_store};
 use crate::output::{Output, Printer};
 use crate::progress::Progress;
 use anyhow::Context as _;
@@ -100,28 +100,50 @@ pub fn audit_store(
     catalogs: &Arc<Catalogs>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> anyhow::Result<Audited> {
-    let report = engine::audit::audit(store, partitions, &mut |at| progress(at.batches, at.of))
-        .context("replay the journal")?;
-    let mut journal = store.journal_reader().context("open the journal")?;
+    let report = replay(store, partitions, progress)?;
     let models = store.read_models().context("open the read models")?;
-    let mut project = |models: &ReadModels| -> anyhow::Result<()> {
-        let mut projector =
-            Projector::open(models, follow::day_of(catalogs)).context("open the read models")?;
-        projector
-            .catch_up(&mut *journal, |_| {})
-            .context("project the journal")
-    };
-    let read_models = match project(&models) {
-        Ok(()) => {
-            let scratch = Scratch::new(store.dir());
-            let fresh = ReadModels::at_path(&scratch.path).context("make read models to compare with")?;
-            project(&fresh)?;
-            models.differences(&fresh).context("compare the read models")?
-        }
+    let read_models = match project(store, &models, catalogs) {
+        Ok(()) => compare(store, &models, catalogs)?,
         // Read models that cannot go on are a finding, not a reason to give up.
         Err(error) => vec![failure::chain(&error)],
     };
     Ok(Audited { report, read_models })
+}
+
+/// Audits a running node that has nothing to do.
+pub fn audit_live(node: &Node) -> anyhow::Result<Audited> {
+    let report = replay(&node.store, node.instance.partitions, &mut |_, _| {})?;
+    node.catch_up()?;
+    let read_models = compare(&node.store, &node.reads, &node.catalogs)?;
+    Ok(Audited { report, read_models })
+}
+
+fn replay(
+    store: &SqliteStore,
+    partitions: u16,
+    progress: &mut dyn FnMut(u64, u64),
+) -> anyhow::Result<AuditReport> {
+    engine::audit::audit(store, partitions, &mut |at| progress(at.batches, at.of))
+        .context("replay the journal")
+}
+
+fn project(store: &SqliteStore, models: &ReadModels, catalogs: &Arc<Catalogs>) -> anyhow::Result<()> {
+    let mut journal = store.journal_reader().context("open the journal")?;
+    let mut projector = Projector::open(models, follow::day_of(catalogs)).context("open the read models")?;
+    projector
+        .catch_up(&mut *journal, |_| {})
+        .context("project the journal")
+}
+
+fn compare(
+    store: &SqliteStore,
+    models: &ReadModels,
+    catalogs: &Arc<Catalogs>,
+) -> anyhow::Result<Vec<String>> {
+    let scratch = Scratch::new(store.dir());
+    let fresh = ReadModels::at_path(&scratch.path).context("make read models to compare with")?;
+    project(store, &fresh, catalogs)?;
+    models.differences(&fresh).context("compare the read models")
 }
 
 impl Audited {
