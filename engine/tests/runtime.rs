@@ -76,6 +76,7 @@ fn story(store: &dyn Fn() -> Arc<dyn Store>) {
         Some(charge::AccountId(99)),
         "a stale absence would be here"
     );
+    assert!(engine.new_account_id().0 >= 100, "99 was chosen by the caller");
     engine.stop();
     assert_eq!(
         engine.call(open(100, 1)),
@@ -320,4 +321,26 @@ fn an_observer_hears_of_durable_events_that_it_wants() {
     });
     engine.call(recharge(1, 100, "r2")).unwrap_err();
     assert_eq!(*heard.0.lock().unwrap(), [account_key(2)]);
+}
+
+#[test]
+fn another_number_of_partitions_is_refused() {
+    let store = MemoryStore::new();
+    let engine = engine_on(Arc::new(store.clone()));
+    engine.call(open(1, 50)).unwrap();
+    engine.stop();
+    drop(engine);
+    for partitions in [1, 4, 6] {
+        let settings = Settings::for_tests(partitions);
+        let opened = Engine::open(
+            Arc::new(store.clone()),
+            catalogs(),
+            TestClock::new(),
+            settings,
+            None,
+        );
+        let error = opened.err().expect("it does not open").to_string();
+        assert!(!error.is_empty());
+    }
+    assert_eq!(balance(&engine_on(Arc::new(store)), 1), Some(Money(50_000_000)));
 }

@@ -246,9 +246,15 @@ impl Worker {
     fn flush(&mut self) {
         let shared = Arc::clone(&self.shared);
         let out = &mut self.out;
-        out.directory
-            .drain(..)
-            .for_each(|key| shared.directory.forget(key));
+        if !out.directory.is_empty() {
+            // An id that somebody chose himself must not be given out again.
+            let highest = self.owned.iter().map(|owned| owned.partition.account_max()).max();
+            let next = highest.unwrap_or(0).saturating_add(1);
+            shared.account_next.fetch_max(next, Ordering::Relaxed);
+            out.directory
+                .drain(..)
+                .for_each(|key| shared.directory.forget(key));
+        }
         if let Some(observer) = &shared.observer {
             for (partition, seq, events) in out.observed.drain(..) {
                 observer.committed(partition, seq, &events);
