@@ -3,11 +3,13 @@
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
 use anyhow::Context as _;
+use charge::Command;
 use charge::catalog::Catalogs;
 use charge::catalog::parse::{self, Problem, Severity, SourceFile, limits};
 use charge::time::{Timestamp, Zone};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The files that ship with the binary.
 const EMBEDDED: &[(&str, &str)] = &[
@@ -45,6 +47,34 @@ pub fn load(dir: Option<&Path>) -> anyhow::Result<Catalogs> {
         .hint("`raseed catalog check` shows every problem.")
         .into()
     })
+}
+
+/// What is journalled when the catalogs come into force: for each operator its own file and the shared ones, as text.
+pub fn publications(dir: Option<&Path>, catalogs: &Catalogs) -> anyhow::Result<Vec<Command>> {
+    let files = match dir {
+        Some(dir) => read(&[dir.to_owned()])?,
+        None => embedded(),
+    };
+    let stem = |name: &str| {
+        Path::new(name)
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+    };
+    let is_own = |name: &str, code: &str| stem(name).as_deref() == Some(code);
+    let is_shared = |name: &str| !catalogs.iter().any(|catalog| is_own(name, catalog.code.as_str()));
+    let publish = |catalog: &Arc<charge::Catalog>| {
+        let wanted = files
+            .iter()
+            .filter(|(name, _)| is_shared(name) || is_own(name, catalog.code.as_str()));
+        Command::PublishCatalog {
+            operator: catalog.operator,
+            version: catalog.version,
+            text: wanted
+                .map(|(name, text)| format!("# file {name}\n{text}\n"))
+                .collect(),
+        }
+    };
+    Ok(catalogs.iter().map(publish).collect())
 }
 
 /// `raseed catalog check`.

@@ -115,6 +115,7 @@ impl Node {
             followers,
         };
         node.open_desk()?;
+        node.publish_catalogs(config.catalogs.dir.as_deref())?;
         Ok(node)
     }
 
@@ -157,6 +158,14 @@ impl Node {
             .call(Command::AddKey { partner: DESK, key })
             .context("store the admin key")?;
         Ok(Some(token))
+    }
+
+    /// Catalogs in force are journalled; the same ones again move nothing.
+    fn publish_catalogs(&self, dir: Option<&std::path::Path>) -> anyhow::Result<()> {
+        for command in catalogs::publications(dir, &self.catalogs)? {
+            self.engine.call(command).context("journal the catalogs")?;
+        }
+        Ok(())
     }
 
     fn open_desk(&self) -> anyhow::Result<()> {
