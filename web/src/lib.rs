@@ -18,6 +18,7 @@ pub mod core;
 pub mod limits;
 pub mod meter;
 pub mod number;
+pub mod page;
 pub mod problem;
 pub mod rate;
 pub mod router;

@@ -4,7 +4,7 @@ use crate::core::CoreError;
 use crate::problem::{Fault, Problem};
 use crate::rate::caller_of;
 use crate::state::Web;
-use crate::{api, limits, text};
+use crate::{api, limits, page, text};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, header};
@@ -21,6 +21,7 @@ use std::time::Instant;
 pub fn router(web: Web) -> Router {
     Router::new()
         .merge(api::router().0)
+        .merge(page::router(&web))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -56,6 +57,8 @@ async fn surround(State(web): State<Web>, mut request: Request, next: Next) -> R
     request.extensions_mut().insert(Speaks(language));
     request.extensions_mut().insert(PeerAddress(address));
 
+    let wants_html =
+        header_text(request.headers(), &header::ACCEPT).is_some_and(|kinds| kinds.contains("text/html"));
     let headers: usize = request
         .headers()
         .iter()
@@ -74,14 +77,20 @@ async fn surround(State(web): State<Web>, mut request: Request, next: Next) -> R
             Err(_) => Problem::from(Fault::Timeout).into_response(),
         }
     };
-    let response = in_words(response, language, &path);
+    let response = if wants_html && !path.starts_with("/v1/") {
+        in_words(response, |problem| {
+            page::frame::stray_error(&web, language, problem)
+        })
+    } else {
+        in_words(response, |problem| problem.answer(language, &path))
+    };
     web.meter
         .request(&method, &route, response.status().as_u16(), started.elapsed());
     response
 }
 
-/// Errors leave as problem documents in the caller's language, whoever made them.
-fn in_words(response: Response, language: Language, path: &str) -> Response {
+/// Errors leave in the caller's language, whoever made them: programs get a problem document, people a page.
+fn in_words(response: Response, say: impl FnOnce(&Problem) -> Response) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -98,7 +107,7 @@ fn in_words(response: Response, language: Language, path: &str) -> Response {
         .get::<Problem>()
         .cloned()
         .unwrap_or_else(|| Problem::from(Fault::of_status(status)));
-    let mut answer = problem.answer(language, path);
+    let mut answer = say(&problem);
     if let Some(allow) = response.headers().get(header::ALLOW) {
         answer.headers_mut().insert(header::ALLOW, allow.clone());
     }

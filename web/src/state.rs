@@ -5,6 +5,8 @@ use crate::bind::Reads;
 use crate::core::{Core, CoreError, Gauge, Pending};
 use crate::limits;
 use crate::meter::Meter;
+use crate::page::demo::Demo;
+use crate::page::session::Sessions;
 use crate::rate::Rate;
 use charge::catalog::{Catalog, Catalogs};
 use charge::{Account, Entity, EntityKey, Msisdn, OperatorId, PartnerId, Timestamp};
@@ -46,6 +48,13 @@ pub struct Web(Arc<Inner>);
 
 /// Behind [`Web`].
 pub struct Inner {
+    demo: Option<Demo>,
+    /// Sign-ins and one-time codes.
+    pub sessions: Sessions,
+    /// One-time codes by number.
+    pub code_number_rate: Rate,
+    /// One-time codes by address.
+    pub code_address_rate: Rate,
     /// What came from outside.
     pub parts: WebParts,
     /// Counters and latencies.
@@ -63,7 +72,20 @@ pub struct Inner {
 impl Web {
     /// Puts the parts together.
     pub fn new(parts: WebParts) -> Web {
+        Web::build(parts, None)
+    }
+
+    /// Puts the parts of a demonstration together: its handsets can be read by everybody who reaches the page.
+    pub fn for_demo(parts: WebParts, demo: Demo) -> Web {
+        Web::build(parts, Some(demo))
+    }
+
+    fn build(parts: WebParts, demo: Option<Demo>) -> Web {
         Web(Arc::new(Inner {
+            demo,
+            sessions: Sessions::default(),
+            code_number_rate: Rate::per_hour(limits::CODES_PER_NUMBER_PER_HOUR),
+            code_address_rate: Rate::per_hour(limits::CODES_PER_ADDRESS_PER_HOUR),
             parts,
             meter: Meter::new(),
             key_rate: Rate::per_second(limits::KEY_REQUESTS_PER_S),
@@ -71,6 +93,11 @@ impl Web {
             bad_key_rate: Rate::per_minute(limits::ADDRESS_BAD_KEYS_PER_MINUTE),
             in_flight: InFlight::default(),
         }))
+    }
+
+    /// The demonstration, if this is one.
+    pub fn demo(&self) -> Option<&Demo> {
+        self.demo.as_ref()
     }
 
     /// The time.

@@ -25,8 +25,9 @@ const FILES: [[&str; 3]; 3] = [
     ],
 ];
 
-/// First strong isolate and its end: what Fluent puts around every value.
-const ISOLATES: [char; 2] = ['\u{2068}', '\u{2069}'];
+/// Isolation marks: left to right, right to left, by the first strong character (what Fluent puts around every value),
+/// and the end of each.
+pub const ISOLATES: [char; 4] = ['\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}'];
 
 static BUNDLES: LazyLock<Vec<FluentBundle<FluentResource>>> =
     LazyLock::new(|| Language::ALL.into_iter().map(bundle).collect());
@@ -117,7 +118,9 @@ impl Html {
                 '>' => out.push_str("&gt;"),
                 '"' => out.push_str("&quot;"),
                 '\'' => out.push_str("&#39;"),
-                '\u{2066}'..='\u{2068}' => out.push_str("<bdi>"),
+                '\u{2066}' => out.push_str("<bdi dir=\"ltr\">"),
+                '\u{2067}' => out.push_str("<bdi dir=\"rtl\">"),
+                '\u{2068}' => out.push_str("<bdi>"),
                 '\u{2069}' => out.push_str("</bdi>"),
                 other => out.push(other),
             }

@@ -1,10 +1,10 @@
 //! The reason behind a statement line, in sentences.
 
 use crate::bind::Reader;
-use charge::Event;
 use charge::catalog::{Catalog, Language};
 use charge::explain::explain;
 use charge::time::Zone;
+use charge::{Event, Timestamp};
 use store::StoreError;
 use store::reads::StatementEntry;
 
@@ -19,7 +19,16 @@ pub fn event(event: &Event, catalog: Option<&Catalog>, language: Language) -> Ve
     lines.into_iter().map(|line| line.text).collect()
 }
 
-/// Sentences for a statement entry: of a session, its last reports.
+/// What one event says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reasons {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The sentences.
+    pub sentences: Vec<String>,
+}
+
+/// The reasons of a statement entry, by event: of a session, its last reports.
 ///
 /// # Errors
 /// [`StoreError`] when the journal cannot be read.
@@ -28,7 +37,7 @@ pub fn entry(
     entry: &StatementEntry,
     catalog: Option<&Catalog>,
     language: Language,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<Reasons>, StoreError> {
     let places = match entry {
         StatementEntry::Line(line) => vec![line.place],
         StatementEntry::Usage(usage) => {
@@ -36,11 +45,14 @@ pub fn entry(
             usage.events.iter().skip(skip).copied().collect()
         }
     };
-    let mut sentences = Vec::new();
+    let mut reasons = Vec::new();
     for place in places {
         if let Some(found) = reader.event(place)? {
-            sentences.extend(event(&found, catalog, language));
+            reasons.push(Reasons {
+                at: found.at,
+                sentences: event(&found, catalog, language),
+            });
         }
     }
-    Ok(sentences)
+    Ok(reasons)
 }

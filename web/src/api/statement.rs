@@ -156,7 +156,12 @@ pub async fn statement(
         let mut lines = Vec::with_capacity(entries.len());
         for entry in &entries {
             let mut line = StatementLineAnswer::of(entry);
-            line.why = why::entry(reader, entry, catalogs.get(operator).map(AsRef::as_ref), language)?;
+            let catalog = catalogs.get(operator).map(AsRef::as_ref);
+            let reasons = why::entry(reader, entry, catalog, language)?;
+            line.why = reasons
+                .into_iter()
+                .flat_map(|reasons| reasons.sentences)
+                .collect();
             lines.push(line);
         }
         let full = entries.len() == limit;

@@ -193,7 +193,7 @@ pub async fn create(
     };
     let _guard = web.in_flight.begin(sale.partner, sale.idempotency_key)?;
     let (accepted, replayed) = sell(&web, &sale, body.quote.as_deref(), body.again).await?;
-    let end = settled(&web, sale.request(0).key(), wait).await?;
+    let end = settled(&web, sale.key(), wait).await?;
     let (status, answer) = match end {
         Some(end) => (StatusCode::CREATED, TopUpAnswer::of(&end, Some(catalog))),
         None => (
@@ -235,6 +235,11 @@ pub struct Sale<'a> {
 }
 
 impl Sale<'_> {
+    /// Key of the top-up.
+    pub fn key(&self) -> EntityKey {
+        self.request(0).key()
+    }
+
     fn request(&self, id: u128) -> TopUpRequest {
         TopUpRequest {
             id,

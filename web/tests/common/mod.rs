@@ -3,12 +3,16 @@
 
 pub mod catalogs;
 
+use charge::catalog::Called;
 use charge::catalog::Language;
-use charge::command::{OpenAccount, OpenPartner};
+use charge::command::{ChargeKind, ChargePart, ChargeRequest, OpenAccount, OpenPartner, PeerTraits, Used};
+use charge::ids::SessionKey;
 use charge::partner::Scopes;
+use charge::session::ElementKey;
 use charge::tax::{RegionCode, TaxClass};
 use charge::time::DAY;
-use charge::{Code, Command, EntityKey, Money, Msisdn, OperatorId, PartnerId, SourceId, Timestamp};
+use charge::unit::Amount;
+use charge::{Code, Command, Entity, EntityKey, Money, Msisdn, OperatorId, PartnerId, SourceId, Timestamp};
 use engine::{Engine, Settings};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -19,6 +23,7 @@ use std::time::Duration;
 use store::{Projector, ReadModels, SqliteOptions, SqliteStore, Store};
 use web::bind::{EngineCore, Reads};
 use web::core::{Core, CoreError, Pending};
+use web::page::demo::{Demo, Inbox, InboxMessage};
 use web::state::{CodeSender, WebParts};
 use web::{Web, api};
 
@@ -84,12 +89,37 @@ impl Drop for Projection {
 
 /// The subscriber of the tests: Jazz, Rs 0.
 pub const NUMBER: &str = "923001234567";
+/// Another number, with an account only where a test opens one.
+pub const SECOND_NUMBER: &str = "923451112223";
 /// The shop of the tests.
 pub const SHOP: PartnerId = PartnerId(2);
 
-/// Codes that were sent.
+/// Codes that were sent, and the handsets that got them.
 #[derive(Default)]
 pub struct Codes(pub Mutex<Vec<(Msisdn, String)>>);
+
+impl Codes {
+    /// The six digits of the last message to a number.
+    pub fn last(&self, to: &str) -> Option<String> {
+        let sent = self.0.lock().unwrap();
+        let (_, text) = sent.iter().rev().find(|(number, _)| number.to_string() == to)?;
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        digits.get(..6).map(str::to_owned)
+    }
+}
+
+impl Inbox for Codes {
+    fn messages(&self, to: Msisdn, limit: usize) -> Vec<InboxMessage> {
+        let sent = self.0.lock().unwrap();
+        let mine = sent.iter().rev().filter(|(number, _)| *number == to).take(limit);
+        mine.map(|(_, text)| InboxMessage {
+            from: "Jazz".to_owned(),
+            text: text.clone(),
+            at: Timestamp(1_795_262_400_000_000),
+        })
+        .collect()
+    }
+}
 
 impl CodeSender for Codes {
     fn send_code(&self, to: Msisdn, text: String, _expires: Timestamp) -> Pending<Result<(), CoreError>> {
@@ -129,6 +159,15 @@ impl Answer {
 
 impl Service {
     pub fn start() -> Service {
+        Service::start_as(false)
+    }
+
+    /// With the demonstration's pages.
+    pub fn start_demo() -> Service {
+        Service::start_as(true)
+    }
+
+    fn start_as(demo: bool) -> Service {
         // 2026-11-21T12:00:00Z, and it only moves when a test moves it.
         let time = Arc::new(AtomicI64::new(1_795_262_400_000_000));
         let clock: web::state::Clock = {
@@ -151,7 +190,7 @@ impl Service {
         let core = Arc::new(EngineCore(Arc::clone(&engine)));
         let projection = Projection::start(&store, &models);
         let codes = Arc::new(Codes::default());
-        let web = Web::new(WebParts {
+        let parts = WebParts {
             core: Arc::clone(&core) as Arc<dyn Core>,
             reads: Reads::new(Arc::clone(&store), models),
             catalogs,
@@ -160,7 +199,19 @@ impl Service {
             codes: Arc::clone(&codes) as Arc<dyn CodeSender>,
             secret: [7; 32],
             https: false,
-        });
+        };
+        let number = Msisdn::parse(NUMBER).unwrap();
+        let web = match demo {
+            false => Web::new(parts),
+            true => Web::for_demo(
+                parts,
+                Demo {
+                    numbers: vec![number, Msisdn::parse(SECOND_NUMBER).unwrap()],
+                    inbox: Arc::clone(&codes) as Arc<dyn Inbox>,
+                    shop: SHOP,
+                },
+            ),
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -244,6 +295,52 @@ impl Service {
         self.runtime
             .block_on(self.core.call(command))
             .expect("the core does it");
+    }
+
+    /// Uses a service in one session, over Diameter's words: begin, report, end.
+    pub fn use_service(&self, service: charge::unit::Service, called: Called, amount: i64) {
+        let number = Msisdn::parse(NUMBER).unwrap();
+        let key = EntityKey::Number(number);
+        let entity = self.runtime.block_on(self.core.read(key)).unwrap();
+        let account = entity.as_ref().and_then(Entity::number).unwrap().account.unwrap();
+        let name = format!("gw;{};{}", service.name(), self.time.load(Ordering::SeqCst));
+        let kinds = [ChargeKind::Initial, ChargeKind::Update, ChargeKind::Terminate];
+        for (number, kind) in (0..).zip(kinds) {
+            let used = match kind {
+                ChargeKind::Initial => 0,
+                ChargeKind::Update => amount / 2,
+                _ => amount - amount / 2,
+            };
+            let part = ChargePart {
+                key: ElementKey::default(),
+                requested: (kind != ChargeKind::Terminate).then_some(None),
+                used: [Used {
+                    amount: Amount(used),
+                    ..Used::default()
+                }]
+                .into_iter()
+                .filter(|used| used.amount.0 > 0)
+                .collect(),
+            };
+            let request = ChargeRequest {
+                account,
+                session: SessionKey::of(name.as_bytes()),
+                session_id: name.clone().into(),
+                peer: "gw.test".into(),
+                kind,
+                number,
+                service,
+                called,
+                called_operator: None,
+                plmn: 41001,
+                area: None,
+                traits: PeerTraits::default(),
+                parts: [part].into_iter().collect(),
+                money: None,
+            };
+            self.call_core(Command::Charge(Box::new(request)));
+            self.pass(Duration::from_secs(20));
+        }
     }
 
     pub fn now(&self) -> Timestamp {

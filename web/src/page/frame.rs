@@ -1,0 +1,316 @@
+//! What every page shares: the visitor, the language, headers, static files, error pages.
+
+use super::format::Speech;
+use super::session::{SignIn, Token};
+use crate::problem::{Fault, Problem};
+use crate::router::{Speaks, header_text};
+use crate::state::Web;
+use crate::text::Html;
+use askama::Template;
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use charge::catalog::Language;
+
+const LANGUAGE_COOKIE: &str = "raseed_language";
+
+/// No script, style or image but our own, no frames, no plug-ins; forms go to ourselves.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const CSS: &str = include_str!("../../static/app.css");
+const HTMX: &str = include_str!("../../static/htmx.min.js");
+const ICON: &str = include_str!("../../static/icon.svg");
+
+/// Who looks at a page.
+#[derive(Clone)]
+pub struct Visitor {
+    /// The browser.
+    pub token: Token,
+    /// Signed in?
+    pub sign_in: Option<SignIn>,
+    /// In which language.
+    pub language: Language,
+    /// The address of the page, for links to itself.
+    path: String,
+}
+
+/// Finds out who looks, chooses the language, and puts the headers around the answer.
+pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    if let Some(language) = asked_language(request.uri())
+        && request.method() == Method::GET
+    {
+        return switch_language(language, request.uri(), &web);
+    }
+    if request.method() == Method::POST && !same_origin(headers) {
+        return Problem::from(Fault::BadRequest).into_response();
+    }
+    let language = cookie(headers, LANGUAGE_COOKIE)
+        .and_then(Language::from_tag)
+        .or_else(|| request.extensions().get::<Speaks>().map(|speaks| speaks.0))
+        .unwrap_or_default();
+    let known = cookie(headers, session_cookie(&web)).and_then(Token::parse);
+    let is_new = known.is_none();
+    let token = known.unwrap_or_else(Token::random);
+    let sign_in = web.sessions.of(&token, web.now());
+    let visitor = Visitor {
+        token,
+        sign_in,
+        language,
+        path: request.uri().path().to_owned(),
+    };
+    request.extensions_mut().insert(Speaks(language));
+    request.extensions_mut().insert(visitor.clone());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = error_page(&web, &visitor, &problem);
+    }
+    let headers = response.headers_mut();
+    if is_new && !headers.contains_key(header::SET_COOKIE) {
+        set_session_cookie(headers, &web, &visitor.token);
+    }
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert(
+        header::CONTENT_LANGUAGE,
+        HeaderValue::from_static(visitor.language.tag()),
+    );
+    response
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Visitor, Problem> {
+        parts
+            .extensions
+            .get::<Visitor>()
+            .cloned()
+            .ok_or_else(|| Fault::Internal.into())
+    }
+}
+
+impl Visitor {
+    /// Sentences in the visitor's language.
+    pub fn speech(&self) -> Speech {
+        Speech {
+            language: self.language,
+        }
+    }
+
+    /// # Errors
+    /// [`Fault::BadRequest`] when the form was not given to this browser by us.
+    pub fn check_form(&self, web: &Web, form_token: &str) -> Result<(), Problem> {
+        if self.token.owns_form(&web.parts.secret, form_token) {
+            Ok(())
+        } else {
+            Err(Fault::BadRequest.into())
+        }
+    }
+
+    /// What every page of this visitor shares.
+    pub fn frame(&self, web: &Web, title: String) -> Frame {
+        let number = self
+            .sign_in
+            .map(|sign_in| crate::number::shown(sign_in.msisdn, web.catalogs()));
+        Frame {
+            t: self.speech(),
+            title,
+            path: self.path.clone(),
+            form_token: self.token.form_token(&web.parts.secret),
+            number: number.map(|number| Html::bdi(&number)),
+            demo: web.demo().is_some(),
+        }
+    }
+}
+
+/// What every page shares.
+pub struct Frame {
+    /// Sentences.
+    pub t: Speech,
+    /// Title of the window.
+    pub title: String,
+    /// Address of the page.
+    pub path: String,
+    /// Goes into every form.
+    pub form_token: String,
+    /// The number that is signed in.
+    pub number: Option<Html>,
+    /// True in the demonstration.
+    pub demo: bool,
+}
+
+impl Frame {
+    /// BCP 47 tag.
+    pub fn tag(&self) -> &'static str {
+        self.t.language.tag()
+    }
+
+    /// Direction of writing.
+    pub fn direction(&self) -> &'static str {
+        match self.t.language {
+            Language::Ur => "rtl",
+            Language::En | Language::Zh => "ltr",
+        }
+    }
+
+    /// Languages with their own names, and whether each is the present one.
+    pub fn languages(&self) -> [(&'static str, &'static str, bool); 3] {
+        [
+            (Language::En, "English"),
+            (Language::Ur, "اردو"),
+            (Language::Zh, "中文"),
+        ]
+        .map(|(language, name)| (language.tag(), name, language == self.t.language))
+    }
+}
+
+/// A template as an answer.
+pub fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => {
+            let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+            (status, kind, html).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be made");
+            Problem::from(Fault::Internal).into_response()
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    page: Frame,
+    title: Html,
+    detail: Html,
+    code: Html,
+}
+
+fn error_page(web: &Web, visitor: &Visitor, problem: &Problem) -> Response {
+    let document = problem.document(visitor.language, "");
+    let template = ErrorPage {
+        page: visitor.frame(web, document.title.clone()),
+        title: Html::isolated(&document.title),
+        detail: Html::isolated(&document.detail),
+        code: Html::bdi(&document.code.to_string()),
+    };
+    let status = StatusCode::from_u16(document.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    page(status, &template)
+}
+
+/// The page for an error that happened outside the pages: a wrong address, too many requests.
+pub fn stray_error(web: &Web, language: Language, problem: &Problem) -> Response {
+    let visitor = Visitor {
+        token: Token::random(),
+        sign_in: None,
+        language,
+        path: "/".to_owned(),
+    };
+    let mut response = error_page(web, &visitor, problem);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    if let Some(seconds) = problem.retry_after_s() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// A static file. Its address carries its length, so it may be kept for long.
+pub async fn file(Path(name): Path<String>) -> Response {
+    let (kind, text) = match name.as_str() {
+        "app.css" => ("text/css; charset=utf-8", CSS),
+        "htmx.min.js" => ("text/javascript; charset=utf-8", HTMX),
+        "icon.svg" => ("image/svg+xml", ICON),
+        _ => return Problem::from(Fault::NotFound).into_response(),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, text).into_response()
+}
+
+/// Gives the browser its token.
+pub fn set_session_cookie(headers: &mut HeaderMap, web: &Web, token: &Token) {
+    let secure = if web.parts.https { "; Secure" } else { "" };
+    let text = format!(
+        "{}={}; Path=/; HttpOnly; SameSite=Lax{secure}",
+        session_cookie(web),
+        token.cookie()
+    );
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.insert(header::SET_COOKIE, value);
+    }
+}
+
+fn session_cookie(web: &Web) -> &'static str {
+    if web.parts.https {
+        "__Host-raseed"
+    } else {
+        "raseed_session"
+    }
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies
+        .flat_map(|text| text.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// Browsers say where a form comes from; one that comes from elsewhere is refused.
+fn same_origin(headers: &HeaderMap) -> bool {
+    let Some(origin) = header_text(headers, &header::ORIGIN) else {
+        return true;
+    };
+    let host = header_text(headers, &header::HOST).unwrap_or("");
+    origin.split_once("://").is_some_and(|(_, from)| from == host)
+}
+
+fn asked_language(uri: &Uri) -> Option<Language> {
+    let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, tag) = pairs.find(|(name, _)| *name == "lang")?;
+    Language::from_tag(tag)
+}
+
+/// Remembers the language and shows the same page again.
+fn switch_language(language: Language, uri: &Uri, web: &Web) -> Response {
+    let rest: Vec<&str> = uri
+        .query()
+        .unwrap_or("")
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("lang="))
+        .collect();
+    let path = format!("/{}", uri.path().trim_start_matches('/'));
+    let to = if rest.is_empty() {
+        path
+    } else {
+        format!("{path}?{}", rest.join("&"))
+    };
+    let mut response = Redirect::to(&to).into_response();
+    let secure = if web.parts.https { "; Secure" } else { "" };
+    let text = format!(
+        "{LANGUAGE_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax{secure}",
+        language.tag()
+    );
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
+}

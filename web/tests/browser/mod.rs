@@ -1,0 +1,266 @@
+//! A real Chromium, driven through chromedriver's WebDriver interface (W3C WebDriver 2).
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where the programs are.
+pub struct Programs {
+    driver: PathBuf,
+    chromium: PathBuf,
+}
+
+impl Programs {
+    /// From RASEED_CHROMEDRIVER and RASEED_CHROMIUM, else where packages put them. `None` when they are missing and
+    /// RASEED_PEERS does not require them.
+    pub fn find() -> Option<Programs> {
+        let find = |variable: &str, usual: &[&str]| {
+            let named = std::env::var_os(variable).map(PathBuf::from);
+            named
+                .into_iter()
+                .chain(usual.iter().map(PathBuf::from))
+                .find(|path| path.exists())
+        };
+        let driver = find(
+            "RASEED_CHROMEDRIVER",
+            &["/usr/bin/chromedriver", "/opt/homebrew/bin/chromedriver"],
+        );
+        let chromium = find(
+            "RASEED_CHROMIUM",
+            &[
+                "/usr/bin/chromium",
+                "/Applications/Chromium.app/Contents/MacOS/Chromium",
+            ],
+        );
+        if let (Some(driver), Some(chromium)) = (driver, chromium) {
+            return Some(Programs { driver, chromium });
+        }
+        let required = std::env::var("RASEED_PEERS").is_ok_and(|value| value == "required");
+        assert!(
+            !required,
+            "RASEED_PEERS=required, but chromium or chromedriver is missing"
+        );
+        eprintln!("SKIPPED: chromium and chromedriver are not here");
+        None
+    }
+
+    /// Says in the file of RASEED_PARTS that Chromium took part.
+    pub fn took_part(&self, test: &str) {
+        let version = Command::new(&self.chromium).arg("--version").output().unwrap();
+        let version = String::from_utf8_lossy(&version.stdout);
+        let version = version
+            .split_whitespace()
+            .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        if let Some(path) = std::env::var_os("RASEED_PARTS") {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            writeln!(file.unwrap(), "chromium {} {test}", version.unwrap_or("?")).unwrap();
+        }
+    }
+}
+
+/// A browser window.
+pub struct Browser {
+    driver: Child,
+    session: String,
+    agent: ureq::Agent,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    pub fn open(programs: &Programs, dark: bool) -> Browser {
+        let port = TcpListener::bind(("127.0.0.1", 0))
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let driver = Command::new(&programs.driver)
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts");
+        let profile = tempfile::tempdir().unwrap();
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        let mut browser = Browser {
+            driver,
+            session: format!("http://127.0.0.1:{port}"),
+            agent,
+            _profile: profile,
+        };
+        browser.wait_for_driver();
+        let mut arguments = vec![
+            "--headless".to_owned(),
+            "--no-sandbox".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--no-first-run".to_owned(),
+            "--disable-background-networking".to_owned(),
+            "--disable-component-update".to_owned(),
+            "--disable-sync".to_owned(),
+            "--disable-quic".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            "--hide-scrollbars".to_owned(),
+            format!("--user-data-dir={}", browser._profile.path().display()),
+        ];
+        if dark {
+            arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
+        }
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:chromeOptions": {"binary": programs.chromium, "args": arguments},
+        }}});
+        let made = browser.call("POST", "/session", Some(&wanted));
+        browser.session = format!(
+            "{}/session/{}",
+            browser.session,
+            made["sessionId"].as_str().unwrap()
+        );
+        browser
+    }
+
+    fn wait_for_driver(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let status = format!("{}/status", self.session);
+        while self.agent.get(&status).call().is_err() {
+            assert!(Instant::now() < deadline, "chromedriver does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    #[track_caller]
+    fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        self.try_call(method, path, body)
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    fn try_call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+        let url = format!("{}{path}", self.session);
+        let answer = match (method, body) {
+            ("GET", _) => self.agent.get(&url).call(),
+            ("DELETE", _) => self.agent.delete(&url).call(),
+            (_, body) => self.agent.post(&url).send_json(body.unwrap_or(&json!({}))),
+        };
+        let mut answer = answer.map_err(|error| error.to_string())?;
+        let value: Value = answer.body_mut().read_json().map_err(|error| error.to_string())?;
+        let value = value["value"].clone();
+        match value["error"].as_str() {
+            Some(error) => Err(format!("{error}: {}", value["message"])),
+            None => Ok(value),
+        }
+    }
+
+    pub fn go(&self, url: &str) {
+        self.call("POST", "/url", Some(&json!({"url": url})));
+    }
+
+    /// Sets the size of what is seen, also below the smallest window.
+    pub fn size(&self, width: u32, height: u32) {
+        let params = json!({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600});
+        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": params});
+        self.call("POST", "/goog/cdp/execute", Some(&command));
+    }
+
+    /// Runs a script and gives what it returns.
+    #[track_caller]
+    pub fn run(&self, script: &str) -> Value {
+        self.call(
+            "POST",
+            "/execute/sync",
+            Some(&json!({"script": script, "args": []})),
+        )
+    }
+
+    /// Waits until a script returns something true.
+    #[track_caller]
+    pub fn until(&self, script: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            let value = self.run(&format!("return ({script});"));
+            if !matches!(value, Value::Null | Value::Bool(false)) && value != "" {
+                return value;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "did not become true: {script}\n{}",
+                self.run("return document.body.innerText")
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    #[track_caller]
+    fn find(&self, selector: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            let wanted = json!({"using": "css selector", "value": selector});
+            match self.try_call("POST", "/element", Some(&wanted)) {
+                Ok(found) => {
+                    let mut ids = found.as_object().unwrap().values();
+                    return ids.next().unwrap().as_str().unwrap().to_owned();
+                }
+                Err(error) => assert!(Instant::now() < deadline, "{selector}: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Presses, as a person would: it must be visible and not covered.
+    #[track_caller]
+    pub fn click(&self, selector: &str) {
+        let element = self.find(selector);
+        self.call("POST", &format!("/element/{element}/click"), None);
+    }
+
+    /// Types into a field that is emptied first.
+    #[track_caller]
+    pub fn fill(&self, selector: &str, text: &str) {
+        let element = self.find(selector);
+        self.call("POST", &format!("/element/{element}/clear"), None);
+        self.call(
+            "POST",
+            &format!("/element/{element}/value"),
+            Some(&json!({"text": text})),
+        );
+    }
+
+    #[track_caller]
+    pub fn text(&self, selector: &str) -> String {
+        let element = self.find(selector);
+        let text = self.call("GET", &format!("/element/{element}/text"), None);
+        text.as_str().unwrap().to_owned()
+    }
+
+    /// Keeps a picture of the whole page.
+    pub fn screenshot(&self, path: &Path) {
+        let command = json!({"cmd": "Page.captureScreenshot",
+            "params": {"format": "png", "captureBeyondViewport": true}});
+        let picture = self.call("POST", "/goog/cdp/execute", Some(&command));
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(picture["data"].as_str().unwrap())
+            .unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// What the browser complained about: refused styles, failed requests, script errors.
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.call("POST", "/se/log", Some(&json!({"type": "browser"})));
+        let lines = log.as_array().cloned().unwrap_or_default();
+        lines.iter().map(|line| line["message"].to_string()).collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.try_call("DELETE", "", None);
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
