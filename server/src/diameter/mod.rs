@@ -11,6 +11,8 @@ mod connection;
 mod front;
 mod pending;
 pub mod profile;
+#[cfg(test)]
+mod tests;
 pub mod translate;
 
 pub use front::{Front, Limits};

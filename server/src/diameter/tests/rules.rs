@@ -1,0 +1,388 @@
+//! What the answers must hold to: duplicates, several services, order, places and taxes, immediate events.
+
+use charge::tax::RegionCode;
+use sim::callserver::{MessageCentre, MessageCentreSettings};
+use sim::gateway::{Attach, Gateway, GatewaySettings, Profile};
+use wire::diameter::ResultCode;
+use wire::diameter::credit::{CreditControlAnswer, FinalUnit, RequestedAction};
+
+use super::*;
+
+const INITIAL: (RequestType, u32) = (RequestType::Initial, 0);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn duplicates_get_the_same_answer_and_move_nothing() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let first = client(&world, "gw.client.example").await;
+    let second = client(&world, "gw.client.example").await;
+    let steps = [
+        (INITIAL, (None, Some(1_000_000))),
+        ((RequestType::Update, 1), (Some(700_000), Some(1_000_000))),
+        ((RequestType::Termination, 2), (Some(300_000), None)),
+    ];
+    for (step, units) in steps {
+        let mut request = data(&first, "gw;1;duplicate", &phone.msisdn, step, units);
+        let answer = first.request(&request).await.unwrap();
+        assert_eq!(answer.result_code(), ResultCode::SUCCESS);
+        let (state, events) = (world.bytes(&phone), world.charged(&phone).len());
+        let again = first.request(&request).await.unwrap();
+        assert_ne!(
+            answer.frame()[12..16],
+            again.frame()[12..16],
+            "a hop-by-hop identifier of its own"
+        );
+        assert_eq!(answer.without_hop_by_hop(), again.without_hop_by_hop());
+        // On another connection, with the T flag, as after a failover.
+        request.retransmitted = true;
+        let resent = second.request(&request).await.unwrap();
+        assert_eq!(answer.without_hop_by_hop(), resent.without_hop_by_hop());
+        assert_eq!(world.bytes(&phone), state);
+        assert_eq!(world.charged(&phone).len(), events);
+    }
+    assert_eq!(world.used(&phone), 1_000_000);
+    assert_eq!(world.balance(&phone), "98.805000");
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_id_with_another_body_is_a_conflict_and_moves_nothing() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let client = client(&world, "gw.client.example").await;
+    let open = data(
+        &client,
+        "gw;1;conflict",
+        &phone.msisdn,
+        INITIAL,
+        (None, Some(1_000_000)),
+    );
+    assert_eq!(
+        client.request(&open).await.unwrap().result_code(),
+        ResultCode::SUCCESS
+    );
+    let state = world.bytes(&phone);
+    let other = data(
+        &client,
+        "gw;1;conflict",
+        &phone.msisdn,
+        INITIAL,
+        (None, Some(2_000_000)),
+    );
+    let refused = client.request(&other).await.unwrap();
+    assert_eq!(refused.result_code(), ResultCode::UNABLE_TO_COMPLY);
+    let base = refused.base().unwrap();
+    assert!(base.error_message.is_some_and(|text| !text.is_empty()));
+    assert_eq!(world.bytes(&phone), state);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_services_have_one_result_each() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let client = client(&world, "gw.client.example").await;
+    let mut request = data(
+        &client,
+        "gw;1;services",
+        &phone.msisdn,
+        INITIAL,
+        (None, Some(1_000_000)),
+    );
+    // Nobody with 100 can pay for one unit of group 7.
+    request.services.push(service(7, None, Some(1_000_000)));
+    let mut identified = service(1, None, Some(2_000_000));
+    identified.service_identifiers.extend([501, 502]);
+    request.services.push(identified);
+    let answer = client.request(&request).await.unwrap();
+    let credit = answer.credit().unwrap();
+    assert_eq!(credit.result_code, ResultCode::SUCCESS);
+    let results: Vec<_> = credit
+        .services
+        .iter()
+        .map(|service| {
+            (
+                service.rating_group,
+                service.service_identifiers.to_vec(),
+                service.result_code,
+            )
+        })
+        .collect();
+    let (success, no_credit) = (Some(ResultCode::SUCCESS), Some(ResultCode::CREDIT_LIMIT_REACHED));
+    assert_eq!(
+        results,
+        [
+            (Some(1), vec![], success),
+            (Some(7), vec![], no_credit),
+            (Some(1), vec![501, 502], success),
+        ]
+    );
+    let grants = credit.services.iter().map(|service| service.granted.is_some());
+    assert_eq!(grants.collect::<Vec<_>>(), [true, false, true]);
+
+    // Several used units in one service are added up, and each service is reported on its own.
+    let update = (RequestType::Update, 1);
+    let mut request = data(
+        &client,
+        "gw;1;services",
+        &phone.msisdn,
+        update,
+        (Some(100_000), Some(1_000_000)),
+    );
+    let more = service(1, Some(50_000), None).used[0];
+    request.services[0].used.push(more);
+    assert_eq!(
+        client.request(&request).await.unwrap().result_code(),
+        ResultCode::SUCCESS
+    );
+    assert_eq!(world.used(&phone), 150_000);
+    let end = (RequestType::Termination, 2);
+    let mut request = data(&client, "gw;1;services", &phone.msisdn, end, (Some(1_000), None));
+    let mut identified = service(1, Some(2_000), None);
+    identified.service_identifiers.extend([501, 502]);
+    request.services.push(identified);
+    assert_eq!(
+        client.request(&request).await.unwrap().result_code(),
+        ResultCode::SUCCESS
+    );
+    assert_eq!(world.used(&phone), 153_000);
+    let account = world.account(&phone);
+    assert!(account.lots.iter().all(|lot| lot.reserved.0 == 0));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_requests_of_a_session_may_be_on_their_way_in_any_order() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let client = client(&world, "gw.client.example").await;
+    let open = data(
+        &client,
+        "gw;1;order",
+        &phone.msisdn,
+        INITIAL,
+        (None, Some(1_000_000)),
+    );
+    client.request(&open).await.unwrap();
+    let mut waiting = Vec::new();
+    for number in [4u32, 2, 3, 1, 6, 5] {
+        let units = (Some(1_000 * u64::from(number)), Some(1_000_000));
+        let step = (RequestType::Update, number);
+        let request = data(&client, "gw;1;order", &phone.msisdn, step, units);
+        let mut frame = Vec::new();
+        request.encode(&mut frame);
+        waiting.push((number, client.send_frame(frame).await.unwrap()));
+    }
+    for (number, answer) in waiting {
+        let answer = answer.await.unwrap();
+        let credit = answer.credit().unwrap();
+        assert_eq!(
+            (credit.result_code, credit.request_number),
+            (ResultCode::SUCCESS, number)
+        );
+        assert_eq!(credit.session_id, "gw;1;order");
+    }
+    assert_eq!(world.used(&phone), 21_000);
+    let end = data(
+        &client,
+        "gw;1;order",
+        &phone.msisdn,
+        (RequestType::Termination, 7),
+        (Some(0), None),
+    );
+    assert_eq!(
+        client.request(&end).await.unwrap().result_code(),
+        ResultCode::SUCCESS
+    );
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_of_no_session_is_told_so_and_nothing_moves() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let client = client(&world, "gw.client.example").await;
+    let update = data(
+        &client,
+        "gw;1;none",
+        &phone.msisdn,
+        (RequestType::Update, 3),
+        (Some(5_000), Some(1)),
+    );
+    let before = world.bytes(&phone);
+    let answer = client.request(&update).await.unwrap();
+    assert_eq!(answer.result_code(), ResultCode::UNKNOWN_SESSION_ID);
+    assert_eq!(world.bytes(&phone), before);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscriber_is_found_by_number_or_sim_and_strangers_are_unknown() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let client = client(&world, "gw.client.example").await;
+    let known = [
+        (SubscriptionIdType::E164, phone.msisdn.clone()),
+        (SubscriptionIdType::E164, format!("+{}", phone.msisdn)),
+        (SubscriptionIdType::Imsi, phone.imsi.clone()),
+        (
+            SubscriptionIdType::SipUri,
+            format!("sip:+{}@ims.example", phone.msisdn),
+        ),
+    ];
+    for (index, (kind, text)) in known.iter().enumerate() {
+        let session = format!("gw;1;known{index}");
+        let mut request = data(&client, &session, "", INITIAL, (None, Some(1_000)));
+        request.subscriptions[0] = SubscriptionId {
+            kind: *kind,
+            data: text,
+        };
+        let answer = client.request(&request).await.unwrap();
+        assert_eq!(answer.result_code(), ResultCode::SUCCESS, "{kind:?}");
+    }
+    let strangers = [
+        (SubscriptionIdType::E164, "923909999999"),
+        (SubscriptionIdType::Imsi, "410999999999999"),
+        (SubscriptionIdType::E164, "not a number"),
+        (SubscriptionIdType::Private, "somebody"),
+    ];
+    for (index, (kind, text)) in strangers.iter().enumerate() {
+        let session = format!("gw;1;stranger{index}");
+        let mut request = data(&client, &session, "", INITIAL, (None, Some(1_000)));
+        request.subscriptions[0] = SubscriptionId {
+            kind: *kind,
+            data: text,
+        };
+        let answer = client.request(&request).await.unwrap();
+        assert_eq!(answer.result_code(), ResultCode::USER_UNKNOWN, "{text}");
+        assert_eq!(answer.credit().unwrap().session_id, session);
+    }
+    let mut nobody = data(&client, "gw;1;nobody", "", INITIAL, (None, Some(1_000)));
+    nobody.subscriptions.clear();
+    let answer = client.request(&nobody).await.unwrap();
+    assert_eq!(answer.result_code(), ResultCode::USER_UNKNOWN);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_place_decides_the_price_and_the_area_decides_the_tax() {
+    let world = World::start().await;
+    let gateway = Gateway::connect(world.address, GatewaySettings::new(Profile::Standard, REALM))
+        .await
+        .unwrap();
+    // 1,000,000 octets are 1,000 pulses of 0.001 before tax at home, 0.01 abroad.
+    let cases = [
+        ("41099", 1_001, "98.805000", "PK-PB"),
+        ("41099", 31_500, "99.000000", "PK-GB"),
+        ("42402", 1_001, "90.000000", "PK-PB"),
+    ];
+    for (network, area, balance, region) in cases {
+        let phone = world.phone(PROOF, "100");
+        let place = Attach {
+            area,
+            ..Attach::new(&phone.imsi, None, network)
+        };
+        let mut session = gateway.open(place).await.unwrap();
+        session.use_data(1_000_000).await.unwrap();
+        session.close().await.unwrap();
+        assert_eq!(world.balance(&phone), balance, "{network} {area}");
+        assert_eq!(
+            world.account(&phone).region,
+            region.parse_region(),
+            "{network} {area}"
+        );
+    }
+    world.finish().await;
+}
+
+trait ParseRegion {
+    fn parse_region(&self) -> RegionCode;
+}
+
+impl ParseRegion for &str {
+    fn parse_region(&self) -> RegionCode {
+        RegionCode::new(self).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_centre_debits_refunds_checks_and_asks() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "7");
+    let centre = MessageCentre::connect(world.address, MessageCentreSettings::new(REALM))
+        .await
+        .unwrap();
+    let to = "923001234567";
+    let price = centre.enquire_price(&phone.msisdn, to, 3).await.unwrap();
+    assert_eq!(price.result_code(), ResultCode::SUCCESS);
+    let cost = price.credit().unwrap().cost.unwrap().amount;
+    assert_eq!(
+        (cost.digits, cost.exponent, cost.currency),
+        (6_000_000, -6, Some(RUPEE))
+    );
+    for (messages, enough) in [(3, true), (4, false)] {
+        let checked = centre.check_balance(&phone.msisdn, to, messages).await.unwrap();
+        let credit = checked.credit().unwrap();
+        assert_eq!(
+            (credit.result_code, credit.enough_credit),
+            (ResultCode::SUCCESS, Some(enough))
+        );
+    }
+    assert_eq!(world.balance(&phone), "7.000000");
+    let debited = centre.debit(&phone.msisdn, to, 2).await.unwrap();
+    let credit = debited.credit().unwrap();
+    assert_eq!(credit.result_code, ResultCode::SUCCESS);
+    assert_eq!(credit.granted.unwrap().units.specific, Some(2));
+    assert_eq!(credit.remaining_balance.unwrap().digits, 3_000_000);
+    assert_eq!(world.balance(&phone), "3.000000");
+    let refused = centre.debit(&phone.msisdn, to, 2).await.unwrap();
+    assert_eq!(refused.result_code(), ResultCode::CREDIT_LIMIT_REACHED);
+    let refunded = centre.refund(&phone.msisdn, to, 1).await.unwrap();
+    assert_eq!(refunded.result_code(), ResultCode::SUCCESS);
+    assert_eq!(world.balance(&phone), "5.000000");
+    // More than was taken is never given back.
+    let greedy = centre.refund(&phone.msisdn, to, 2).await.unwrap();
+    assert_eq!(greedy.result_code(), ResultCode::END_USER_SERVICE_DENIED);
+    assert_eq!(world.balance(&phone), "5.000000");
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn units_outside_of_a_service_are_answered_outside_of_one() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "0.5");
+    let client = client(&world, "gw.client.example").await;
+    let mut request = data(&client, "gw;1;plain", &phone.msisdn, INITIAL, (None, None));
+    request.services.clear();
+    request.multiple_services = None;
+    request.requested = Some(octets(1_000_000));
+    let answer = client.request(&request).await.unwrap();
+    let credit: CreditControlAnswer<'_> = answer.credit().unwrap();
+    assert!(credit.services.is_empty());
+    assert_eq!(
+        credit.granted.unwrap().units.octets(),
+        Some(418_000),
+        "the rest, exactly"
+    );
+    assert_eq!(credit.final_unit, Some(FinalUnit::Terminate));
+    assert_eq!(credit.low_balance, Some(true));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_action_of_an_event_alone_decides_whether_money_moves() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let centre = MessageCentre::connect(world.address, MessageCentreSettings::new(REALM))
+        .await
+        .unwrap();
+    for action in [RequestedAction::CheckBalance, RequestedAction::PriceEnquiry] {
+        let before = world.bytes(&phone);
+        centre
+            .event(action, &phone.msisdn, "923001234567", 1)
+            .await
+            .unwrap();
+        assert_eq!(world.bytes(&phone), before);
+    }
+    world.finish().await;
+}
