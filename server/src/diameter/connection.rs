@@ -78,7 +78,7 @@ pub(super) async fn run<S>(
         mailbox,
         control_sender,
         rate: RateLimit::new(front.limits.requests_per_s),
-        known_origin: String::new(),
+        known: Known::default(),
         reauths: 0,
         started,
         remote,
@@ -100,7 +100,7 @@ struct Connection {
     mailbox: Arc<Mailbox>,
     control_sender: mpsc::Sender<Control>,
     rate: RateLimit,
-    known_origin: String,
+    known: Known,
     reauths: u64,
     started: Instant,
     remote: SocketAddr,
@@ -184,8 +184,7 @@ impl Connection {
                 Some(Event::Opened(remote)) => {
                     tracing::info!(peer = %self.remote, host = %remote.host, product = %remote.product_name, "Diameter peer opened");
                     let (host, realm) = (remote.host.clone(), remote.realm.clone());
-                    self.known_origin.clone_from(&host);
-                    self.front.register(&host, &realm, &self.control_sender);
+                    self.register(&host, &realm, true);
                 }
                 Some(Event::Request(message)) => batch.push(Self::parse(&self.front, message)),
                 Some(Event::Answer { .. }) => self.reauths += 1,
@@ -244,11 +243,12 @@ impl Connection {
             let busy = Err(EngineError::Busy);
             return self.answer(&parsed.context, &busy);
         }
-        if parsed.command.peer.as_ref() != self.known_origin {
-            // Behind a relay the Origin-Host is not the peer's: remember by which connection it is reached.
-            self.known_origin = parsed.command.peer.as_ref().to_owned();
-            self.front
-                .register(&self.known_origin, &parsed.realm, &self.control_sender);
+        let honours_reauth = !parsed.command.traits.ignores_reauth;
+        if parsed.command.peer.as_ref() != self.known.host
+            || honours_reauth != self.known.honours_reauth
+            || self.front.ended() != self.known.ended
+        {
+            self.register(&parsed.command.peer, &parsed.realm, honours_reauth);
         }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -261,6 +261,18 @@ impl Connection {
             &self.mailbox,
         );
         self.take_step(ticket, step);
+    }
+
+    /// Remembers by which connection a host is reached: behind a relay its name is not the peer's, and after the end of
+    /// another connection it may be reached by this one alone.
+    fn register(&mut self, host: &str, realm: &str, honours_reauth: bool) {
+        self.known = Known {
+            host: host.to_owned(),
+            honours_reauth,
+            ended: self.front.ended(),
+        };
+        self.front
+            .register((host, realm), honours_reauth, &self.control_sender);
     }
 
     fn take_step(&mut self, ticket: u64, step: Step) {
@@ -343,6 +355,14 @@ impl Connection {
             tracing::debug!(peer = %self.remote, %error, "re-authorization not sent");
         }
     }
+}
+
+/// The last host that was registered for this connection.
+#[derive(Default)]
+struct Known {
+    host: String,
+    honours_reauth: bool,
+    ended: u64,
 }
 
 struct Parsed {

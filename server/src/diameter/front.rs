@@ -62,6 +62,8 @@ pub(super) enum Control {
 struct Route {
     realm: String,
     control: mpsc::Sender<Control>,
+    /// False for clients that answer a Re-Auth-Request and do nothing.
+    honours_reauth: bool,
 }
 
 /// The Diameter front. Shared by its connections.
@@ -73,6 +75,8 @@ pub struct Front {
     pub(super) limits: Limits,
     routes: Mutex<HashMap<String, Route>>,
     addresses: Mutex<HashMap<IpAddr, usize>>,
+    /// Grows when a connection ends: those that stay tell again whom they reach.
+    ended: AtomicU64,
     seeds: AtomicU64,
 }
 
@@ -99,6 +103,7 @@ impl Front {
             limits,
             routes: Mutex::default(),
             addresses: Mutex::default(),
+            ended: AtomicU64::new(0),
             seeds: AtomicU64::new(seed),
         })
     }
@@ -158,7 +163,9 @@ impl Front {
     /// Sessions whose client can be asked to report: tells the connection that reaches it.
     fn reauthorize(&self, session_id: Box<str>, peer: &str) {
         let mut routes = self.routes.lock();
-        let Some(route) = routes.get(peer) else { return };
+        let Some(route) = routes.get(peer).filter(|route| route.honours_reauth) else {
+            return;
+        };
         let control = Control::ReAuth {
             session_id,
             host: peer.to_owned(),
@@ -169,7 +176,17 @@ impl Front {
         }
     }
 
-    pub(super) fn register(&self, host: &str, realm: &str, control: &mpsc::Sender<Control>) {
+    /// How many connections have ended.
+    pub(super) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn register(
+        &self,
+        (host, realm): (&str, &str),
+        honours_reauth: bool,
+        control: &mpsc::Sender<Control>,
+    ) {
         let mut routes = self.routes.lock();
         if routes.len() >= self.limits.hosts {
             routes.retain(|_, route| !route.control.is_closed());
@@ -180,6 +197,7 @@ impl Front {
                 Route {
                     realm: realm.to_owned(),
                     control: control.clone(),
+                    honours_reauth,
                 },
             );
         }
@@ -216,11 +234,11 @@ impl Front {
     fn admit(self: &Arc<Self>, remote: SocketAddr) -> Option<Admission> {
         let mut addresses = self.addresses.lock();
         let total: usize = addresses.values().sum();
-        let count = addresses.entry(remote.ip()).or_insert(0);
-        if total >= self.limits.connections || *count >= self.limits.connections_per_address {
+        let count = addresses.get(&remote.ip()).copied().unwrap_or(0);
+        if total >= self.limits.connections || count >= self.limits.connections_per_address {
             return None;
         }
-        *count += 1;
+        addresses.insert(remote.ip(), count + 1);
         Some(Admission {
             front: self.clone(),
             address: remote.ip(),
@@ -236,6 +254,7 @@ struct Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
+        self.front.ended.fetch_add(1, Ordering::Relaxed);
         let mut addresses = self.front.addresses.lock();
         if let Some(count) = addresses.get_mut(&self.address) {
             *count -= 1;

@@ -95,7 +95,7 @@ async fn each_mistake_has_its_code() {
     let before = case.world.bytes(&phone);
 
     let foreign = written(CommandCode::CREDIT_CONTROL, 16_777_238, |w| {
-        w.str(key::SESSION_ID, "gw;1;gx")
+        w.str(key::SESSION_ID, "gw;1;gx");
     });
     let unsupported = said(ResultCode::APPLICATION_UNSUPPORTED, true, None);
     assert_eq!(case.ask(&foreign).await, unsupported);

@@ -302,7 +302,7 @@ async fn a_server_that_stops_says_goodbye_and_answers_what_it_took() {
         data(&client, &session, &phone.msisdn, INITIAL, (None, Some(1_000))).encode(&mut frame);
         waiting.push(client.send_frame(frame).await.unwrap());
     }
-    world.stop.send(true).unwrap();
+    world.stop.send_replace(true);
     let mut answered = 0;
     for answer in waiting {
         // What came before the goodbye is served, what came after it may go elsewhere at once.
@@ -318,5 +318,34 @@ async fn a_server_that_stops_says_goodbye_and_answers_what_it_took() {
         .await
         .unwrap();
     assert!(matches!(reason, CloseReason::PeerDisconnected(_)), "{reason:?}");
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_with_two_connections_is_asked_on_the_one_that_is_left() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let stays = client(&world, "gw.client.example").await;
+    let leaves = client(&world, "gw.client.example").await;
+    let mut notices = stays.notices();
+    let open = data(&stays, "gw;1;two", &phone.msisdn, INITIAL, (None, Some(1_000)));
+    stays.request(&open).await.unwrap();
+    leaves.disconnect().await;
+    // The server notices the end a moment later; the next request of the host tells where it is.
+    let mut asked = false;
+    for number in 1..50 {
+        let step = (RequestType::Update, number);
+        let update = data(&stays, "gw;1;two", &phone.msisdn, step, (Some(0), Some(1_000)));
+        stays.request(&update).await.unwrap();
+        world.recharge(&phone, "10", &format!("r{number}"));
+        if tokio::time::timeout(Duration::from_millis(100), notices.recv())
+            .await
+            .is_ok()
+        {
+            asked = true;
+            break;
+        }
+    }
+    assert!(asked);
     world.finish().await;
 }

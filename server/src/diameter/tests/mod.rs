@@ -258,7 +258,7 @@ impl World {
 
     /// Stops and audits: the journal is whole and the ledger sums to zero.
     pub async fn finish(self) {
-        self.stop.send(true).unwrap();
+        self.stop.send_replace(true);
         self.server.await.unwrap();
         self.engine.stop();
         let report = engine::audit(&*self.store, PARTITIONS, &mut |_| {}).unwrap();
