@@ -9,7 +9,7 @@ use crate::ids::{Code, Entity, EntityKey, LotId, SourceId};
 use crate::money::Money;
 use crate::partner::{FUNDINGS_REMEMBERED, NumberRecord, Partner, PublishedCatalog, TopUpState};
 use crate::reply::Reply;
-use crate::session::{Draw, Element, Session};
+use crate::session::{Draw, Element, RequestNumbers, Session};
 use crate::tax::RegionCode;
 use crate::time::Timestamp;
 use crate::unit::Amount;
@@ -184,7 +184,7 @@ fn apply_session(account: &mut Account, charged: &Charged, position: Option<usiz
                 closed: false,
                 setup_done: false,
                 cost: Money::ZERO,
-                number_max: charged.number,
+                numbers: RequestNumbers::first(charged.number),
                 elements: SmallVec::new(),
             });
             account.sessions.len() - 1
@@ -197,7 +197,7 @@ fn apply_session(account: &mut Account, charged: &Charged, position: Option<usiz
     session.expires_at = charged.expires_at;
     session.cost += cost;
     if charged.kind != ChargeKind::Supervision {
-        session.number_max = session.number_max.max(charged.number);
+        session.numbers.note(charged.number);
     }
     session.closed |= charged.closes;
     if let Some(region) = charged.moved {
@@ -318,6 +318,10 @@ fn apply_partner(partner: &mut Partner, event: &Event) {
             partner.in_transit -= *amount;
             if !credited {
                 partner.float += *amount;
+                // What was not sold does not count towards the day's limit.
+                if partner.day == event.at.0.div_euclid(crate::time::DAY) {
+                    partner.sold_today = Money((partner.sold_today - *amount).0.max(0));
+                }
             }
         }
         _ => panic!("the event does not fit a partner: {:?}", event.key),

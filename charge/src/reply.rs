@@ -257,6 +257,9 @@ pub enum Refusal {
     /// The account holds as many lots, sessions or keys as it may.
     #[error("a limit of this account is reached")]
     TooMany,
+    /// The request was carried out before, so long ago that its answer is no longer kept.
+    #[error("this request was carried out before; its answer is no longer kept")]
+    TooOld,
     /// This life-cycle change is not allowed.
     #[error("this change of state is not possible")]
     BadTransition,
@@ -264,7 +267,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal with its stable code.
-    pub const ALL: [(Refusal, u32); 21] = [
+    pub const ALL: [(Refusal, u32); 22] = [
         (Refusal::NoSuchAccount, 1_005_003),
         (Refusal::AccountNotActive, 1_005_004),
         (Refusal::Conflict, 1_007_010),
@@ -285,6 +288,7 @@ impl Refusal {
         (Refusal::PartnerExists, 1_008_003),
         (Refusal::BadKey, 1_008_005),
         (Refusal::TooMany, 1_003_008),
+        (Refusal::TooOld, 1_007_011),
         (Refusal::BadTransition, 1_008_006),
     ];
 

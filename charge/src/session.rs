@@ -35,8 +35,8 @@ pub struct Session {
     pub setup_done: bool,
     /// What it has cost so far.
     pub cost: Money,
-    /// Highest CC-Request-Number seen: a request above it cannot be a repetition.
-    pub number_max: u32,
+    /// Which CC-Request-Numbers were carried out: they count once, even when the answer is no longer remembered.
+    pub numbers: RequestNumbers,
     /// One per rating group and service identifier.
     pub elements: SmallVec<[Element; 1]>,
 }
@@ -55,6 +55,39 @@ impl Session {
     /// The element for a rating group and service identifier.
     pub fn element(&self, key: ElementKey) -> Option<&Element> {
         self.elements.iter().find(|e| e.key == key)
+    }
+}
+
+/// The request numbers of a session that were carried out: the highest, and which of the 63 below it. What is further
+/// below counts as carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestNumbers {
+    max: u32,
+    /// Bit i stands for `max - i`.
+    seen: u64,
+}
+codec_struct!(RequestNumbers { max, seen });
+
+impl RequestNumbers {
+    /// A session that begins with this request.
+    pub fn first(number: u32) -> RequestNumbers {
+        RequestNumbers { max: number, seen: 1 }
+    }
+
+    /// True when this request was not carried out yet.
+    pub fn is_new(self, number: u32) -> bool {
+        let below = self.max.saturating_sub(number);
+        number > self.max || (below < u64::BITS && self.seen >> below & 1 == 0)
+    }
+
+    /// Notes that a request was carried out.
+    pub fn note(&mut self, number: u32) {
+        if number > self.max {
+            self.seen = self.seen.checked_shl(number - self.max).unwrap_or(0) | 1;
+            self.max = number;
+        } else if self.max - number < u64::BITS {
+            self.seen |= 1 << (self.max - number);
+        }
     }
 }
 
@@ -181,6 +214,44 @@ codec_struct!(Session {
     closed,
     setup_done,
     cost,
-    number_max,
+    numbers,
     elements,
 });
+
+#[cfg(test)]
+mod tests {
+    use super::RequestNumbers;
+
+    #[test]
+    fn a_number_counts_once_in_any_order() {
+        let mut numbers = RequestNumbers::first(0);
+        for (number, is_new) in [
+            (0, false),
+            (1, true),
+            (1, false),
+            (5, true),
+            (3, true),
+            (3, false),
+            (2, true),
+            (4, true),
+            (4, false),
+            (68, true),
+            (6, true),
+            (6, false),
+            (5, false),
+            (4, false),
+            (200, true),
+            (136, false),
+            (137, true),
+            (200, false),
+        ] {
+            assert_eq!(numbers.is_new(number), is_new, "{number} after {numbers:?}");
+            numbers.note(number);
+            assert!(!numbers.is_new(number));
+        }
+        let mut high = RequestNumbers::first(u32::MAX);
+        assert!(!high.is_new(0) && !high.is_new(u32::MAX) && high.is_new(u32::MAX - 1));
+        high.note(u32::MAX - 1);
+        assert!(!high.is_new(u32::MAX - 1));
+    }
+}

@@ -184,6 +184,7 @@ fn refused(refusal: Refusal) -> (u16, &'static str) {
         Refusal::PartnerExists => (409, "partner-exists"),
         Refusal::BadKey => (409, "bad-key"),
         Refusal::TooMany => (409, "too-many"),
+        Refusal::TooOld => (409, "too-old"),
         Refusal::BadTransition => (409, "bad-transition"),
     }
 }

@@ -40,14 +40,17 @@ pub(super) fn decide(
         .sessions
         .iter()
         .find(|session| session.key == request.session);
-    // Most requests need no search: their number is higher than any that this session has seen.
+    // Most requests need no search: their session has not carried out their number.
     let in_session = matches!(
         request.kind,
         ChargeKind::Initial | ChargeKind::Update | ChargeKind::Terminate
     );
-    let is_new = in_session && open.is_some_and(|session| request.number > session.number_max);
+    let is_new = in_session && open.is_some_and(|session| session.numbers.is_new(request.number));
     if !is_new && let Some(answer) = repeated(account, request.source(), body)? {
         return Ok(answer);
+    }
+    if !is_new && in_session && open.is_some_and(|session| !session.is_forgotten(now)) {
+        return Err(Refusal::TooOld);
     }
     let sane = |amount: Amount| (0..=UNITS_MAX).contains(&amount.0);
     let used_sane = request

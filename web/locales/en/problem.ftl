@@ -92,5 +92,7 @@ problem-bad-key = There is no such key, or it exists already
     .detail = Look at the list of keys.
 problem-too-many = A limit of this account is reached
     .detail = Wait until something ends, then try again.
+problem-too-old = This request was carried out before; its answer is no longer kept
+    .detail = Nothing was done again.
 problem-bad-transition = This change of state is not possible
     .detail = Look at the present state first.

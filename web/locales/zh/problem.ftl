@@ -92,5 +92,7 @@ problem-bad-key = 没有该密钥，或已存在
     .detail = 请查看密钥列表。
 problem-too-many = 此账户已达到上限
     .detail = 请等待部分项目结束后再试。
+problem-too-old = 此请求此前已执行，其结果已不再保存
+    .detail = 未重复执行任何操作。
 problem-bad-transition = 无法进行此状态变更
     .detail = 请先查看当前状态。
