@@ -288,7 +288,7 @@ impl Refusal {
         (Refusal::PartnerExists, 1_008_003),
         (Refusal::BadKey, 1_008_005),
         (Refusal::TooMany, 1_003_008),
-        (Refusal::TooOld, 1_007_020),
+        (Refusal::TooOld, 1_007_013),
         (Refusal::BadTransition, 1_008_006),
     ];
 
