@@ -198,7 +198,7 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
                 return Err(Failure::usage(message).into());
             }
             let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::new(Kind::Failed, format!("read {}: {error}", path.display())))?;
+                .map_err(|error| Failure::usage(format!("read the catalog {}: {error}", path.display())))?;
             Ok((path.display().to_string(), text))
         })
         .collect()
