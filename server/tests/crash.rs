@@ -269,7 +269,7 @@ impl Load {
         for shop in &world.shops {
             let (shop, stop, url) = (Arc::clone(shop), Arc::clone(&stop), server.url.clone());
             threads.push(std::thread::spawn(move || {
-                keep_selling(&mut shop.lock().unwrap(), &url, &stop)
+                keep_selling(&mut shop.lock().unwrap(), &url, &stop);
             }));
         }
         for centre in &world.centres {
