@@ -64,6 +64,12 @@ pub enum Command {
     /// Throw the read models (statements, receipts, totals) away and make them again from the journal.
     #[command(after_help = "The server must be stopped. Nothing is lost: the journal is the truth.")]
     Rebuild(DataArgs),
+    /// Measure how fast this machine charges, and what its disk would allow.
+    #[command(
+        after_help = "Examples:\n  raseed bench core\n  raseed bench journal --subscribers 1000000 --seconds 30\n  \
+                      raseed bench diameter --rate 60000 --json\n\ndocs/performance.md says how to read the figures."
+    )]
+    Bench(crate::bench::BenchArgs),
 }
 
 /// Arguments of `demo`.

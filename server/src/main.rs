@@ -6,8 +6,9 @@
 //! * [`catalogs`]: tariffs from the binary or from files.
 //! * [`serve`]: the server. [`node`]: an engine with its files. [`sockets`], [`diameter`], [`sms`]: the network.
 //! * [`demo`]: the story. [`commands`], [`client`], [`here`]: the other commands.
-//! * [`generate`]: many accounts at once.
+//! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
 
+mod bench;
 mod catalogs;
 mod cli;
 mod client;
@@ -71,6 +72,7 @@ fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
             | PartnerCommand::List { target }) = &command;
             with(target, |client| sale::partner(client, &command, output))
         }
+        Command::Bench(args) => bench::run(&args, output),
         Command::Audit(args) => upkeep::audit(&args, output),
         Command::Rebuild(args) => upkeep::rebuild(&args, output),
     }

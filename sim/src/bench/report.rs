@@ -58,6 +58,9 @@ pub struct Report {
     /// Time to make the accounts, milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub populate_ms: Option<u64>,
+    /// From opening the data directory to the first answer of every partition, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_ms: Option<u64>,
     /// How far the read models were behind at the end, and how long they took to catch up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_models: Option<ReadModelLag>,
@@ -85,6 +88,8 @@ pub struct Machine {
     pub os: String,
     /// Whether the build was optimised.
     pub release: bool,
+    /// Load averages over 1, 5 and 15 minutes when the report was made: who else used the machine.
+    pub load: String,
 }
 
 impl Machine {
@@ -106,8 +111,14 @@ impl Machine {
                 .trim()
                 .to_owned(),
             release: !cfg!(debug_assertions),
+            load: load_averages(),
         }
     }
+}
+
+fn load_averages() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
 /// Resident memory of this process in bytes; 0 where the system does not tell.
@@ -191,6 +202,7 @@ pub fn report(
         rss_bytes: rss_bytes(),
         rss_idle_bytes: None,
         populate_ms: None,
+        open_ms: None,
         read_models: None,
         machine: Machine::here(),
     }
