@@ -376,3 +376,79 @@ async fn the_action_of_an_event_alone_decides_whether_money_moves() {
     }
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_of_a_request_that_race_are_charged_once() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let clients = [
+        client(&world, "gw.client.example").await,
+        client(&world, "gw.client.example").await,
+    ];
+    let steps = [
+        (INITIAL, (None, Some(1_000_000))),
+        ((RequestType::Update, 1), (Some(400_000), Some(1_000_000))),
+        ((RequestType::Termination, 2), (Some(100_000), None)),
+    ];
+    for (step, units) in steps {
+        let request = data(&clients[0], "gw;1;race", &phone.msisdn, step, units);
+        let mut frame = Vec::new();
+        request.encode(&mut frame);
+        let mut waiting = Vec::new();
+        for copy in 0..20 {
+            waiting.push(clients[copy % 2].send_frame(frame.clone()).await.unwrap());
+        }
+        let mut answers = Vec::new();
+        for answer in waiting {
+            answers.push(answer.await.unwrap().without_hop_by_hop());
+        }
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "all copies have one answer");
+    }
+    assert_eq!(world.used(&phone), 500_000);
+    assert_eq!(world.charged(&phone).len(), 3);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_tariff_is_told_to_those_who_understand_it() {
+    let world = World::start().await;
+    // Half an hour before one in Karachi: the change is inside the Validity-Time of an hour.
+    let karachi = charge::time::Zone::fixed("Asia/Karachi", 5 * 3600);
+    let now = world.engine.now();
+    let midnight = karachi.day_start(karachi.day_number(now) + 1);
+    world
+        .clock
+        .advance(midnight.0 - now.0 + 30 * charge::time::MINUTE);
+    let phone = world.phone(PROOF, "100");
+    let client = client(&world, "gw.client.example").await;
+    let request = data(
+        &client,
+        "gw;1;change",
+        &phone.msisdn,
+        INITIAL,
+        (None, Some(1 << 20)),
+    );
+    let answer = client.request(&request).await.unwrap();
+    let credit = answer.credit().unwrap();
+    let granted = credit.services[0].granted.unwrap();
+    assert_eq!(
+        granted.tariff_time_change.map(|at| at.0),
+        Some(midnight.seconds() + 3_600)
+    );
+
+    // Open5GS does not know it: its grant ends with the tariff.
+    let gateway = Gateway::connect(world.address, GatewaySettings::new(Profile::Open5gs, REALM))
+        .await
+        .unwrap();
+    let session = gateway
+        .open(Attach::new(&phone.imsi, None, "41099"))
+        .await
+        .unwrap();
+    let validity_s = session.log()[0].validity_time_s;
+    assert!(
+        validity_s.is_some_and(|seconds| seconds <= 30 * 60),
+        "{validity_s:?}"
+    );
+    world.finish().await;
+}
