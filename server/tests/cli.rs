@@ -479,6 +479,22 @@ fn the_demo_plays_its_story_and_every_step_holds() {
         "{told}"
     );
     assert!(told["checks"].as_u64().unwrap() >= 20, "{told}");
+    let shown = place.run(&["demo", "--once"]).out;
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let picture = readme
+        .split("```text\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("the picture of the demo");
+    for line in picture
+        .lines()
+        .filter(|line| line.trim() != "…" && !line.is_empty())
+    {
+        assert!(
+            shown.lines().any(|told| told == line),
+            "README.md shows {line:?}, the demo does not say it"
+        );
+    }
     let kept = place.path("kept").display().to_string();
     assert_eq!(place.run(&["demo", "--once", "--data", &kept]).code, 0);
     let audit = Ran::of(raseed().args(["--json", "audit", "--data", &kept])).json();
