@@ -3,8 +3,9 @@
 //! # Layout
 //! * here: setting up, staying up, taking down
 //! * [`story`]: what happens, step by step, and what must hold
-//! * [`stage`]: how it is told
+//! * [`stage`]: how it is told; [`handsets`]: what the page shows of it
 
+mod handsets;
 mod stage;
 mod story;
 
@@ -63,7 +64,7 @@ fn play(
     started: Instant,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let up = runtime.block_on(Up::open(config, node, watch))?;
+    let up = runtime.block_on(Up::open(config, node, watch, Some(handsets::demo(smsc.inbox())?)))?;
     let url = format!("http://{}", up.http()[0]);
     let key = node.first_admin_key()?.ok_or_else(|| {
         Failure::usage(format!("{} holds the data of another run", config.data.display()))

@@ -34,6 +34,7 @@ impl Here {
                 listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
                 centres,
                 passing_key: Some(key),
+                demo: None,
             };
             Sockets::open(&node, parts).await
         })?;

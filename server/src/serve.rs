@@ -51,7 +51,7 @@ async fn serve(
     output: &Output,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let up = Up::open(config, node, watch).await?;
+    let up = Up::open(config, node, watch, None).await?;
     if let Some(key) = node.first_admin_key()? {
         announce_key(&key, output)?;
     }
@@ -90,12 +90,18 @@ pub struct Up {
 
 impl Up {
     /// Connects and listens as configured. Within a tokio runtime.
-    pub async fn open(config: &Config, node: &Node, watch: &RechargeWatch) -> anyhow::Result<Up> {
+    pub async fn open(
+        config: &Config,
+        node: &Node,
+        watch: &RechargeWatch,
+        demo: Option<web::page::demo::Demo>,
+    ) -> anyhow::Result<Up> {
         let centres = Arc::new(Centres::start(node, &config.sms)?);
         let parts = HttpParts {
             listen: config.http.listen.clone(),
             centres: Arc::clone(&centres),
             passing_key: None,
+            demo,
         };
         Ok(Up {
             centres,

@@ -44,12 +44,14 @@ pub struct HttpParts {
     pub centres: Arc<Centres>,
     /// A key that is good only in this process.
     pub passing_key: Option<ApiKey>,
+    /// Set in the demonstration: its handsets and shop get pages.
+    pub demo: Option<web::page::demo::Demo>,
 }
 
 impl Sockets {
     /// Binds and serves. Within a tokio runtime.
-    pub async fn open(node: &Node, parts: HttpParts) -> anyhow::Result<Sockets> {
-        let web = web_of(node, &parts);
+    pub async fn open(node: &Node, mut parts: HttpParts) -> anyhow::Result<Sockets> {
+        let web = web_of(node, &mut parts);
         let (stop, stopped) = watch::channel(false);
         let (mut http, mut tasks) = (Vec::new(), Vec::new());
         for address in parts.listen {
@@ -110,7 +112,7 @@ pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListe
     })
 }
 
-fn web_of(node: &Node, parts: &HttpParts) -> Web {
+fn web_of(node: &Node, parts: &mut HttpParts) -> Web {
     let lag = node.lag();
     let desk = Arc::clone(&node.desk);
     let centres = Arc::clone(&parts.centres);
@@ -136,7 +138,7 @@ fn web_of(node: &Node, parts: &HttpParts) -> Web {
         Some(key) => Arc::new(PassingKey { core, key }),
         None => Arc::new(core),
     };
-    Web::new(WebParts {
+    let web = WebParts {
         core,
         reads: Reads::new(Arc::new(node.store.clone()), node.reads.clone()),
         catalogs: Arc::clone(&node.catalogs),
@@ -145,7 +147,11 @@ fn web_of(node: &Node, parts: &HttpParts) -> Web {
         codes: Arc::clone(&parts.centres) as Arc<dyn web::state::CodeSender>,
         secret: node.instance.secret(),
         https: false,
-    })
+    };
+    match parts.demo.take() {
+        Some(demo) => Web::for_demo(web, demo),
+        None => Web::new(web),
+    }
 }
 
 fn gauge(name: &'static str, help: &'static str, value: u64) -> Gauge {

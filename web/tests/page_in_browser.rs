@@ -1,5 +1,6 @@
 //! The page in a real Chromium: sign in, look, ask why, change the language, at a small and a large screen.
 
+#[path = "../../server/tests/browser/mod.rs"]
 mod browser;
 mod common;
 

@@ -128,7 +128,7 @@ impl Stage {
     /// What to do in the time that follows.
     pub fn stay(&self, url: &str, key: &str) {
         self.print(&format!(
-            "\n  Open {}\n  Numbers: 0300 1234567 (English), 0321 9876543 (Urdu). The code of the sign-in goes to the handset.\n\
+            "\n  Open {}\n  Numbers: 0300 1234567 (English), 0321 9876543 (Urdu). The code of the sign-in goes to the handset:\n  {url}/demo\n\
              \x20 For the command line:  export RASEED_SERVER={url} RASEED_KEY={key}\n\
              \x20                        raseed statement 923001234567 --why\n  Ctrl-C ends it.",
             self.bold(url)

@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::commands::balance::amount;
 use crate::commands::upkeep::Audited;
 use anyhow::Context as _;
-use charge::Money;
+use charge::{Money, PartnerId};
 use serde_json::{Value, json};
 use sim::callserver::{Call, CallEnd, CallServer, CallServerSettings};
 use sim::gateway::{Attach, Gateway, GatewaySettings, Profile};
@@ -14,9 +14,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-const AYESHA: &str = "923001234567";
+pub const AYESHA: &str = "923001234567";
 const AYESHA_IMSI: &str = "410010000000001";
-const BILAL: &str = "923219876543";
+pub const BILAL: &str = "923219876543";
+/// The shop that sells to them, also on the page.
+pub const SHOP: PartnerId = PartnerId(700);
 /// A number of another network.
 const FRIEND: &str = "+923451112233";
 const REALM: &str = "raseed.example";
@@ -87,7 +89,8 @@ fn people(world: &World<'_>, stage: &mut Stage) -> anyhow::Result<Client> {
             &format!("messages in {language}"),
         );
     }
-    let partner = json!({"name": "Corner Shop, Lahore", "code": "corner-shop", "scopes": ["topup"]});
+    let partner =
+        json!({"id": SHOP.0, "name": "Corner Shop, Lahore", "code": "corner-shop", "scopes": ["topup"]});
     let made = admin.post("/v1/partners", partner).send()?;
     let key = made["key"]["key"].as_str().context("the shop got no key")?;
     let id = made["partner"]["id"].as_u64().context("the shop got no id")?;

@@ -85,6 +85,22 @@ statement-hint = Open a line to see why.
 statement-none = Nothing has happened yet.
 statement-more = Show more
 why = Why?
+why-used = You used { $used }.
+why-bucket = From { $name }: { $count } × { $step }.
+why-tariff = { $name }: { $count } × { $price } for each { $each } = { $total }.
+why-each-sms =
+    { $count ->
+        [one] { $count } message
+       *[other] { $count } messages
+    }
+why-setup = Set-up fee: { $amount }.
+why-free = { $amount } was free: the most that one session can cost was reached.
+why-total = Taken from the balance: { $cost }; { $tax } of it is tax.
+why-nothing = Nothing was taken from the balance.
+why-uncovered = { $amount } was used beyond the balance and is not collected.
+why-partial = This tells of { $count } reports; there were more.
+why-open = It is still going on.
+why-each = Each report of the network ({ $count })
 line-opening = Opening balance
 line-recharge = Recharge
 line-recharge-detail = paid { $gross }, tax { $tax }
@@ -100,7 +116,8 @@ line-voice = Call to { $to }
 line-incoming = Call received
 line-sms = SMS to { $to }
 line-unknown-number = unknown number
-line-from-buckets = { $used }, { $part } from bundles
+line-from-buckets = { $used } from bundles
+line-partly-from-buckets = { $used }, partly from bundles
 
 minutes =
     { $count ->

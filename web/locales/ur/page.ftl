@@ -85,6 +85,22 @@ statement-hint = وجہ دیکھنے کے لیے کسی سطر کو کھولیں
 statement-none = ابھی تک کچھ نہیں ہوا۔
 statement-more = مزید دکھائیں
 why = کیوں؟
+why-used = آپ نے { $used } استعمال کیا۔
+why-bucket = { $name } سے: { $count } × { $step }۔
+why-tariff = { $name }: { $count } × { $price } فی { $each } = { $total }۔
+why-each-sms =
+    { $count ->
+        [one] { $count } پیغام
+       *[other] { $count } پیغامات
+    }
+why-setup = کال ملانے کی فیس: { $amount }۔
+why-free = { $amount } مفت تھا: ایک سیشن کی زیادہ سے زیادہ قیمت پوری ہو گئی تھی۔
+why-total = بیلنس سے کٹا: { $cost }؛ اس میں { $tax } ٹیکس ہے۔
+why-nothing = بیلنس سے کچھ نہیں کٹا۔
+why-uncovered = { $amount } بیلنس سے زیادہ استعمال ہوا، یہ وصول نہیں کیا گیا۔
+why-partial = یہ { $count } رپورٹوں کا حساب ہے؛ اور بھی تھیں۔
+why-open = یہ ابھی جاری ہے۔
+why-each = نیٹ ورک کی ہر رپورٹ ({ $count })
 line-opening = ابتدائی بیلنس
 line-recharge = ریچارج
 line-recharge-detail = ادائیگی { $gross }، ٹیکس { $tax }
@@ -100,7 +116,8 @@ line-voice = { $to } پر کال
 line-incoming = موصول کال
 line-sms = { $to } کو SMS
 line-unknown-number = نامعلوم نمبر
-line-from-buckets = { $used }، جس میں { $part } پیکج سے
+line-from-buckets = { $used } پیکج سے
+line-partly-from-buckets = { $used }، کچھ پیکج سے
 
 minutes =
     { $count ->

@@ -156,12 +156,10 @@ pub async fn statement(
         let mut lines = Vec::with_capacity(entries.len());
         for entry in &entries {
             let mut line = StatementLineAnswer::of(entry);
-            let catalog = catalogs.get(operator).map(AsRef::as_ref);
-            let reasons = why::entry(reader, entry, catalog, language)?;
-            line.why = reasons
-                .into_iter()
-                .flat_map(|reasons| reasons.sentences)
-                .collect();
+            if let Some(catalog) = catalogs.get(operator) {
+                let reasons = why::entry(reader, entry, catalog, language)?;
+                line.why = why::plain(reasons.sentences, language);
+            }
             lines.push(line);
         }
         let full = entries.len() == limit;

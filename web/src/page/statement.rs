@@ -135,11 +135,13 @@ fn line_of(entry: &StatementEntry, web: &Web, catalog: &Catalog, t: Speech) -> L
             };
             let mut detail = t.amount(service.unit(), usage.used, &catalog.currency);
             if usage.from_buckets > Amount::ZERO {
-                let part = t.amount(service.unit(), usage.from_buckets, &catalog.currency);
-                detail = t.with(
-                    "line-from-buckets",
-                    &[("used", detail.into()), ("part", part.into())],
-                );
+                let partly = usage.money.is_positive() || usage.uncovered.is_positive();
+                let key = if partly {
+                    "line-partly-from-buckets"
+                } else {
+                    "line-from-buckets"
+                };
+                detail = t.with(key, &[("used", detail.into())]);
             }
             Line::new(
                 (service.name(), service.name()),
@@ -221,8 +223,10 @@ pub async fn more(
 #[derive(Template)]
 #[template(path = "why.html")]
 struct Why {
-    /// Time and sentences of each event; the time only where there are several.
-    events: Vec<(Option<Html>, Vec<Html>)>,
+    sentences: Vec<Html>,
+    /// Title of what follows, when there is more than one report.
+    each: Html,
+    reports: Vec<(Html, Vec<Html>)>,
 }
 
 /// The reason behind a line of one's own statement.
@@ -235,7 +239,7 @@ pub async fn why(
     let (_, catalog) = super::account::signed_in(&web, sign_in.account).await?;
     let (account, language, operator) = (sign_in.account, visitor.language, catalog.operator);
     let catalogs = web.parts.catalogs.clone();
-    let ask = move |reader: &mut Reader| -> Result<Option<Vec<why::Reasons>>, StoreError> {
+    let ask = move |reader: &mut Reader| -> Result<Option<why::Reasons>, StoreError> {
         let entry = match kind.as_str() {
             "line" => match EventPlace::parse(&id) {
                 Some(place) => {
@@ -254,23 +258,32 @@ pub async fn why(
             _ => None,
         };
         match entry {
-            Some(entry) => {
-                let catalog = catalogs.get(operator).map(AsRef::as_ref);
-                why::entry(reader, &entry, catalog, language).map(Some)
-            }
+            Some(entry) => match catalogs.get(operator) {
+                Some(catalog) => why::entry(reader, &entry, catalog, language).map(Some),
+                None => Ok(None),
+            },
             None => Ok(None),
         }
     };
     let reasons = web.parts.reads.ask(ask).await?.ok_or(Fault::NotFound)?;
     let t = visitor.speech();
-    let several = reasons.len() > 1;
-    let event = |reasons: &why::Reasons| {
-        let time = several.then(|| Html::bdi(&t.time(reasons.at, &catalog.zone)));
-        let sentences = reasons.sentences.iter().map(|sentence| Html::isolated(sentence));
-        (time, sentences.collect())
+    let html = |sentences: &[String]| {
+        sentences
+            .iter()
+            .map(|sentence| Html::isolated(sentence))
+            .collect()
     };
+    let report = |report: &why::Report| {
+        (
+            Html::bdi(&t.time(report.at, &catalog.zone)),
+            html(&report.sentences),
+        )
+    };
+    let count = i64::try_from(reasons.reports.len()).unwrap_or(i64::MAX);
     let template = Why {
-        events: reasons.iter().map(event).collect(),
+        sentences: html(&reasons.sentences),
+        each: Html::isolated(&t.with("why-each", &[("count", count.into())])),
+        reports: reasons.reports.iter().map(report).collect(),
     };
     Ok(page(StatusCode::OK, &template))
 }

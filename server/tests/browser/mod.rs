@@ -163,7 +163,7 @@ impl Browser {
 
     /// Sets the size of what is seen, also below the smallest window.
     pub fn size(&self, width: u32, height: u32) {
-        let params = json!({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600});
+        let params = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
         let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": params});
         self.call("POST", "/goog/cdp/execute", Some(&command));
     }
