@@ -32,6 +32,7 @@ impl Here {
             let centres = Arc::new(Centres::start(&node, &BTreeMap::new())?);
             let parts = HttpParts {
                 listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+                connections_max: config.http.connections_max,
                 centres,
                 passing_key: Some(key),
                 demo: None,

@@ -99,6 +99,7 @@ impl Up {
         let centres = Arc::new(Centres::start(node, &config.sms)?);
         let parts = HttpParts {
             listen: config.http.listen.clone(),
+            connections_max: config.http.connections_max,
             centres: Arc::clone(&centres),
             passing_key: None,
             demo,

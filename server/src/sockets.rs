@@ -2,24 +2,29 @@
 //!
 //! # Layout
 //! * here: [`Sockets`], which `serve`, `demo` and commands with `--data` open around a node
-//! * [`centres`]: message centres and one-time codes. [`charging`]: Diameter
+//! * `listener`: HTTP connections within limits. [`centres`]: message centres and one-time codes. [`charging`]: Diameter
 
 pub mod centres;
 pub mod charging;
+mod listener;
 
 use crate::failure::{Failure, Kind};
 use crate::node::Node;
 use crate::node::core::PassingKey;
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::serve::Listener as _;
 use centres::Centres;
 use charge::partner::ApiKey;
+use listener::{BoundedListener, Peer};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use web::bind::{EngineCore, Reads};
 use web::core::{Core, Gauge};
@@ -40,6 +45,8 @@ pub struct Sockets {
 pub struct HttpParts {
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
+    /// Connections at the same time, all addresses together.
+    pub connections_max: usize,
     /// Message centres for codes.
     pub centres: Arc<Centres>,
     /// A key that is good only in this process.
@@ -53,20 +60,19 @@ impl Sockets {
     pub async fn open(node: &Node, mut parts: HttpParts) -> anyhow::Result<Sockets> {
         let web = web_of(node, &mut parts);
         let (stop, stopped) = watch::channel(false);
+        let slots = Arc::new(Semaphore::new(parts.connections_max.min(Semaphore::MAX_PERMITS)));
         let (mut http, mut tasks) = (Vec::new(), Vec::new());
         for address in parts.listen {
-            let listener = bind(address, "http.listen").await?;
+            let listener = BoundedListener::bind(address, &slots).await?;
             http.push(
                 listener
                     .local_addr()
                     .context("ask for the address of the socket")?,
             );
             let mut stopped = stopped.clone();
-            let service = web::router(web.clone()).into_make_service_with_connect_info::<SocketAddr>();
-            let listener = listener.tap_io(|stream| {
-                // A socket that cannot be told so is only slower.
-                let _ = stream.set_nodelay(true);
-            });
+            let service = web::router(web.clone())
+                .layer(middleware::from_fn(tell_peer))
+                .into_make_service_with_connect_info::<Peer>();
             let serve = axum::serve(listener, service).with_graceful_shutdown(async move {
                 // An error means that the sender is gone: stop as well.
                 let _ = stopped.wait_for(|stop| *stop).await;
@@ -92,6 +98,16 @@ impl Sockets {
             }
         }
     }
+}
+
+/// The handlers know peers by their plain address.
+async fn tell_peer(
+    ConnectInfo(Peer(address)): ConnectInfo<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    request.extensions_mut().insert(ConnectInfo(address));
+    next.run(request).await
 }
 
 /// Binds a socket; says who was asked for it when it does not work.

@@ -168,6 +168,35 @@ fn a_port_or_a_data_directory_in_use_is_told() {
 }
 
 #[test]
+fn connections_beyond_the_limit_wait_until_one_ends() {
+    use std::io::{Read, Write};
+    let place = Place::new("");
+    let text = "data = 'data'\n[http]\nlisten = ['127.0.0.1:0']\nconnections_max = 2\n[diameter]\nlisten = ['127.0.0.1:0']\n";
+    std::fs::write(place.config(), text).unwrap();
+    let server = place.serve();
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let ask = || {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        stream
+            .set_read_timeout(Some(std::time::Duration::from_millis(300)))
+            .unwrap();
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        stream
+    };
+    let answered =
+        |mut stream: &std::net::TcpStream| stream.read(&mut [0; 64]).is_ok_and(|octets| octets > 0);
+    let (first, second, third) = (ask(), ask(), ask());
+    assert!(answered(&first) && answered(&second), "two are served");
+    assert!(!answered(&third), "the third waits");
+    drop(first);
+    assert!((0..20).any(|_| answered(&third)), "and is served when one ends");
+    drop((second, third));
+    assert_eq!(server.terminate(), 0);
+}
+
+#[test]
 fn catalogs_are_checked_with_file_line_and_column() {
     let place = Place::new("");
     let embedded = place.run(&["--json", "catalog", "check"]).json();
