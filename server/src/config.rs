@@ -76,6 +76,8 @@ pub struct HttpConfig {
     pub listen: Vec<SocketAddr>,
     /// Requests served at the same time; more wait in the kernel.
     pub connections_max: usize,
+    /// A proxy with TLS stands before us: cookies are for HTTPS only.
+    pub behind_tls: bool,
 }
 
 /// The charging front.
@@ -144,6 +146,7 @@ impl Default for HttpConfig {
         HttpConfig {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
             connections_max: 4_096,
+            behind_tls: false,
         }
     }
 }

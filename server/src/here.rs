@@ -33,6 +33,7 @@ impl Here {
             let parts = HttpParts {
                 listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
                 connections_max: config.http.connections_max,
+                behind_tls: false,
                 centres,
                 passing_key: Some(key),
                 demo: None,

@@ -100,6 +100,7 @@ impl Up {
         let parts = HttpParts {
             listen: config.http.listen.clone(),
             connections_max: config.http.connections_max,
+            behind_tls: config.http.behind_tls,
             centres: Arc::clone(&centres),
             passing_key: None,
             demo,

@@ -47,6 +47,8 @@ pub struct HttpParts {
     pub listen: Vec<SocketAddr>,
     /// Connections at the same time, all addresses together.
     pub connections_max: usize,
+    /// A proxy with TLS stands before us: cookies are for HTTPS only.
+    pub behind_tls: bool,
     /// Message centres for codes.
     pub centres: Arc<Centres>,
     /// A key that is good only in this process.
@@ -162,7 +164,7 @@ fn web_of(node: &Node, parts: &mut HttpParts) -> Web {
         gauges: Arc::new(gauges),
         codes: Arc::clone(&parts.centres) as Arc<dyn web::state::CodeSender>,
         secret: node.instance.secret(),
-        https: false,
+        https: parts.behind_tls,
     };
     match parts.demo.take() {
         Some(demo) => Web::for_demo(web, demo),

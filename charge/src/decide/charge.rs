@@ -431,6 +431,7 @@ impl<'a> Work<'a> {
         part.validity_s = policy.validity_s;
         part.holding_s = policy.holding_s;
         self.limit_by_time(part, &use_);
+        self.limit_by_expiry(part);
         let mut past = after.clone_past();
         if !can_go_on(purse, &past, &use_) {
             part.final_action = Some(self.catalog.policy.final_action.clone());
@@ -458,6 +459,18 @@ impl<'a> Work<'a> {
             part.tariff_change = Some(change);
         } else {
             part.validity_s = u32::try_from(ahead_s.max(1)).unwrap_or(part.validity_s);
+        }
+    }
+
+    /// A grant ends with the first lot that it holds: what has run out of time is not used any longer.
+    fn limit_by_expiry(&self, part: &mut ChargedPart) {
+        let held = part.reserved.iter().filter_map(|draw| self.account.lot(draw.lot));
+        let Some(end) = held.map(|lot| lot.expires_at).min() else {
+            return;
+        };
+        let ahead_s = end.seconds_since(self.now).max(1);
+        if ahead_s < i64::from(part.validity_s) || part.validity_s == 0 {
+            part.validity_s = u32::try_from(ahead_s).unwrap_or(part.validity_s);
         }
     }
 

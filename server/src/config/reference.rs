@@ -37,6 +37,7 @@ pub const KEYS: &[Key] = &[
     key("store", "journal_mib_max", "0", "largest journal file, MiB; a full journal refuses new charges until it is raised. 0: as large as the disk allows"),
     key("http", "listen", "[\"127.0.0.1:8080\"]", "where the API and the page listen. Put a reverse proxy with TLS before it to serve other machines"),
     key("http", "connections_max", "4096", "connections at the same time"),
+    key("http", "behind_tls", "false", "a proxy with TLS stands before us: cookies are for HTTPS only (`__Host-`, `Secure`)"),
     key("diameter", "listen", "[\"127.0.0.1:3868\", \"[::1]:3868\"]", "where charging listens; `[]` for not at all"),
     key("diameter", "listen_tls", "[]", "where charging listens with TLS"),
     key("diameter", "origin_host", "\"ocs.raseed.example\"", "our Origin-Host"),
