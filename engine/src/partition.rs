@@ -406,6 +406,16 @@ impl Partition {
         }
     }
 
+    /// The slot of an entity in memory.
+    pub(crate) fn find(&self, key: EntityKey) -> Option<SlotId> {
+        self.entities.find(key)
+    }
+
+    /// Reads a little of every part of an entity: see [`Entity::touch`].
+    pub(crate) fn warm(&self, slot: SlotId) -> usize {
+        self.entities.slot(slot).entity.as_ref().map_or(0, Entity::touch)
+    }
+
     /// Lets entities go that memory has no room for.
     pub fn evict(&mut self) -> usize {
         self.entities.evict(self.cache_bytes, self.durable.0)

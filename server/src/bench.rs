@@ -70,8 +70,8 @@ pub struct Load {
     /// Threads that own partitions.
     #[arg(long, value_name = "T", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub threads: u64,
-    /// Memory for accounts, MiB; the rest stays on the disk.
-    #[arg(long, value_name = "MIB", default_value_t = 768, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    /// Memory for accounts, MiB; the rest stays on the disk (`serve` has 768).
+    #[arg(long, value_name = "MIB", default_value_t = 4_096, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub cache_mib: u64,
     /// Seconds in which every changed account is written to the snapshots once.
     #[arg(long, value_name = "S", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]

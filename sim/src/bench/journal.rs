@@ -15,27 +15,40 @@ use std::time::{Duration, Instant};
 const CLAIMS_OUTSTANDING: usize = 8_192;
 /// Raw appends replayed for the limit.
 const LIMIT_COMMITS_MAX: u64 = 4_000;
+/// Pause after being turned away.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Longest wait for an answer before the run is given up.
 const STUCK: Duration = Duration::from_secs(60);
+
+/// What became of an operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Good,
+    /// Turned away for now.
+    Busy,
+    Bad,
+}
 
 /// Answers on their way to the driver.
 #[derive(Default)]
 struct Answers {
-    arrived: Mutex<Vec<(u64, bool)>>,
+    arrived: Mutex<Vec<(u64, Outcome)>>,
     bell: Condvar,
 }
 
 impl CompletionSink for Answers {
     fn complete(&self, results: &mut Vec<(u64, Result<Reply, EngineError>)>) {
         let mut arrived = self.arrived.lock();
-        let good = |reply: &Reply| match reply {
-            Reply::Charge(reply) => reply.result == charge::reply::ChargeResult::Success,
-            _ => true,
+        let outcome = |result: &Result<Reply, EngineError>| match result {
+            Ok(Reply::Charge(reply)) if reply.result != charge::reply::ChargeResult::Success => Outcome::Bad,
+            Ok(_) => Outcome::Good,
+            Err(EngineError::Busy) => Outcome::Busy,
+            Err(_) => Outcome::Bad,
         };
         arrived.extend(
             results
                 .drain(..)
-                .map(|(ticket, result)| (ticket, result.as_ref().is_ok_and(good))),
+                .map(|(ticket, result)| (ticket, outcome(&result))),
         );
         self.bell.notify_one();
     }
@@ -43,7 +56,7 @@ impl CompletionSink for Answers {
 
 impl Answers {
     /// Moves what has arrived to `into`; waits for something until `until`.
-    fn take(&self, into: &mut Vec<(u64, bool)>, until: Instant) {
+    fn take(&self, into: &mut Vec<(u64, Outcome)>, until: Instant) {
         let mut arrived = self.arrived.lock();
         if arrived.is_empty() {
             self.bell.wait_until(&mut arrived, until);
@@ -77,30 +90,51 @@ pub fn populate(
     let sink = engine.add_sink(answers.clone());
     let first = engine.new_account_id();
     let msisdn = 923_000_000_000;
-    let (mut sent, mut done) = (0, 0);
+    let (mut next, mut done, mut outstanding) = (0, 0, 0);
     let (mut commands, mut arrived) = (Vec::new(), Vec::new());
+    // Turned away because memory is full of what the snapshots do not have yet: asked again a little later.
+    let mut again: Vec<u64> = Vec::new();
     while done < count {
-        while sent < count && commands.len() + usize::try_from(sent - done).unwrap_or(0) < CLAIMS_OUTSTANDING
-        {
-            let account = if sent == 0 { first } else { engine.new_account_id() };
-            let open = OpenAccount {
-                account,
-                msisdn: Msisdn::new(msisdn + sent).map_err(|error| error.to_string())?,
-                imsi: Imsi::parse(&format!("41001{sent:010}")).ok(),
-                ..super::core::open_account(sent, operator)
+        while outstanding < CLAIMS_OUTSTANDING {
+            let index = match again.pop() {
+                Some(index) => index,
+                None if next < count => {
+                    if next > 0 {
+                        engine.new_account_id();
+                    }
+                    next += 1;
+                    next - 1
+                }
+                None => break,
             };
-            commands.push((sent, Command::OpenAccount(open)));
-            sent += 1;
+            let open = OpenAccount {
+                account: AccountId(first.0 + index),
+                msisdn: Msisdn::new(msisdn + index).map_err(|error| error.to_string())?,
+                imsi: Imsi::parse(&format!("41001{index:010}")).ok(),
+                ..super::core::open_account(index, operator)
+            };
+            commands.push((index, Command::OpenAccount(open)));
+            outstanding += 1;
         }
         engine.submit_many(sink, &mut commands);
+        outstanding -= commands.len();
+        again.extend(commands.drain(..).map(|(index, _)| index));
         answers.take(&mut arrived, Instant::now() + STUCK);
         if arrived.is_empty() {
             return Err("the engine does not answer".to_owned());
         }
-        if let Some((index, _)) = arrived.iter().find(|(_, good)| !good) {
-            return Err(format!("account {index} could not be made"));
+        outstanding -= arrived.len();
+        let turned_away = again.len();
+        for (index, outcome) in arrived.drain(..) {
+            match outcome {
+                Outcome::Good => done += 1,
+                Outcome::Busy => again.push(index),
+                Outcome::Bad => return Err(format!("account {index} could not be made")),
+            }
         }
-        done += arrived.drain(..).len() as u64;
+        if again.len() > turned_away {
+            std::thread::sleep(BUSY_PAUSE);
+        }
         progress(done);
     }
     engine.remove_sink(sink);
@@ -209,7 +243,7 @@ struct Driver<'a> {
     free: Vec<usize>,
     latencies: Latencies,
     commands: Vec<(u64, Command)>,
-    arrived: Vec<(u64, bool)>,
+    arrived: Vec<(u64, Outcome)>,
 }
 
 impl Driver<'_> {
@@ -272,11 +306,11 @@ impl Driver<'_> {
     fn collect(&mut self, until: Instant) -> Result<(), String> {
         self.answers.take(&mut self.arrived, until);
         let now = Instant::now();
-        for (ticket, good) in self.arrived.drain(..) {
+        for (ticket, outcome) in self.arrived.drain(..) {
             let slot = usize::try_from(ticket).map_err(|error| error.to_string())?;
             let micros = now.duration_since(self.starts[slot]).as_micros();
             self.latencies.record(u64::try_from(micros).unwrap_or(u64::MAX));
-            self.latencies.errors += u64::from(!good);
+            self.latencies.errors += u64::from(outcome != Outcome::Good);
             self.free.push(slot);
         }
         Ok(())
