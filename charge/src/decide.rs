@@ -4,6 +4,7 @@ mod bundle;
 mod charge;
 mod directory;
 mod partner;
+mod place;
 mod recharge;
 mod tick;
 

@@ -1,11 +1,12 @@
 //! Credit control: sessions with reserve, commit and release, and immediate events (RFC 8506, TS 32.299).
 
+use super::place::target_of;
 use super::{
     Decision, ELEMENTS_MAX, SESSIONS_MAX, UNITS_MAX, View, account_event, account_of, catalog_of, forgets,
     repeated,
 };
 use crate::account::{Account, LifeCycle, Lot, Origin};
-use crate::catalog::{Catalog, Catalogs, GrantPolicy, Place, Scope, TariffQuery};
+use crate::catalog::{Catalog, Catalogs, GrantPolicy, Scope, TariffQuery};
 use crate::command::{ChargeKind, ChargePart, ChargeRequest, Used, UsedPeriod};
 use crate::event::{Charged, ChargedPart, EventBody, Opened, Refund, SetupFee};
 use crate::ids::{Code, LotId};
@@ -853,58 +854,4 @@ fn part_reply(part: &ChargedPart) -> PartReply {
         holding_s: part.holding_s,
         tariff_change: part.tariff_change,
     }
-}
-
-/// Where to and from where: as the request says, else as the session began.
-fn target_of(
-    account: &Account,
-    catalog: &Catalog,
-    request: &ChargeRequest,
-    session: Option<&Session>,
-) -> Target {
-    let area_region = request.area.and_then(|area| {
-        let in_area = |(from, to): &(u32, u32)| (*from..=*to).contains(&area);
-        catalog
-            .tax
-            .regions
-            .iter()
-            .find(|region| region.areas.iter().any(in_area))
-            .map(|region| region.code)
-    });
-    let last: RegionCode = if account.region.is_empty() {
-        catalog.tax.default_region
-    } else {
-        account.region
-    };
-    if let Some(session) = session {
-        let moved_network = request.plmn != 0 && request.plmn != session.target.plmn;
-        let place = if moved_network {
-            place_of(catalog, request.plmn)
-        } else {
-            session.target.place
-        };
-        let plmn = if moved_network {
-            request.plmn
-        } else {
-            session.target.plmn
-        };
-        return Target {
-            place,
-            plmn,
-            region: area_region.unwrap_or(session.target.region),
-            ..session.target
-        };
-    }
-    Target {
-        called: request.called,
-        class: catalog.classify(request.called, request.called_operator),
-        place: place_of(catalog, request.plmn),
-        plmn: request.plmn,
-        region: area_region.unwrap_or(last),
-    }
-}
-
-fn place_of(catalog: &Catalog, plmn: u32) -> Place {
-    let home = plmn == 0 || catalog.numbering.plmns.is_empty() || catalog.numbering.plmns.contains(&plmn);
-    if home { Place::Home } else { Place::Roaming }
 }
