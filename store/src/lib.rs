@@ -7,9 +7,11 @@
 //! * [`sqlite`]: the embedded store
 //! * [`limit`]: the same bytes without a database, to compare with
 //! * [`project`]: events to read models; [`reads`]: the tables and their queries; [`outbox`]: what is to be sent
+//! * [`background`]: threads that can wait
 //! * [`conformance()`]: what a store must do, as tests
 //! * `sql`: the statements, in the subset that all databases share
 
+pub mod background;
 pub mod batch;
 mod conformance;
 pub mod limit;

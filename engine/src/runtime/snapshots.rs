@@ -81,6 +81,7 @@ impl From<StoreError> for Unfinished {
 
 /// The thread: cycles until stopped, then one last cycle at full speed.
 pub(crate) fn run(shared: &Shared, mut writer: Box<dyn SnapshotWriter>) {
+    store::background::lower_priority();
     let share = shared.settings.snapshot_interval_us / i64::from(shared.settings.partitions);
     loop {
         let last = shared.snapshots.is_stopped();

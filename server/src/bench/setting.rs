@@ -22,7 +22,7 @@ const LEFT_FILE: &str = "bench.json";
 /// Shortest pause between two steps of the projection.
 const STEP_PAUSE_MIN: Duration = Duration::from_millis(25);
 /// Longest pause.
-const STEP_PAUSE_MAX: Duration = Duration::from_secs(5);
+const STEP_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// An engine with accounts.
 pub(super) struct Setting {
@@ -205,6 +205,7 @@ impl Projection {
         let behind = Arc::new(AtomicU64::new(0));
         let (stopped, left) = (Arc::clone(&stop), Arc::clone(&behind));
         let run = move || {
+            store::background::lower_priority();
             loop {
                 let began = Instant::now();
                 let last = stopped.load(Ordering::Acquire);

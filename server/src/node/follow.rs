@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 use store::project::STEP_BYTES;
 use store::{JournalReader, Partition, Projector, ReadModels, Seq, SqliteStore, Store, StoreError};
 
-/// Pause between two steps: the longer, the fewer rows and syncs for the same events.
-const STEP_PAUSE: Duration = Duration::from_millis(25);
+/// Shortest pause between two steps. After a long step the pause is longer than the step: the longer it is, the fewer rows
+/// and syncs there are for the same events, and charges keep most of the processor.
+const STEP_PAUSE_MIN: Duration = Duration::from_millis(25);
+/// Longest pause.
+const STEP_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// The journal is looked at so often even when nobody says that something was appended.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Pause after an error.
@@ -187,17 +190,21 @@ fn follow(
     mut step: impl FnMut(&mut dyn JournalReader) -> Result<(u64, u64), StoreError> + Send + 'static,
 ) -> anyhow::Result<JoinHandle<()>> {
     let run = move || {
+        store::background::lower_priority();
         let mut heard = 0;
         loop {
             let (count, stopping) = bell.wait(heard);
             heard = count;
+            let began = Instant::now();
             match step(&mut *journal) {
                 Ok((0, _)) if stopping => return,
                 Ok((0, _)) => {}
                 // More is waiting: no pause.
                 Ok((_, behind)) if behind > 0 => heard = heard.wrapping_sub(1),
                 Ok(_) if stopping => {}
-                Ok(_) => std::thread::sleep(STEP_PAUSE),
+                Ok(_) => {
+                    std::thread::sleep((began.elapsed() * 3).clamp(STEP_PAUSE_MIN, STEP_PAUSE_MAX));
+                }
                 Err(error) => {
                     tracing::error!(
                         error = crate::failure::chain(&error.into()),
