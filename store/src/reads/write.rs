@@ -20,7 +20,7 @@ use rusqlite::{Connection, Transaction, params};
 use std::collections::{BTreeMap, HashMap};
 
 /// Pages in the WAL after which they are moved into the file (256 MiB): a page that many steps touch is moved once.
-const WAL_PAGES: u32 = 65_536;
+const WAL_PAGES: u32 = 4_096;
 /// Page cache of the writer, KiB: projections touch rows at random.
 const CACHE_KIB: i64 = 64 << 10;
 

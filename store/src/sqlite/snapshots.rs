@@ -14,7 +14,7 @@ const WHAT: &str = "accounts.sqlite";
 /// Small rows under random keys: small pages write less.
 const PAGE_BYTES: u32 = 4096;
 /// Pages in the WAL after which the writer moves them into the file; it runs apart from the charges.
-const WAL_PAGES: u32 = 8192;
+const WAL_PAGES: u32 = 1024;
 
 /// A reader of the snapshots.
 pub(super) struct Reader {
