@@ -8,6 +8,7 @@ use crate::event::{Bought, Charged, ChargedPart, Event, EventBody, Recharged};
 use crate::ids::{Code, Entity, EntityKey, LotId, SourceId};
 use crate::money::Money;
 use crate::partner::{FUNDINGS_REMEMBERED, NumberRecord, Partner, PublishedCatalog, TopUpState};
+use crate::payment::Payment;
 use crate::reply::Reply;
 use crate::session::{Draw, Element, RequestNumbers, Session};
 use crate::tax::RegionCode;
@@ -80,6 +81,10 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
             })));
         }
         (EventBody::IdempotencyKept { external }, None) => *slot = Some(Entity::Idempotency(*external)),
+        (EventBody::PaymentCreated(asked), None) => {
+            *slot = Some(Entity::Payment(Box::new(Payment::new(asked, event.at))));
+        }
+        (EventBody::Payment(happened), Some(Entity::Payment(payment))) => payment.apply(happened, event.at),
         (_, Some(Entity::Account(account))) => apply_account(account, event),
         (_, Some(Entity::Partner(partner))) => apply_partner(partner, event),
         (EventBody::TopUpSettled { outcome }, Some(Entity::TopUp(top_up))) => {
@@ -107,6 +112,7 @@ fn apply_account(account: &mut Account, event: &Event) {
         EventBody::Recharged(recharged) => apply_recharged(account, recharged, event.at),
         EventBody::Bought(bought) => apply_bought(account, bought, event.at),
         EventBody::Expired { lots } => take(account, lots),
+        EventBody::CreditTakenBack(taken) => take(account, &taken.draws),
         EventBody::LifeCycleChanged { to, .. } => account.state = *to,
         EventBody::AccountUpdated { language, tax_class } => {
             account.language = language.unwrap_or(account.language);
@@ -470,6 +476,10 @@ impl EntityKey {
             EntityKey::Catalog(operator) => {
                 out.push(7);
                 out.extend_from_slice(&operator.0.to_be_bytes());
+            }
+            EntityKey::Payment(payment) => {
+                out.push(8);
+                out.extend_from_slice(&payment.bits().to_be_bytes());
             }
             EntityKey::Idempotency(partner, key) => {
                 out.push(6);

@@ -6,6 +6,7 @@ use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
 use crate::ids::{AccountId, Code, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SessionKey, SourceId};
 use crate::money::Money;
 use crate::partner::{ApiKey, Scopes};
+use crate::payment::{CreatePayment, Destination, PaymentAction, PaymentId};
 use crate::reply::{RechargeOutcome, Refusal};
 use crate::session::ElementKey;
 use crate::tax::{RegionCode, TaxClass};
@@ -79,6 +80,17 @@ pub enum Command {
         /// Its files, one after the other.
         text: String,
     },
+    /// Begin a payment.
+    CreatePayment(Box<CreatePayment>),
+    /// Something about a payment: what the rail says, or what people decide.
+    Payment {
+        /// The payment.
+        id: PaymentId,
+        /// The account that it is for; `None` for a connector's.
+        account: Option<AccountId>,
+        /// What.
+        action: PaymentAction,
+    },
     /// The time has come for something in this account.
     Tick(AccountId),
     /// A message from another partition.
@@ -102,6 +114,8 @@ impl Command {
             | Command::RevokeKey { partner, .. }
             | Command::FundFloat { partner, .. } => EntityKey::Partner(*partner),
             Command::PublishCatalog { operator, .. } => EntityKey::Catalog(*operator),
+            Command::CreatePayment(asked) => EntityKey::Payment(asked.id),
+            Command::Payment { id, .. } => EntityKey::Payment(*id),
             Command::Deliver(message) => message.route(),
         }
     }
@@ -116,6 +130,15 @@ impl Command {
                 keys.push(request.idempotency());
             }
             Command::OpenAccount(OpenAccount { imsi: Some(imsi), .. }) => keys.push(EntityKey::Imsi(*imsi)),
+            Command::CreatePayment(asked) => {
+                if let Destination::Account(account) = asked.to {
+                    keys.push(EntityKey::Account(account));
+                }
+            }
+            Command::Payment {
+                account: Some(account),
+                ..
+            } => keys.push(EntityKey::Account(*account)),
             Command::Deliver(Message::Credited {
                 partner, external, ..
             }) => {

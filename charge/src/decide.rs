@@ -4,6 +4,7 @@ mod bundle;
 mod charge;
 mod directory;
 mod partner;
+mod payment;
 mod place;
 mod recharge;
 mod tick;
@@ -111,6 +112,8 @@ pub fn decide(
             version,
             text,
         } => Ok(directory::publish(view, *operator, *version, text, now)),
+        Command::CreatePayment(asked) => payment::create(view, catalogs, asked, now),
+        Command::Payment { id, action, .. } => payment::act(view, catalogs, *id, action, now),
         Command::Tick(account) => tick::decide(view, catalogs, *account, now),
         Command::Deliver(message) => deliver(view, catalogs, message, now),
     }
@@ -185,4 +188,5 @@ fn forgets(account: &Account, catalog: &Catalog, now: Timestamp) -> u32 {
 
 pub(crate) use bundle::reply_to as bought_reply;
 pub(crate) use charge::{cost_of, reply_to as charge_reply};
+pub use payment::unused;
 pub use recharge::{MAIN_PRIORITY, Quote, quote};

@@ -9,6 +9,7 @@ use crate::ids::{
 };
 use crate::money::{Money, Rounding};
 use crate::partner::{ApiKey, TopUp};
+use crate::payment::{CreatePayment, PaymentEvent, PaymentId};
 use crate::reply::{ChargeResult, RechargeOutcome, Refusal};
 use crate::session::{Draw, ElementKey, Target};
 use crate::tax::{Rate, RegionCode, TaxClass};
@@ -139,7 +140,41 @@ pub enum EventBody {
         /// Digest of the external_id it made.
         external: u128,
     },
+    /// A payment was created.
+    PaymentCreated(Box<CreatePayment>),
+    /// Something happened to a payment.
+    Payment(Box<PaymentEvent>),
+    /// What was unused of a payment's credit left the account again.
+    CreditTakenBack(Box<TakenBack>),
 }
+
+/// What was unused of a credit, taken back so that its money can be returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenBack {
+    /// The payment that had made the credit.
+    pub payment: PaymentId,
+    /// From which lots: the paid one, and what the promotion brought.
+    pub draws: Vec<Draw>,
+    /// The promotion that brought the rest.
+    pub promotion: Code,
+    /// Main balance taken back.
+    pub unused: Money,
+    /// The tax that had been taken from that part, no longer owed.
+    pub tax: Money,
+    /// Both together: what goes back to the payer.
+    pub gross: Money,
+    /// Main balance after it.
+    pub balance: Money,
+}
+codec_struct!(TakenBack {
+    payment,
+    draws,
+    promotion,
+    unused,
+    tax,
+    gross,
+    balance
+});
 
 /// A credit-control request that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -582,6 +617,10 @@ impl Codec for EntityKey {
                 out.push(6);
                 (*partner, *key).encode(out);
             }
+            EntityKey::Payment(payment) => {
+                out.push(8);
+                payment.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<EntityKey, CodecError> {
@@ -599,6 +638,7 @@ impl Codec for EntityKey {
                 EntityKey::Idempotency(partner, key)
             }
             7 => EntityKey::Catalog(Codec::decode(input)?),
+            8 => EntityKey::Payment(Codec::decode(input)?),
             _ => return Err(CodecError::Invalid("entity key")),
         })
     }
@@ -626,6 +666,9 @@ mod tag {
     pub const TOP_UP_SETTLED: u8 = 19;
     pub const IDEMPOTENCY: u8 = 20;
     pub const CATALOG: u8 = 21;
+    pub const PAYMENT_CREATED: u8 = 22;
+    pub const PAYMENT: u8 = 23;
+    pub const TAKEN_BACK: u8 = 24;
 }
 
 impl Codec for Refusal {
@@ -728,6 +771,9 @@ impl Codec for EventBody {
                 text.encode(out);
             }
             EventBody::IdempotencyKept { external } => put(out, tag::IDEMPOTENCY, external),
+            EventBody::PaymentCreated(asked) => put(out, tag::PAYMENT_CREATED, asked),
+            EventBody::Payment(event) => put(out, tag::PAYMENT, event),
+            EventBody::CreditTakenBack(taken) => put(out, tag::TAKEN_BACK, taken),
         }
     }
 
@@ -793,6 +839,9 @@ impl Codec for EventBody {
             tag::IDEMPOTENCY => EventBody::IdempotencyKept {
                 external: Codec::decode(input)?,
             },
+            tag::PAYMENT_CREATED => EventBody::PaymentCreated(Codec::decode(input)?),
+            tag::PAYMENT => EventBody::Payment(Codec::decode(input)?),
+            tag::TAKEN_BACK => EventBody::CreditTakenBack(Codec::decode(input)?),
             _ => return Err(CodecError::Invalid("event tag")),
         })
     }

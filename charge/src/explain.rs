@@ -5,6 +5,7 @@
 //! one wherever rounding hides something.
 
 mod charged;
+mod payment;
 mod sentences;
 mod words;
 
@@ -137,6 +138,8 @@ fn title_of(body: &EventBody, voice: Voice<'_>) -> String {
         EventBody::TopUpCreated(_) | EventBody::TopUpSettled { .. } | EventBody::IdempotencyKept { .. } => {
             ("title.topup", None)
         }
+        EventBody::PaymentCreated(_) | EventBody::Payment(_) => ("title.payment", None),
+        EventBody::CreditTakenBack(_) => ("title.taken-back", None),
     };
     let offer = offer.map_or(String::new(), |offer| voice.code(offer.as_str()));
     voice.say(key, &[("offer", offer)])
@@ -387,6 +390,14 @@ fn shop_lines(body: &EventBody, lines: &mut Lines<'_>) {
             lines.add("topup.created", &variables, &[Quantity::money(top_up.gross)]);
         }
         EventBody::TopUpSettled { outcome } => settled_line(outcome, lines),
+        EventBody::PaymentCreated(asked) => {
+            let number = ("number", voice.code(&format!("+{}", asked.msisdn)));
+            let rail = ("rail", voice.code(asked.rail.as_str()));
+            let variables = [moved(asked.gross), number, rail, reference(&asked.id.to_string())];
+            lines.add("payment.created", &variables, &[Quantity::money(asked.gross)]);
+        }
+        EventBody::Payment(event) => payment::lines(event, lines),
+        EventBody::CreditTakenBack(taken) => payment::taken_back(taken, lines),
         _ => lines.plain("kept"),
     }
 }

@@ -3,6 +3,7 @@
 use crate::account::Account;
 use crate::codec::{Codec, CodecError, Reader};
 use crate::partner::{NumberRecord, Partner, PublishedCatalog, TopUp};
+use crate::payment::{Payment, PaymentId};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -252,6 +253,8 @@ pub enum EntityKey {
     Idempotency(PartnerId, u128),
     /// The catalog of an operator, as last published.
     Catalog(OperatorId),
+    /// A payment, beside the account that it is for.
+    Payment(PaymentId),
 }
 
 impl EntityKey {
@@ -265,6 +268,7 @@ impl EntityKey {
         match self {
             EntityKey::Number(_) | EntityKey::Imsi(_) | EntityKey::Catalog(_) => 0,
             EntityKey::Account(account) => spread(account.0),
+            EntityKey::Payment(payment) => spread(payment.home()),
             EntityKey::Partner(partner)
             | EntityKey::TopUp(partner, _)
             | EntityKey::Idempotency(partner, _) => spread(u64::from(partner.0)),
@@ -287,6 +291,8 @@ pub enum Entity {
     Idempotency(u128),
     /// A published catalog.
     Catalog(Box<PublishedCatalog>),
+    /// A payment.
+    Payment(Box<Payment>),
 }
 
 impl Entity {
@@ -310,6 +316,14 @@ impl Entity {
     pub fn top_up(&self) -> Option<&TopUp> {
         match self {
             Entity::TopUp(top_up) => Some(top_up),
+            _ => None,
+        }
+    }
+
+    /// The payment, if it is one.
+    pub fn payment(&self) -> Option<&Payment> {
+        match self {
+            Entity::Payment(payment) => Some(payment),
             _ => None,
         }
     }
@@ -345,6 +359,7 @@ impl Entity {
             Entity::Account(account) => account.weight(),
             Entity::Partner(partner) => 400 + partner.keys.len() * 120,
             Entity::TopUp(top_up) => 300 + top_up.external_id.len(),
+            Entity::Payment(payment) => payment.weight(),
             // They lie in their owner's table itself.
             Entity::Number(_) | Entity::Idempotency(_) => 0,
             Entity::Catalog(catalog) => 100 + catalog.text.len(),
@@ -379,6 +394,10 @@ impl Codec for Entity {
                 out.push(5);
                 external.encode(out);
             }
+            Entity::Payment(payment) => {
+                out.push(7);
+                payment.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Entity, CodecError> {
@@ -389,6 +408,7 @@ impl Codec for Entity {
             4 => Codec::decode(input).map(Entity::TopUp),
             5 => Codec::decode(input).map(Entity::Idempotency),
             6 => Codec::decode(input).map(Entity::Catalog),
+            7 => Codec::decode(input).map(Entity::Payment),
             _ => Err(CodecError::Invalid("entity")),
         }
     }

@@ -5,9 +5,10 @@
 
 use crate::account::Origin;
 use crate::command::Funding;
-use crate::event::{Charge, ChargedBy, Event, EventBody, SetupFee};
+use crate::event::{Charge, ChargedBy, Event, EventBody, SetupFee, TakenBack};
 use crate::ids::{AccountId, Code, EntityKey, PartnerId};
 use crate::money::Money;
+use crate::payment::{Credited, Held, PaymentEvent};
 use crate::session::Draw;
 use crate::unit::{Amount, Service, Unit};
 use smallvec::SmallVec;
@@ -21,6 +22,12 @@ pub enum LedgerAccount {
     Float(PartnerId),
     /// Between a float and a subscriber.
     InTransit,
+    /// Money of payers on its way back to them.
+    RefundPending,
+    /// Owed to the operator behind a connector.
+    Connector(Code),
+    /// Taken back by a rail after it was used up.
+    ChargebackLoss,
     /// A payment rail's clearing account.
     Rail(Code),
     /// Bank money behind the floats.
@@ -60,6 +67,9 @@ impl LedgerAccount {
             LedgerAccount::Subscriber(_, origin) => format!("subscriber.{}", origin.name()),
             LedgerAccount::Float(partner) => format!("float.{}", partner.0),
             LedgerAccount::InTransit => "in-transit".into(),
+            LedgerAccount::RefundPending => "refund-pending".into(),
+            LedgerAccount::Connector(code) => format!("connector.{code}"),
+            LedgerAccount::ChargebackLoss => "chargeback-loss".into(),
             LedgerAccount::Rail(code) => format!("rail.{code}"),
             LedgerAccount::FloatFunding => "float-funding".into(),
             LedgerAccount::OpeningBalance => "opening-balance".into(),
@@ -185,6 +195,8 @@ pub fn postings(event: &Event) -> Postings {
             book.money(LedgerAccount::InTransit, -*amount);
             book.money(float_of(event.key), *amount);
         }
+        EventBody::Payment(event) => book.payment(event),
+        EventBody::CreditTakenBack(taken) => book.taken_back(taken),
         _ => {}
     }
     book.out
@@ -218,6 +230,65 @@ impl Book {
                 Amount(-draw.amount.0),
             );
         }
+    }
+
+    fn payment(&mut self, event: &PaymentEvent) {
+        match event {
+            // The credit to an account posts itself: it is the `Recharged` event of the same decision.
+            PaymentEvent::Settled(settled) => match &settled.credit {
+                Credited::Account { .. } => {}
+                Credited::Connector(code) => {
+                    self.money(LedgerAccount::Rail(settled.rail), -settled.gross);
+                    self.money(LedgerAccount::Connector(*code), settled.gross);
+                }
+                Credited::Refund { .. } => {
+                    self.money(LedgerAccount::Rail(settled.rail), -settled.gross);
+                    self.money(LedgerAccount::RefundPending, settled.gross);
+                }
+            },
+            // What the account gave back is already in `RefundPending`.
+            PaymentEvent::RefundRequested { refund, from } => {
+                let from = match from {
+                    Held::Account => return,
+                    Held::Connector(code) => LedgerAccount::Connector(*code),
+                    Held::Rail(code) => LedgerAccount::Rail(*code),
+                };
+                self.money(from, -refund.gross);
+                self.money(LedgerAccount::RefundPending, refund.gross);
+            }
+            PaymentEvent::RefundEnded {
+                result: Ok(_),
+                gross,
+                rail,
+            } => {
+                self.money(LedgerAccount::RefundPending, -*gross);
+                self.money(LedgerAccount::Rail(*rail), *gross);
+            }
+            PaymentEvent::Reversed {
+                gross,
+                recovered,
+                rail,
+                ..
+            } => {
+                self.money(LedgerAccount::Rail(*rail), *gross);
+                self.money(LedgerAccount::RefundPending, -*recovered);
+                self.money(LedgerAccount::ChargebackLoss, *recovered - *gross);
+            }
+            _ => {}
+        }
+    }
+
+    fn taken_back(&mut self, taken: &TakenBack) {
+        self.draws(&taken.draws);
+        for draw in taken.draws.iter().filter(|draw| draw.origin == Origin::Bonus) {
+            self.post(
+                LedgerAccount::PromotionBudget(taken.promotion),
+                draw.unit,
+                draw.amount,
+            );
+        }
+        self.money(LedgerAccount::RechargeTax, -taken.tax);
+        self.money(LedgerAccount::RefundPending, taken.gross);
     }
 
     fn setup(&mut self, setup: &SetupFee) {

@@ -33,6 +33,7 @@ pub mod ids;
 pub mod ledger;
 pub mod money;
 pub mod partner;
+pub mod payment;
 pub mod rating;
 pub mod reply;
 pub mod session;

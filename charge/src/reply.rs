@@ -4,6 +4,7 @@ use crate::catalog::FinalAction;
 use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
 use crate::ids::{AccountId, Code};
 use crate::money::Money;
+use crate::payment::PaymentReply;
 use crate::session::ElementKey;
 use crate::tax::Rate;
 use crate::time::Timestamp;
@@ -28,6 +29,8 @@ pub enum Reply {
     Bought(BoughtReply),
     /// An account was opened.
     Opened(AccountId),
+    /// Where a payment stands.
+    Payment(PaymentReply),
 }
 
 /// A credit-control answer in the words of the core.
@@ -260,6 +263,15 @@ pub enum Refusal {
     /// The request was carried out before, so long ago that its answer is no longer kept.
     #[error("this request was carried out before; its answer is no longer kept")]
     TooOld,
+    /// There is no such payment.
+    #[error("there is no such payment")]
+    NoSuchPayment,
+    /// The payment is not in a state in which this can be done.
+    #[error("this cannot be done with the payment any more")]
+    PaymentState,
+    /// Nothing of the credit is left, or it can no longer be told apart from other money.
+    #[error("nothing of this credit is left to take back")]
+    NothingLeft,
     /// This life-cycle change is not allowed.
     #[error("this change of state is not possible")]
     BadTransition,
@@ -267,7 +279,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal with its stable code.
-    pub const ALL: [(Refusal, u32); 22] = [
+    pub const ALL: [(Refusal, u32); 25] = [
         (Refusal::NoSuchAccount, 1_005_003),
         (Refusal::AccountNotActive, 1_005_004),
         (Refusal::Conflict, 1_007_010),
@@ -290,6 +302,9 @@ impl Refusal {
         (Refusal::TooMany, 1_003_008),
         (Refusal::TooOld, 1_007_013),
         (Refusal::BadTransition, 1_008_006),
+        (Refusal::NoSuchPayment, 1_008_004),
+        (Refusal::PaymentState, 1_007_004),
+        (Refusal::NothingLeft, 1_007_007),
     ];
 
     /// The stable code.
@@ -357,6 +372,10 @@ impl Codec for Reply {
                 out.push(5);
                 account.encode(out);
             }
+            Reply::Payment(reply) => {
+                out.push(6);
+                reply.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Reply, CodecError> {
@@ -369,6 +388,7 @@ impl Codec for Reply {
             }),
             4 => Codec::decode(input).map(Reply::Bought),
             5 => Codec::decode(input).map(Reply::Opened),
+            6 => Codec::decode(input).map(Reply::Payment),
             _ => Err(CodecError::Invalid("reply")),
         }
     }

@@ -1,5 +1,6 @@
 //! From the key of a snapshot row back to the entity's key.
 
+use charge::payment::PaymentId;
 use charge::{AccountId, EntityKey, Imsi, Msisdn, OperatorId, PartnerId};
 
 const ACCOUNT: u8 = 1;
@@ -9,6 +10,7 @@ const PARTNER: u8 = 4;
 const TOP_UP: u8 = 5;
 const IDEMPOTENCY: u8 = 6;
 const CATALOG: u8 = 7;
+const PAYMENT: u8 = 8;
 
 /// The entity of a snapshot key; `None` for bytes that [`EntityKey::to_key_bytes`] cannot have made.
 pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
@@ -33,6 +35,7 @@ pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
             EntityKey::Idempotency(partner, digest)
         }
         CATALOG => EntityKey::Catalog(OperatorId(u16::from_be_bytes(rest.try_into().ok()?))),
+        PAYMENT => EntityKey::Payment(PaymentId::from_bits(u128::from_be_bytes(rest.try_into().ok()?))?),
         _ => return None,
     })
 }
@@ -56,6 +59,8 @@ mod tests {
             EntityKey::TopUp(PartnerId(8), 1),
             EntityKey::Idempotency(PartnerId(7), 1),
             EntityKey::Catalog(OperatorId(1)),
+            PaymentId::new(1, 7).unwrap().key(),
+            PaymentId::new(923_001_234_567, u64::MAX).unwrap().key(),
         ];
         keys.sort_unstable();
         keys

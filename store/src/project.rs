@@ -269,7 +269,11 @@ fn project(changes: &mut Changes, place: EventPlace, event: Event) {
             }
             _ => {}
         },
-        EntityKey::Number(_) | EntityKey::Imsi(_) | EntityKey::Idempotency(..) | EntityKey::Catalog(_) => {}
+        EntityKey::Payment(_)
+        | EntityKey::Number(_)
+        | EntityKey::Imsi(_)
+        | EntityKey::Idempotency(..)
+        | EntityKey::Catalog(_) => {}
     }
 }
 

@@ -186,6 +186,9 @@ fn refused(refusal: Refusal) -> (u16, &'static str) {
         Refusal::TooMany => (409, "too-many"),
         Refusal::TooOld => (409, "too-old"),
         Refusal::BadTransition => (409, "bad-transition"),
+        Refusal::NoSuchPayment => (404, "no-such-payment"),
+        Refusal::PaymentState => (409, "payment-state"),
+        Refusal::NothingLeft => (409, "nothing-left"),
     }
 }
 

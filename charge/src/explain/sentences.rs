@@ -32,6 +32,8 @@ pub(super) const SENTENCES: &[Row] = &[
     ("title.partner", ["Partner", "شراکت دار", "合作伙伴"]),
     ("title.float", ["Float", "فلوٹ", "备付金"]),
     ("title.catalog", ["Prices", "نرخ", "资费"]),
+    ("title.payment", ["Payment", "ادائیگی", "付款"]),
+    ("title.taken-back", ["Refund of a recharge", "ریچارج کی واپسی", "充值退款"]),
     ("title.topup", ["Top-up", "ٹاپ اپ", "代充"]),
 
     // Use.
@@ -94,6 +96,31 @@ pub(super) const SENTENCES: &[Row] = &[
     ("language", ["Messages come in {language} now.", "اب پیغامات {language} میں آئیں گے۔", "之后的消息将使用{language}。"]),
     ("tax-class", ["Tax class at recharge: {class}.", "ریچارج پر ٹیکس کا درجہ: {class}۔", "充值税务类别：{class}。"]),
     ("unchanged", ["Nothing else changed.", "اور کچھ نہیں بدلا۔", "没有其他更改。"]),
+
+    // Payments.
+    ("payment.created", ["A payment of {amount} by {rail} for the number {number} was begun (reference {reference}).", "نمبر {number} کے لیے {rail} سے {amount} کی ادائیگی شروع ہوئی (حوالہ {reference})۔", "已发起通过 {rail} 为号码 {number} 支付 {amount}（参考号 {reference}）。"]),
+    ("payment.presented", ["The payment page was shown.", "ادائیگی کا صفحہ دکھایا گیا۔", "已显示支付页面。"]),
+    ("payment.awaiting-customer", ["It waits for the payer.", "ادا کرنے والے کا انتظار ہے۔", "正在等待付款人操作。"]),
+    ("payment.awaiting-cash", ["It waits for cash or a transfer.", "نقد رقم یا منتقلی کا انتظار ہے۔", "正在等待现金或转账。"]),
+    ("payment.pending", ["It is not known yet whether it was paid. We keep asking.", "ابھی معلوم نہیں کہ ادائیگی ہوئی یا نہیں۔ ہم پوچھ رہے ہیں۔", "尚不清楚是否已付款，我们会继续查询。"]),
+    ("payment.failed", ["It was not paid ({code}). Nothing was taken.", "ادائیگی نہیں ہوئی ({code})۔ کچھ نہیں لیا گیا۔", "付款未成功（{code}），没有扣款。"]),
+    ("payment.expired", ["Time ran out; nothing was paid.", "وقت ختم ہو گیا؛ کچھ ادا نہیں ہوا۔", "已超时，未付款。"]),
+    ("payment.settled", ["{amount} was paid (reference {reference}).", "{amount} ادا ہو گئے (حوالہ {reference})۔", "已支付 {amount}（参考号 {reference}）。"]),
+    ("payment.credited", ["It was credited at the same moment: receipt {receipt}.", "اسی لمحے جمع ہو گئے: رسید {receipt}۔", "已同时入账：收据 {receipt}。"]),
+    ("payment.connector", ["It goes on to the operator through {connector}.", "یہ {connector} کے ذریعے آپریٹر کو جا رہے ہیں۔", "正通过 {connector} 转给运营商。"]),
+    ("payment.not-credited", ["It could not be credited: {reason}.", "جمع نہیں ہو سکے: {reason}۔", "无法入账：{reason}。"]),
+    ("payment.refund", ["{amount} goes back to the payer.", "{amount} ادا کرنے والے کو واپس جا رہے ہیں۔", "{amount} 正在退还给付款人。"]),
+    ("payment.cancelled", ["The payer gave up. If it is paid after all, the money goes back.", "ادا کرنے والے نے ارادہ بدل دیا۔ اگر پھر بھی ادائیگی ہوئی تو رقم واپس جائے گی۔", "付款人已放弃。如仍被扣款，将予退还。"]),
+    ("payment.refunded", ["{amount} was given back (reference {reference}).", "{amount} واپس کر دیے گئے (حوالہ {reference})۔", "已退还 {amount}（参考号 {reference}）。"]),
+    ("payment.refund-refused", ["The refund was refused ({code}). Our staff look after it.", "واپسی سے انکار ہوا ({code})۔ ہمارا عملہ دیکھ رہا ہے۔", "退款被拒（{code}），工作人员正在处理。"]),
+    ("payment.refund-retried", ["The refund is asked for again.", "واپسی دوبارہ مانگی جا رہی ہے۔", "正在重新申请退款。"]),
+    ("payment.reversed", ["{amount} was taken back by the payer's bank ({code}).", "{amount} ادا کرنے والے کے بینک نے واپس لے لیے ({code})۔", "付款人的银行已追回 {amount}（{code}）。"]),
+    ("payment.mismatch", ["{paid} was paid, which is not what was asked. Our staff look after it.", "{paid} ادا ہوئے جو مانگی گئی رقم نہیں۔ ہمارا عملہ دیکھ رہا ہے۔", "实付 {paid}，与应付不符，工作人员正在处理。"]),
+    ("payment.twice", ["{paid} was paid a second time. Our staff look after it.", "{paid} دوسری بار ادا ہو گئے۔ ہمارا عملہ دیکھ رہا ہے۔", "重复支付了 {paid}，工作人员正在处理。"]),
+    ("payment.contradiction", ["The rail contradicts itself ({code}). Our staff look after it.", "ادائیگی کا نظام متضاد بات کہتا ہے ({code})۔ ہمارا عملہ دیکھ رہا ہے۔", "支付渠道前后矛盾（{code}），工作人员正在处理。"]),
+    ("payment.resolved", ["Our staff have put it right.", "ہمارے عملے نے درست کر دیا۔", "工作人员已处理完毕。"]),
+    ("payment.delivered", ["The operator has credited it (reference {reference}).", "آپریٹر نے جمع کر دیے (حوالہ {reference})۔", "运营商已入账（参考号 {reference}）。"]),
+    ("taken-back", ["{amount} of payment {reference} goes back to the payer: {unused} that was unused, and {tax} tax.", "ادائیگی {reference} کے {amount} واپس جا رہے ہیں: غیر استعمال شدہ {unused} اور ٹیکس {tax}۔", "付款 {reference} 中的 {amount} 正在退还：未使用的 {unused} 和税 {tax}。"]),
 
     // Directory, partners, floats.
     ("catalog.published", ["Version {version} of the prices is in force.", "نرخوں کا ورژن {version} نافذ ہے۔", "资费第 {version} 版已生效。"]),
@@ -186,6 +213,7 @@ mod tests {
         let sources = [
             include_str!("../explain.rs"),
             include_str!("charged.rs"),
+            include_str!("payment.rs"),
             include_str!("words.rs"),
         ];
         for (key, _) in SENTENCES {

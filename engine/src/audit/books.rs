@@ -20,6 +20,7 @@ pub(super) struct Books {
     floats: i128,
     /// What partners believe to be in transit.
     partners_in_transit: i128,
+    refunds: i128,
     /// Top-ups that are not settled: their amounts.
     unsettled: HashMap<(PartnerId, u128), i128>,
     channels: BTreeMap<PartitionId, Channels>,
@@ -67,6 +68,10 @@ impl Books {
             (EntityKey::Number(_) | EntityKey::Imsi(_), Entity::Number(_))
             | (EntityKey::Idempotency(..), Entity::Idempotency(_))
             | (EntityKey::Catalog(_), Entity::Catalog(_)) => None,
+            (EntityKey::Payment(_), Entity::Payment(payment)) => {
+                self.refunds += i128::from(payment.refund_pending().0);
+                None
+            }
             _ => Some("is an entity of another kind"),
         }
     }
@@ -79,7 +84,7 @@ impl Books {
     pub fn finish(&mut self, report: &mut AuditReport) {
         report.events_with_postings = self.events_with_postings;
         let mut subscribers = [0; 4];
-        let mut floats = 0;
+        let (mut floats, mut refunds) = (0, 0);
         for (account, amounts) in &self.ledger {
             let class = report.ledger.entry(account.class()).or_default();
             for unit in 0..4 {
@@ -95,6 +100,7 @@ impl Books {
                 }
                 LedgerAccount::Float(_) => floats += amounts[MONEY],
                 LedgerAccount::InTransit => report.in_transit += amounts[MONEY],
+                LedgerAccount::RefundPending => refunds += amounts[MONEY],
                 _ => {}
             }
         }
@@ -112,6 +118,12 @@ impl Books {
             report.problem(format_args!(
                 "the ledger says floats hold {floats}, partners hold {}",
                 self.floats
+            ));
+        }
+        if refunds != self.refunds {
+            report.problem(format_args!(
+                "the ledger says {refunds} is on its way back to payers, payments say {}",
+                self.refunds
             ));
         }
         self.messages(report);

@@ -95,4 +95,7 @@ problem-too-many = A limit of this account is reached
 problem-too-old = This request was carried out before; its answer is no longer kept
     .detail = Nothing was done again.
 problem-bad-transition = This change of state is not possible
+problem-no-such-payment = There is no such payment
+problem-payment-state = This cannot be done with the payment any more
+problem-nothing-left = Nothing of this credit is left to take back
     .detail = Look at the present state first.

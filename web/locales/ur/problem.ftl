@@ -95,4 +95,7 @@ problem-too-many = اس کھاتے کی ایک حد پوری ہو گئی ہے
 problem-too-old = یہ درخواست پہلے پوری ہو چکی ہے؛ اس کا جواب اب محفوظ نہیں
     .detail = دوبارہ کچھ نہیں کیا گیا۔
 problem-bad-transition = حالت کی یہ تبدیلی ممکن نہیں
+problem-no-such-payment = ایسی کوئی ادائیگی نہیں
+problem-payment-state = اس ادائیگی کے ساتھ اب یہ نہیں ہو سکتا
+problem-nothing-left = اس رقم میں سے واپس لینے کو کچھ باقی نہیں
     .detail = پہلے موجودہ حالت دیکھیں۔

@@ -95,4 +95,7 @@ problem-too-many = 此账户已达到上限
 problem-too-old = 此请求此前已执行，其结果已不再保存
     .detail = 未重复执行任何操作。
 problem-bad-transition = 无法进行此状态变更
+problem-no-such-payment = 没有这笔付款
+problem-payment-state = 这笔付款已无法进行此操作
+problem-nothing-left = 这笔充值已没有可退回的余额
     .detail = 请先查看当前状态。

@@ -1,0 +1,21 @@
+//! Payment rails: how JazzCash, Easypaisa, PayPal, card pages, bank transfers and QR codes are spoken to.
+//!
+//! A rail is one file that implements [`Rail`]: it builds requests, reads answers and verifies callbacks, and says what
+//! they mean as [`charge::payment::Statement`]s. It opens no socket and reads no clock: HTTP goes through a [`Transport`],
+//! the time is an argument. It keeps no payments: everything about one comes in as an [`Order`].
+//!
+//! Two rules hold for every rail. Success is said only by a message whose signature (or credentialled, rail-initiated
+//! channel) was verified and which names amount and currency. Whatever is not understood is
+//! [`Statement::Pending`](charge::payment::Statement::Pending), never a failure.
+//!
+//! # Layout
+//!
+//! * [`rail`]: the trait, what it takes and what it gives. [`http`]: requests, answers, the transport.
+//! * [`limits`]: every limit of this crate.
+
+pub mod http;
+pub mod limits;
+pub mod rail;
+
+pub use http::{HttpAnswer, HttpRequest, Method, Transport, TransportError};
+pub use rail::{Begun, Heard, Order, Payer, Rail, RailError, SettlementKind, SettlementLine, Told};
