@@ -877,6 +877,7 @@ impl Event {
             }
             EventBody::Bought(bought) => drawn(&bought.draws),
             EventBody::Expired { lots } => drawn(lots),
+            EventBody::CreditTakenBack(taken) => drawn(&taken.draws),
             _ => Money::ZERO,
         }
     }

@@ -6,8 +6,8 @@
 
 use crate::batch::{Batch, Record};
 use crate::reads::{
-    Changes, EventPlace, LineKind, PartnerChange, ReadModels, ReadsWriter, RechargeLine, StatementLine,
-    SubscriberChange, TopUpChange, TotalKey, UsageChange, put_place,
+    Changes, EventPlace, LineKind, PartnerChange, PaymentChange, ReadModels, ReadsWriter, RechargeLine,
+    StatementLine, SubscriberChange, TopUpChange, TotalKey, UsageChange, put_place,
 };
 use crate::traits::{JournalReader, JournalRow, Partition, Seq, StoreError};
 use charge::account::LifeCycle;
@@ -269,11 +269,12 @@ fn project(changes: &mut Changes, place: EventPlace, event: Event) {
             }
             _ => {}
         },
-        EntityKey::Payment(_)
-        | EntityKey::Number(_)
-        | EntityKey::Imsi(_)
-        | EntityKey::Idempotency(..)
-        | EntityKey::Catalog(_) => {}
+        EntityKey::Payment(id) => match event.body {
+            EventBody::PaymentCreated(asked) => changes.payments.push(PaymentChange::Created(asked, at)),
+            EventBody::Payment(happened) => changes.payments.push(PaymentChange::Happened(id, happened, at)),
+            _ => {}
+        },
+        EntityKey::Number(_) | EntityKey::Imsi(_) | EntityKey::Idempotency(..) | EntityKey::Catalog(_) => {}
     }
 }
 
@@ -327,6 +328,14 @@ fn project_account(changes: &mut Changes, origin: &Origin, body: EventBody) {
             changes
                 .lines
                 .push(origin.line(LineKind::RenewalFailed, Money::ZERO, offer.as_str()));
+        }
+        EventBody::CreditTakenBack(taken) => {
+            let line = origin.line(LineKind::TakenBack, -origin.drawn, &taken.payment.to_string());
+            changes.lines.push(StatementLine {
+                balance: Some(taken.balance),
+                tax: -taken.tax,
+                ..line
+            });
         }
         EventBody::Expired { .. } => changes
             .lines

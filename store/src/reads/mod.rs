@@ -2,6 +2,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | `payments` | payments: rows, changes, questions |
 //! | `rows` | the rows as plain data |
 //! | `write` | the changes of one projected batch in one transaction, with the positions they stand for |
 //! | `query` | what pages, the API and the command line ask |
@@ -9,10 +10,12 @@
 //! `reads.sqlite` syncs only when its WAL is moved into the file: after a power failure it is a little older, position
 //! included, and the projection goes on from there.
 
+mod payments;
 mod query;
 mod rows;
 mod write;
 
+pub use payments::{FaultKind, PaymentChange, PaymentRow, RefundRow};
 pub use query::ReadsReader;
 pub(crate) use rows::put_place;
 pub use rows::{
@@ -106,7 +109,8 @@ impl ReadModels {
     fn create(&self) -> Result<(), StoreError> {
         let mut db = self.connect()?;
         let format = (statements::FORMAT_GET, statements::FORMAT_SET, statements::FORMAT);
-        create_tables(&mut db, WHAT, statements::SCHEMA, format)
+        let schema = format!("{}{}", statements::SCHEMA, crate::sql::payments::SCHEMA);
+        create_tables(&mut db, WHAT, &schema, format)
     }
 
     fn connect(&self) -> Result<Connection, StoreError> {

@@ -252,7 +252,7 @@ impl ReadsReader {
         counts.map_err(|e| sql_error(WHAT, "count rows", e))
     }
 
-    fn many<T>(
+    pub(super) fn many<T>(
         &self,
         statement: &str,
         values: impl Params,
@@ -267,7 +267,7 @@ impl ReadsReader {
         query().map_err(|e| sql_error(WHAT, "query the read models", e))
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         statement: &str,
         values: impl Params,

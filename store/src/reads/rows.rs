@@ -176,6 +176,8 @@ pub enum LineKind {
     Expiry,
     /// Money given back.
     Refund,
+    /// What was unused of a recharge, taken back so that its money returns to the payer; `title` names the payment.
+    TakenBack,
     /// A renewal that could not be paid.
     RenewalFailed,
     /// A change of the life-cycle state; `title` names the new one.
@@ -183,7 +185,7 @@ pub enum LineKind {
 }
 
 impl LineKind {
-    pub(crate) const ALL: [(LineKind, i64); 7] = [
+    pub(crate) const ALL: [(LineKind, i64); 8] = [
         (LineKind::Opening, 1),
         (LineKind::Recharge, 2),
         (LineKind::Bundle, 3),
@@ -191,6 +193,7 @@ impl LineKind {
         (LineKind::Refund, 5),
         (LineKind::RenewalFailed, 6),
         (LineKind::State, 7),
+        (LineKind::TakenBack, 8),
     ];
 
     /// Name in API and files.
@@ -201,6 +204,7 @@ impl LineKind {
             LineKind::Bundle => "bundle",
             LineKind::Expiry => "expiry",
             LineKind::Refund => "refund",
+            LineKind::TakenBack => "taken-back",
             LineKind::RenewalFailed => "renewal-failed",
             LineKind::State => "state",
         }

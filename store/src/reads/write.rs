@@ -1,5 +1,6 @@
 //! The changes of one projected batch, gathered in memory and written in one transaction with their positions.
 
+use super::payments::{self, PaymentChange};
 use super::rows::{EVENTS_BYTES_MAX, StatementLine, code_of};
 use super::{LineKind, ReadPosition, WHAT, positions};
 use crate::sql::{reads as statements, sqlite};
@@ -35,6 +36,8 @@ pub struct Changes {
     pub subscribers: Vec<SubscriberChange>,
     /// Changes of top-ups, in order.
     pub top_ups: Vec<TopUpChange>,
+    /// Changes of payments, in order.
+    pub payments: Vec<PaymentChange>,
     /// New partners.
     pub partners: Vec<PartnerChange>,
     /// Movements of floats: float, in transit, moment of the last.
@@ -175,6 +178,7 @@ impl ReadsWriter {
             write_usage(&tx, &changes.usage)?;
             write_lines(&tx, &changes.lines)?;
             write_top_ups(&tx, &changes.top_ups)?;
+            payments::write(&tx, &changes.payments)?;
             write_partners(&tx, changes)?;
             write_totals(&tx, &changes.totals)?;
             let mut put = tx.prepare_cached(&sqlite(statements::POSITION_PUT))?;

@@ -5,6 +5,7 @@
 
 pub mod journal;
 pub mod outbox;
+pub mod payments;
 pub mod reads;
 pub mod snapshots;
 

@@ -113,12 +113,13 @@ create table if not exists gl_day_total (
 ";
 
 /// Tables with their positions, in the order in which a rebuild empties and an audit compares them.
-pub const TABLES: [&str; 7] = [
+pub const TABLES: [&str; 8] = [
     "read_position",
     "subscriber",
     "usage_record",
     "statement_line",
     "top_up",
+    "payment",
     "partner",
     "gl_day_total",
 ];

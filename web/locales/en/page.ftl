@@ -105,6 +105,7 @@ line-opening = Opening balance
 line-recharge = Recharge
 line-recharge-detail = paid { $gross }, tax { $tax }
 line-refund = Refund
+line-taken-back = Recharge returned to the payer
 line-renewal-failed = { $name } was not renewed
 line-expiry = Expired
 line-state-active = Account active again

@@ -105,6 +105,7 @@ line-opening = ابتدائی بیلنس
 line-recharge = ریچارج
 line-recharge-detail = ادائیگی { $gross }، ٹیکس { $tax }
 line-refund = واپسی
+line-taken-back = ریچارج ادا کرنے والے کو واپس
 line-renewal-failed = { $name } نیا نہیں ہو سکا
 line-expiry = میعاد ختم
 line-state-active = کھاتہ دوبارہ فعال

@@ -89,6 +89,7 @@ line-opening = 初始余额
 line-recharge = 充值
 line-recharge-detail = 支付 { $gross }，税 { $tax }
 line-refund = 退款
+line-taken-back = 充值退回付款人
 line-renewal-failed = { $name } 续订失败
 line-expiry = 已过期
 line-state-active = 账户已恢复

@@ -95,6 +95,7 @@ fn line_of(entry: &StatementEntry, web: &Web, catalog: &Catalog, t: Speech) -> L
                 LineKind::Opening => ("in", t.p("line-opening")),
                 LineKind::Recharge => ("in", t.p("line-recharge")),
                 LineKind::Refund => ("in", t.p("line-refund")),
+                LineKind::TakenBack => ("out", t.p("line-taken-back")),
                 LineKind::Bundle => ("bundle", name()),
                 LineKind::RenewalFailed => {
                     ("note", t.with("line-renewal-failed", &[("name", name().into())]))
