@@ -88,6 +88,7 @@ fn a_golden_journal_can_be_projected() {
         ("usage_record", 2),
         ("statement_line", 8),
         ("top_up", 2),
+        ("payment", 0),
         ("partner", 1),
         ("gl_day_total", 16),
     ];
