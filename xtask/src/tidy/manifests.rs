@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Finding, Tree};
 
 /// What a crate must not reach through its normal and build dependencies, however deep, and why.
-const BOUNDARIES: [Boundary; 6] = [
+const BOUNDARIES: [Boundary; 7] = [
     Boundary {
         of: "charge",
         never: &["tokio", "wire", "rusqlite", "rand", "jiff", "tracing"],
@@ -30,6 +30,11 @@ const BOUNDARIES: [Boundary; 6] = [
         of: "engine",
         never: &["tokio", "wire", "axum"],
         why: "the engine is driven, by the server or by the simulator",
+    },
+    Boundary {
+        of: "people",
+        never: &["tokio", "axum", "engine", "store", "wire"],
+        why: "personal data stands apart: nothing of it is in the journal",
     },
     Boundary {
         of: "web",

@@ -1,0 +1,40 @@
+//! Accounts of people: who signs in, with what, what they agreed to, and what was done to their account.
+//!
+//! Everything here is personal data: it can be exported and deleted, which the journal, the truth about money, cannot be.
+//! So it lives in a SQLite file of its own, `people.db`, and the journal holds nothing of it but numbers.
+//! This crate knows no HTTP, no tokio and no clock; it is told the time. Callers run it on threads that may wait.
+//!
+//! # Layout
+//!
+//! * [`db`]: the file, its modules and migrations. [`keys`]: keyed hashes and sealed secrets. [`limits`]: every limit.
+//! * [`person`]: who somebody is here, the lock after "this wasn't me". [`numbers`]: proven numbers. [`sessions`]: sign-ins.
+//! * [`codes`]: one-time codes by SMS. [`throttle`]: limits that survive a restart.
+//! * [`password`], [`totp`], [`recovery`], [`passkeys`]: what else one can prove; [`webauthn`]: the formats of passkeys.
+//! * [`consents`]: which notices somebody wants. [`recipients`]: numbers somebody sent to before.
+//! * [`audit`]: what was done to the account, and what support must see. [`personal`]: export and deletion.
+//!
+//! Another kind of personal data is one more module: a [`db::Module`] with its own migrations, in [`db::MODULES`]. Every
+//! table with a column `person` takes part in export and deletion; a test sees to it.
+
+pub mod audit;
+pub mod codes;
+pub mod consents;
+pub mod db;
+pub mod keys;
+pub mod limits;
+pub mod numbers;
+pub mod passkeys;
+pub mod password;
+pub mod person;
+pub mod personal;
+pub mod recipients;
+pub mod recovery;
+pub mod sessions;
+pub mod throttle;
+pub mod totp;
+pub mod webauthn;
+
+pub use db::{People, PeopleError};
+pub use keys::Keys;
+pub use person::PersonId;
+pub use sessions::Token;

@@ -1,0 +1,85 @@
+//! Every limit of this crate, in one file. Times are microseconds.
+
+use charge::time::{DAY, HOUR, MINUTE};
+
+/// A one-time code is good for this long.
+pub const CODE_LIFE: i64 = 5 * MINUTE;
+/// Wrong tries before a code is thrown away.
+pub const CODE_TRIES_MAX: i64 = 5;
+/// The same while many codes are being guessed everywhere at once.
+pub const CODE_TRIES_UNDER_ATTACK: i64 = 1;
+/// One-time codes sent to one number per hour.
+pub const CODES_PER_NUMBER: u32 = 6;
+/// One-time codes asked for by one address per hour.
+pub const CODES_PER_ADDRESS: u32 = 60;
+/// One-time codes sent by everybody per minute.
+pub const CODES_EVERYWHERE: u32 = 6_000;
+/// Wrong codes for one number per hour, whoever types them.
+pub const WRONG_CODES_PER_NUMBER: u32 = 15;
+/// Wrong codes typed at one address per hour.
+pub const WRONG_CODES_PER_ADDRESS: u32 = 60;
+/// Wrong codes everywhere per minute; beyond it every code has one try.
+pub const WRONG_CODES_EVERYWHERE: u32 = 600;
+/// Wrong passwords for one account per hour. Codes and passkeys still open it.
+pub const WRONG_PASSWORDS_PER_NUMBER: u32 = 10;
+/// Wrong passwords typed at one address per hour.
+pub const WRONG_PASSWORDS_PER_ADDRESS: u32 = 60;
+/// Wrong second factors of one person per hour.
+pub const WRONG_SECOND_FACTORS: u32 = 10;
+/// Steps after "this wasn't me" by one person per hour.
+pub const ALARMS_PER_PERSON: u32 = 20;
+
+/// A sign-in that is used lasts this long after it was made.
+pub const SESSION_LIFE: i64 = 30 * DAY;
+/// A sign-in that is not used ends after this long.
+pub const SESSION_IDLE: i64 = 12 * HOUR;
+/// The second factor must come within this time after the first.
+pub const SECOND_FACTOR_TIME: i64 = 10 * MINUTE;
+/// What changes how one signs in needs a proof not older than this.
+pub const FRESH_TIME: i64 = 15 * MINUTE;
+/// "Last seen" is this exact: so often is it written, and so often the SIM is looked at.
+pub const SEEN_INTERVAL: i64 = MINUTE;
+/// Sign-ins of one person at once; beyond it the oldest ends.
+pub const SESSIONS_PER_PERSON: usize = 20;
+
+/// Numbers of one person.
+pub const NUMBERS_PER_PERSON: usize = 10;
+/// Passkeys of one person.
+pub const PASSKEYS_PER_PERSON: usize = 10;
+/// Shortest password, in characters.
+pub const PASSWORD_CHARACTERS_MIN: usize = 10;
+/// Longest password, in bytes.
+pub const PASSWORD_BYTES_MAX: usize = 256;
+/// Recovery codes given out at once.
+pub const RECOVERY_CODES: usize = 10;
+/// Without a recovery code, somebody with only the number waits this long before other proofs are removed.
+pub const RECOVERY_WAIT: i64 = 3 * DAY;
+/// After that wait, it can be finished for this long.
+pub const RECOVERY_WINDOW: i64 = 7 * DAY;
+/// A challenge of a passkey is good for this long.
+pub const CHALLENGE_LIFE: i64 = 5 * MINUTE;
+
+/// Longest name, e-mail address, device or place that is kept, in characters.
+pub const TEXT_CHARACTERS_MAX: usize = 100;
+/// Lines of the audit trail kept for one person; the oldest go first.
+pub const AUDIT_LINES_MAX: i64 = 1_000;
+/// Rows of one table in an export: more than anybody has.
+pub const EXPORT_ROWS_MAX: i64 = 100_000;
+/// Numbers remembered as "sent to before" for one person or browser.
+pub const RECIPIENTS_MAX: i64 = 200;
+/// Those of a browser without an account are forgotten after this long.
+pub const GUEST_RECIPIENTS_LIFE: i64 = 180 * DAY;
+/// Between asking for deletion and deletion.
+pub const DELETION_GRACE: i64 = 14 * DAY;
+/// Rows that one sweep removes from one table.
+pub const SWEEP_ROWS_MAX: i64 = 10_000;
+/// Open read connections kept for the next question.
+pub const READERS_MAX: usize = 8;
+/// Largest CBOR text of a passkey, in bytes, and its deepest nesting and longest map.
+pub const CBOR_BYTES_MAX: usize = 8 * 1024;
+/// Deepest nesting in CBOR.
+pub const CBOR_DEPTH_MAX: usize = 6;
+/// Most entries of a CBOR map or array.
+pub const CBOR_ENTRIES_MAX: u64 = 64;
+/// Longest credential id of a passkey (WebAuthn level 3, section 5.8.3 allows 1023), in bytes.
+pub const CREDENTIAL_ID_BYTES_MAX: usize = 1023;
