@@ -6,24 +6,20 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use std::fmt;
 use std::sync::LazyLock;
 
+/// The files of one language: one for each group of pages.
+macro_rules! files {
+    ($($language:literal),+) => {
+        [$(&[
+            include_str!(concat!("../locales/", $language, "/app.ftl")),
+            include_str!(concat!("../locales/", $language, "/page.ftl")),
+            include_str!(concat!("../locales/", $language, "/problem.ftl")),
+            include_str!(concat!("../locales/", $language, "/sms.ftl")),
+        ]),+]
+    };
+}
+
 /// The files of each language, in the order of [`Language::ALL`].
-const FILES: [[&str; 3]; 3] = [
-    [
-        include_str!("../locales/en/page.ftl"),
-        include_str!("../locales/en/problem.ftl"),
-        include_str!("../locales/en/sms.ftl"),
-    ],
-    [
-        include_str!("../locales/ur/page.ftl"),
-        include_str!("../locales/ur/problem.ftl"),
-        include_str!("../locales/ur/sms.ftl"),
-    ],
-    [
-        include_str!("../locales/zh/page.ftl"),
-        include_str!("../locales/zh/problem.ftl"),
-        include_str!("../locales/zh/sms.ftl"),
-    ],
-];
+const FILES: [&[&str]; 3] = files!("en", "ur", "zh");
 
 /// Isolation marks: left to right, right to left, by the first strong character (what Fluent puts around every value),
 /// and the end of each.
@@ -168,7 +164,7 @@ fn bundle(language: Language) -> FluentBundle<FluentResource> {
     let tag = language.tag().parse().expect("our own tags are well formed");
     let mut bundle = FluentBundle::new_concurrent(vec![tag]);
     for file in FILES[language as usize] {
-        let resource = match FluentResource::try_new(file.to_owned()) {
+        let resource = match FluentResource::try_new((*file).to_owned()) {
             Ok(resource) => resource,
             Err((resource, errors)) => {
                 tracing::error!(
@@ -199,7 +195,10 @@ mod tests {
     fn messages(language: Language) -> BTreeMap<String, BTreeSet<String>> {
         let mut messages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for file in FILES[language as usize] {
-            assert!(FluentResource::try_new(file.to_owned()).is_ok(), "{language:?}");
+            assert!(
+                FluentResource::try_new((*file).to_owned()).is_ok(),
+                "{language:?}"
+            );
             let mut message = String::new();
             let mut key = String::new();
             for line in file.lines().filter(|line| !line.starts_with('#')) {

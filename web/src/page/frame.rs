@@ -1,5 +1,6 @@
 //! What every page shares: the visitor, the language, headers, static files, error pages.
 
+use super::assets;
 use super::format::Speech;
 use super::session::{SignIn, Token};
 use crate::problem::{Fault, Problem};
@@ -7,7 +8,7 @@ use crate::router::{Speaks, header_text};
 use crate::state::Web;
 use crate::text::Html;
 use askama::Template;
-use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
@@ -15,14 +16,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use charge::catalog::Language;
 
 const LANGUAGE_COOKIE: &str = "raseed_language";
+const THEME_COOKIE: &str = "raseed_theme";
+/// Tells the service worker what to do with a page: `keep` for later without a network, or `forget` all that was kept.
+const OFFLINE: header::HeaderName = header::HeaderName::from_static("raseed-offline");
 
 /// No script, style or image but our own, no frames, no plug-ins; forms go to ourselves.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-const CSS: &str = include_str!("../../static/app.css");
-const HTMX: &str = include_str!("../../static/htmx.min.js");
-const ICON: &str = include_str!("../../static/icon.svg");
+    manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Who looks at a page.
 #[derive(Clone)]
@@ -33,17 +33,52 @@ pub struct Visitor {
     pub sign_in: Option<SignIn>,
     /// In which language.
     pub language: Language,
+    /// Light, dark, or as the system has it.
+    pub theme: Theme,
     /// The address of the page, for links to itself.
     path: String,
+}
+
+/// Which colours somebody chose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system has it.
+    #[default]
+    Auto,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Theme {
+    /// All of them, in the order of the switch.
+    pub const ALL: [Theme; 3] = [Theme::Auto, Theme::Light, Theme::Dark];
+
+    /// Its name in addresses and cookies.
+    pub fn name(self) -> &'static str {
+        match self {
+            Theme::Auto => "auto",
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Theme> {
+        Theme::ALL.into_iter().find(|theme| theme.name() == name)
+    }
 }
 
 /// Finds out who looks, chooses the language, and puts the headers around the answer.
 pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
-    if let Some(language) = asked_language(request.uri())
-        && request.method() == Method::GET
-    {
-        return switch_language(language, request.uri(), &web);
+    if request.method() == Method::GET {
+        if let Some(language) = asked(request.uri(), "lang").and_then(Language::from_tag) {
+            return switch((LANGUAGE_COOKIE, language.tag()), "lang", request.uri(), &web);
+        }
+        if let Some(theme) = asked(request.uri(), "theme").and_then(Theme::parse) {
+            return switch((THEME_COOKIE, theme.name()), "theme", request.uri(), &web);
+        }
     }
     if request.method() == Method::POST && !same_origin(headers) {
         return Problem::from(Fault::BadRequest).into_response();
@@ -51,6 +86,9 @@ pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> 
     let language = cookie(headers, LANGUAGE_COOKIE)
         .and_then(Language::from_tag)
         .or_else(|| request.extensions().get::<Speaks>().map(|speaks| speaks.0))
+        .unwrap_or_default();
+    let theme = cookie(headers, THEME_COOKIE)
+        .and_then(Theme::parse)
         .unwrap_or_default();
     let known = cookie(headers, session_cookie(&web)).and_then(Token::parse);
     let is_new = known.is_none();
@@ -60,6 +98,7 @@ pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> 
         token,
         sign_in,
         language,
+        theme,
         path: request.uri().path().to_owned(),
     };
     request.extensions_mut().insert(Speaks(language));
@@ -80,6 +119,9 @@ pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> 
         (header::X_FRAME_OPTIONS, "DENY"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if visitor.sign_in.is_none() {
+        headers.insert(OFFLINE, HeaderValue::from_static("forget"));
     }
     headers.insert(
         header::CONTENT_LANGUAGE,
@@ -117,6 +159,14 @@ impl Visitor {
         }
     }
 
+    /// The same browser as one that is not signed in.
+    pub fn nobody(&self) -> Visitor {
+        Visitor {
+            sign_in: None,
+            ..self.clone()
+        }
+    }
+
     /// What every page of this visitor shares.
     pub fn frame(&self, web: &Web, title: String) -> Frame {
         let number = self
@@ -126,6 +176,7 @@ impl Visitor {
             t: self.speech(),
             title,
             path: self.path.clone(),
+            theme: self.theme,
             form_token: self.token.form_token(&web.parts.secret),
             number: number.map(|number| Html::bdi(&number)),
             demo: web.demo().is_some(),
@@ -141,6 +192,8 @@ pub struct Frame {
     pub title: String,
     /// Address of the page.
     pub path: String,
+    /// Light, dark, or as the system has it.
+    pub theme: Theme,
     /// Goes into every form.
     pub form_token: String,
     /// The number that is signed in.
@@ -171,6 +224,33 @@ impl Frame {
             (Language::Zh, "中文"),
         ]
         .map(|(language, name)| (language.tag(), name, language == self.t.language))
+    }
+
+    /// The colours that one can choose, and whether each is the present choice.
+    pub fn themes(&self) -> [(&'static str, Html, bool); 3] {
+        Theme::ALL.map(|theme| {
+            let name = self.t.h(&format!("theme-{}", theme.name()));
+            (theme.name(), name, theme == self.theme)
+        })
+    }
+
+    /// For which media the dark colours are sent; none: never.
+    pub fn dark_media(&self) -> Option<&'static str> {
+        match self.theme {
+            Theme::Auto => Some("(prefers-color-scheme: dark)"),
+            Theme::Light => None,
+            Theme::Dark => Some("all"),
+        }
+    }
+
+    /// The address of a static file.
+    pub fn asset(&self, name: &str) -> String {
+        assets::address(name)
+    }
+
+    /// The version of all static files together.
+    pub fn version(&self) -> &'static str {
+        assets::version()
     }
 }
 
@@ -215,6 +295,7 @@ pub fn stray_error(web: &Web, language: Language, problem: &Problem) -> Response
         token: Token::random(),
         sign_in: None,
         language,
+        theme: Theme::Auto,
         path: "/".to_owned(),
     };
     let mut response = error_page(web, &visitor, problem);
@@ -224,22 +305,6 @@ pub fn stray_error(web: &Web, language: Language, problem: &Problem) -> Response
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
-}
-
-/// A static file. Its address carries its length, so it may be kept for long.
-pub async fn file(Path(name): Path<String>) -> Response {
-    let (kind, text) = match name.as_str() {
-        "app.css" => ("text/css; charset=utf-8", CSS),
-        "htmx.min.js" => ("text/javascript; charset=utf-8", HTMX),
-        "icon.svg" => ("image/svg+xml", ICON),
-        _ => return Problem::from(Fault::NotFound).into_response(),
-    };
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, text).into_response()
 }
 
 /// Gives the browser its token.
@@ -283,19 +348,18 @@ fn same_origin(headers: &HeaderMap) -> bool {
     origin.split_once("://").is_some_and(|(_, from)| from == host)
 }
 
-fn asked_language(uri: &Uri) -> Option<Language> {
+fn asked<'a>(uri: &'a Uri, parameter: &str) -> Option<&'a str> {
     let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
-    let (_, tag) = pairs.find(|(name, _)| *name == "lang")?;
-    Language::from_tag(tag)
+    pairs.find(|(name, _)| *name == parameter).map(|(_, value)| value)
 }
 
-/// Remembers the language and shows the same page again.
-fn switch_language(language: Language, uri: &Uri, web: &Web) -> Response {
+/// Remembers a choice in a cookie for a year and shows the same page again.
+fn switch((cookie, value): (&str, &str), parameter: &str, uri: &Uri, web: &Web) -> Response {
     let rest: Vec<&str> = uri
         .query()
         .unwrap_or("")
         .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.starts_with("lang="))
+        .filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(parameter))
         .collect();
     let path = format!("/{}", uri.path().trim_start_matches('/'));
     let to = if rest.is_empty() {
@@ -305,12 +369,17 @@ fn switch_language(language: Language, uri: &Uri, web: &Web) -> Response {
     };
     let mut response = Redirect::to(&to).into_response();
     let secure = if web.parts.https { "; Secure" } else { "" };
-    let text = format!(
-        "{LANGUAGE_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax{secure}",
-        language.tag()
-    );
+    let text = format!("{cookie}={value}; Path=/; Max-Age=31536000; SameSite=Lax{secure}");
     if let Ok(value) = HeaderValue::from_str(&text) {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }
+    response
+}
+
+/// Lets the service worker keep this page for times without a network. Only pages of a member, and never a payment.
+pub fn keep_offline(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(OFFLINE, HeaderValue::from_static("keep"));
     response
 }

@@ -2,20 +2,25 @@
 //!
 //! # Layout
 //!
-//! * [`session`]: cookies, sign-ins, codes, form tokens. [`frame`]: what every page shares; files and headers.
+//! * [`session`]: cookies, sign-ins, codes, form tokens. [`frame`]: what every page shares, and its headers.
+//! * [`places`]: the navigation. [`assets`]: static files, manifest, service worker. [`shell`]: all places; without a network.
 //! * [`signin`], [`account`], [`statement`], [`demo`]: the pages. [`format`](mod@format): values as people read them.
 
 pub mod account;
+pub mod assets;
 pub mod demo;
 pub mod format;
 pub mod frame;
+pub mod places;
 pub mod session;
+pub mod shell;
 pub mod signin;
 pub mod statement;
 
 use crate::state::Web;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use tower_http::compression::CompressionLayer;
 
 /// The routes of the page.
 pub fn router(web: &Web) -> Router<Web> {
@@ -24,6 +29,8 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/code", post(signin::send_code))
         .route("/session", post(signin::sign_in))
         .route("/session/end", post(signin::sign_out))
+        .route("/more", get(shell::more))
+        .route("/offline", get(shell::offline))
         .route("/me", get(account::show))
         .route("/me/statement", get(statement::more))
         .route("/me/why/{kind}/{id}", get(statement::why))
@@ -37,5 +44,7 @@ pub fn router(web: &Web) -> Router<Web> {
     }
     pages
         .route_layer(middleware::from_fn_with_state(web.clone(), frame::visit))
-        .route("/static/{file}", get(frame::file))
+        .route("/static/{file}", get(assets::file))
+        .route("/sw.js", get(assets::service_worker))
+        .layer(CompressionLayer::new().gzip(true))
 }
