@@ -7,10 +7,12 @@
 //! - [`diameter`]: a Diameter client that the simulated network shares.
 //! - [`gateway`]: a packet gateway on Gy.
 //! - [`callserver`]: a call server and a message centre on Ro.
+//! - [`rails`]: sandboxes of payment rails.
 
 pub mod bench;
 pub mod callserver;
 pub mod diameter;
 pub mod gateway;
+pub mod rails;
 pub mod smsc;
 pub mod world;

@@ -1,0 +1,18 @@
+//! Sandboxes of payment rails: servers on loopback that speak the wire formats of the real ones and misbehave when told to.
+//!
+//! They share no code with the clients in `rails`: what both sides got wrong the same way would not be seen.
+//!
+//! # Layout
+//! - [`misbehaviour`]: what can go wrong, and the ways to ask for it.
+//! - [`Desk`]: what all sandboxes share: orders to misbehave, the book of what was really taken, callbacks on their way.
+//! - [`page`]: hosted pages. [`browser`]: a payer's browser for tests without a real one.
+//! - [`transport`]: carries the requests of the clients, in tests.
+
+pub mod browser;
+pub mod desk;
+pub mod misbehaviour;
+pub mod page;
+pub mod transport;
+
+pub use desk::{Callback, Desk, Direction, Movement, Served, dropped, serve};
+pub use misbehaviour::{Misbehaviour, OUTCOME_HEADER, Outcome};
