@@ -11,11 +11,21 @@
 //! # Layout
 //!
 //! * [`rail`]: the trait, what it takes and what it gives. [`http`]: requests, answers, the transport.
+//! * [`form`]: forms and queries. [`secret`]: keys, HMAC, constant-time comparison. [`pan`]: what looks like a card number.
+//! * [`fx`]: locked quotes for rails that do not take the operator's currency.
+//! * [`reference`]: what payers type into bank transfers. [`time`]: times as rails write them.
 //! * [`limits`]: every limit of this crate.
 
+pub mod form;
+pub mod fx;
 pub mod http;
 pub mod limits;
+pub mod pan;
 pub mod rail;
+pub mod reference;
+pub mod secret;
+pub mod time;
 
 pub use http::{HttpAnswer, HttpRequest, Method, Transport, TransportError};
 pub use rail::{Begun, Heard, Order, Payer, Rail, RailError, SettlementKind, SettlementLine, Told};
+pub use secret::Secret;

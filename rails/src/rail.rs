@@ -2,7 +2,7 @@
 
 use crate::http::{HttpAnswer, HttpRequest, Later, Transport, TransportError};
 use charge::catalog::Language;
-use charge::payment::{PaymentId, Price, Statement};
+use charge::payment::{Currency, PaymentId, Price, Statement};
 use charge::{Code, Msisdn, Timestamp};
 
 /// A payment rail with its configuration.
@@ -12,6 +12,17 @@ use charge::{Code, Msisdn, Timestamp};
 pub trait Rail: Send + Sync {
     /// Its name in configuration, ledger and URLs: `jazzcash`, `easypaisa`, `paypal`, `card`, `bank`, `raast`.
     fn code(&self) -> Code;
+
+    /// In what it takes money. Where this is not the operator's currency, the payer is shown a locked [`crate::fx::Quote`].
+    fn currency(&self) -> Currency {
+        Currency::PKR
+    }
+
+    /// True when its messages also settle payments that were begun on `other`: a bank's credit notification settles what
+    /// was shown as a Raast QR. A message about a payment of any other rail is not believed.
+    fn settles(&self, other: Code) -> bool {
+        other == self.code()
+    }
 
     /// True when the payer's wallet number, e-mail or last digits of the identity card are needed before it begins.
     fn needs(&self) -> &'static [Need] {
@@ -26,7 +37,8 @@ pub trait Rail: Send + Sync {
         now: Timestamp,
     ) -> Later<'a, Result<Begun, RailError>>;
 
-    /// Asks what became of an order. Not knowing is `Pending`.
+    /// Asks what became of an order. Not knowing is `Pending`. Where the rail waits for us to take what the payer has
+    /// approved (PayPal), it is taken here, unless the order has expired.
     fn inquire<'a>(
         &'a self,
         io: &'a dyn Transport,
