@@ -83,3 +83,71 @@ pub trait Transport: Send + Sync {
     /// Sends a request and reads the whole answer.
     fn send(&self, request: HttpRequest) -> Later<'_, Result<HttpAnswer, TransportError>>;
 }
+
+/// The host of an `https` address without user, port or anything odd; `None` for all others.
+pub fn https_host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("https://")?;
+    let host = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    let named = !host.is_empty() && !host.starts_with('.') && host.bytes().all(plain);
+    (named && url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')).then_some(host)
+}
+
+/// True for `https` addresses (a port is allowed) and, for sandboxes, for plain HTTP to this very machine.
+pub fn is_secure_or_loopback(url: &str) -> bool {
+    let after = |prefix: &str| {
+        let rest = url.strip_prefix(prefix)?;
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        (!host.is_empty() && !authority.contains('@') && url.bytes().all(|byte| byte.is_ascii_graphic()))
+            .then_some(host)
+    };
+    after("https://").is_some()
+        || after("http://").is_some_and(|host| matches!(host, "127.0.0.1" | "localhost" | "[::1]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_of_addresses() {
+        assert_eq!(
+            https_host("https://api.paypal.com/v1/x?y=z"),
+            Some("api.paypal.com")
+        );
+        for bad in [
+            "http://api.paypal.com/",
+            "https://api.paypal.com:8443/",
+            "https://api.paypal.com@evil.test/",
+            "https://evil.test\\@api.paypal.com/",
+            "https://",
+            "https:///x",
+            "https://API.PAYPAL.COM/",
+            "https://api.paypal.com\n/",
+            "//api.paypal.com/",
+        ] {
+            assert_eq!(https_host(bad), None, "{bad}");
+        }
+        for good in [
+            "https://x.test:8443/a",
+            "http://127.0.0.1:80/a",
+            "http://[::1]:9/",
+            "http://localhost",
+        ] {
+            assert!(is_secure_or_loopback(good), "{good}");
+        }
+        for bad in [
+            "http://x.test/",
+            "http://127.0.0.1.x.test/",
+            "http://127.0.0.1@x.test/",
+            "ftp://x",
+            "https://",
+        ] {
+            assert!(!is_secure_or_loopback(bad), "{bad}");
+        }
+    }
+}

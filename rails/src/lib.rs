@@ -11,16 +11,20 @@
 //! # Layout
 //!
 //! * [`rail`]: the trait, what it takes and what it gives. [`http`]: requests, answers, the transport.
-//! * [`form`]: forms and queries. [`secret`]: keys, HMAC, constant-time comparison. [`pan`]: what looks like a card number.
+//! * [`form`], [`csv`]: forms, queries and files. [`secret`]: keys, HMAC, constant-time comparison. [`pan`]: what looks like a card number.
 //! * [`fx`]: locked quotes for rails that do not take the operator's currency.
-//! * [`reference`]: what payers type into bank transfers. [`time`]: times as rails write them.
+//! * [`reference`]: what payers type into bank transfers. [`time`], [`money`]: times and amounts as rails write them.
+//! * [`paypal`]: the rails.
 //! * [`limits`]: every limit of this crate.
 
+pub mod csv;
 pub mod form;
 pub mod fx;
 pub mod http;
 pub mod limits;
+pub mod money;
 pub mod pan;
+pub mod paypal;
 pub mod rail;
 pub mod reference;
 pub mod secret;

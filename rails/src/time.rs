@@ -18,6 +18,12 @@ pub fn parse_local(format: &str, text: &str, offset_s: i32) -> Option<Timestamp>
     Some(Timestamp(offset.to_timestamp(civil).ok()?.as_microsecond()))
 }
 
+/// Reads a date and time with its offset (`%z`) in a `strptime` format.
+pub fn parse_with_offset(format: &str, text: &str) -> Option<Timestamp> {
+    let moment = jiff::Timestamp::strptime(format, text).ok()?;
+    Some(Timestamp(moment.as_microsecond()))
+}
+
 /// Writes a moment in UTC to the second: `2026-11-22T02:44:47Z`.
 pub fn rfc3339(at: Timestamp) -> String {
     let seconds = at.seconds();
