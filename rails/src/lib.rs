@@ -11,7 +11,8 @@
 //! # Layout
 //!
 //! * [`rail`]: the trait, what it takes and what it gives. [`http`]: requests, answers, the transport.
-//! * [`form`], [`csv`]: forms, queries and files. [`secret`]: keys, HMAC, constant-time comparison. [`pan`]: what looks like a card number.
+//! * [`form`], [`csv`]: forms, queries and files. [`secret`]: keys, HMAC, constant-time comparison.
+//! * [`pan`]: what looks like a card number.
 //! * [`fx`]: locked quotes for rails that do not take the operator's currency.
 //! * [`reference`]: what payers type into bank transfers. [`time`], [`money`]: times and amounts as rails write them.
 //! * [`paypal`]: the rails.

@@ -89,10 +89,9 @@ impl Standing {
             "DECLINED" | "FAILED" => 1,
             _ => 2,
         };
-        if let Some(capture) = self.captures.iter().max_by_key(rank) {
-            if self.status == "COMPLETED" || rank(&capture) > 1 {
-                return of_capture(capture);
-            }
+        let best = self.captures.iter().max_by_key(rank);
+        if let Some(capture) = best.filter(|best| self.status == "COMPLETED" || rank(best) > 1) {
+            return of_capture(capture);
         }
         match self.status.as_str() {
             "VOIDED" => Statement::Expired,

@@ -1,7 +1,7 @@
 //! Webhooks: the signature, checked here with PayPal's certificate, and what an event says.
 //!
-//! The signature is RSA-SHA256 over `transmission id|time|webhook id|CRC-32 of the body` (reference payments 2.3). The certificate
-//! comes from the address in the message, so the address is pinned, and the chain, the name and the validity are checked.
+//! The signature is RSA-SHA256 over `transmission id|time|webhook id|CRC-32 of the body` (reference payments 2.3). The
+//! certificate comes from the address in the message, so the address is pinned, and chain, name and validity are checked.
 
 use super::meaning;
 use crate::http::{HttpRequest, Method, Transport, https_host, is_secure_or_loopback};
