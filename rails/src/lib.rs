@@ -15,20 +15,27 @@
 //! * [`pan`]: what looks like a card number.
 //! * [`fx`]: locked quotes for rails that do not take the operator's currency.
 //! * [`reference`]: what payers type into bank transfers. [`time`], [`money`]: times and amounts as rails write them.
-//! * [`paypal`]: the rails.
+//! * [`base`]: where a rail is. [`codes`]: answer codes as data. [`json`]: strict JSON. [`settlement`]: settlement files.
+//! * [`pkr`]: what the Pakistani rails have in common. [`jazzcash`], [`paypal`]: the rails.
 //! * [`limits`]: every limit of this crate.
 
+pub mod base;
+pub mod codes;
 pub mod csv;
 pub mod form;
 pub mod fx;
 pub mod http;
+pub mod jazzcash;
+pub mod json;
 pub mod limits;
 pub mod money;
 pub mod pan;
 pub mod paypal;
+pub mod pkr;
 pub mod rail;
 pub mod reference;
 pub mod secret;
+pub mod settlement;
 pub mod time;
 
 pub use http::{HttpAnswer, HttpRequest, Method, Transport, TransportError};

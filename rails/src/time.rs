@@ -24,6 +24,16 @@ pub fn parse_with_offset(format: &str, text: &str) -> Option<Timestamp> {
     Some(Timestamp(moment.as_microsecond()))
 }
 
+/// Writes the local date and time of a place that is `offset_s` seconds east of Greenwich, in a `strftime` format; empty when
+/// the calendar does not reach that far.
+pub fn local(format: &str, at: Timestamp, offset_s: i32) -> String {
+    let moment = jiff::Timestamp::from_microsecond(at.0);
+    match (moment, jiff::tz::Offset::from_seconds(offset_s)) {
+        (Ok(moment), Ok(offset)) => offset.to_datetime(moment).strftime(format).to_string(),
+        _ => String::new(),
+    }
+}
+
 /// Writes a moment in UTC to the second: `2026-11-22T02:44:47Z`.
 pub fn rfc3339(at: Timestamp) -> String {
     let seconds = at.seconds();
@@ -50,6 +60,8 @@ mod tests {
             parse_local("%Y-%m-%d", "2026-11-22", 18_000).map(rfc3339),
             Some("2026-11-21T19:00:00Z".to_owned())
         );
+        assert_eq!(local("%Y%m%d%H%M%S", at, 18_000), "20261122074447");
+        assert_eq!(local("%Y", Timestamp::NEVER, 18_000), "");
         for bad in ["", "2026-11-22", "2026-11-22T07:44:47", "2026-13-22T07:44:47Z"] {
             assert_eq!(parse_rfc3339(bad), None, "{bad}");
         }
