@@ -1,10 +1,12 @@
 //! JazzCash: hosted page v1.1, mobile wallet v2, inquiry, refund, IPN, settlement file (reference payments 2.1).
 //!
-//! What counts as paid: an inquiry of ours, answered under the secure hash, that says `Completed`. It names no amount, so the
-//! amount is the one under our own hash in the order, unless the answer or a signed IPN names another: then that one is told, and the
-//! payment does not match. A browser return is never more than a reason to ask, except for failures under the hash.
+//! What counts as paid: an inquiry of ours, answered under the secure hash, that says `Completed`. It names no amount, so
+//! the amount is the one under our own hash in the order, unless the answer or a signed IPN names another: then that one is
+//! told, and the payment does not match. A browser return is never more than a reason to ask, except for failures under
+//! the hash.
 //!
-//! Not here: cards from server to server (their number would reach us), and the SOAP form of the IPN, whose WSDL nobody publishes.
+//! Not here: cards from server to server (their number would reach us), and the SOAP form of the IPN, whose WSDL nobody
+//! publishes.
 //!
 //! # Layout
 //! * [`Config`] and [`JazzCash`] are here. `hash`: the secure hash. `flow`: what the answers mean. `codes.txt`: the codes.

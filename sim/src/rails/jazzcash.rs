@@ -1,7 +1,8 @@
 //! A sandbox of JazzCash: hosted page v1.1, mobile wallet v2, inquiry, refund, IPN (reference payments 2.1).
 //!
-//! It keeps JazzCash's habits: `pp_ResponseCode` 000 of an inquiry says only that the inquiry worked; a failed inquiry has no hash and no
-//! status; two spellings of the retrieval reference; inquiries name no amount. Which code an outcome gives is ours.
+//! It keeps JazzCash's habits: `pp_ResponseCode` 000 of an inquiry says only that the inquiry worked; a failed inquiry has
+//! no hash and no status; two spellings of the retrieval reference; inquiries name no amount. Which code an outcome gives
+//! is ours.
 
 use super::desk::{Callback, Desk, Direction, Movement, Served, dropped, serve};
 use super::misbehaviour::{Outcome, tampered};
@@ -99,7 +100,7 @@ impl JazzCash {
 
     /// Decides an order that is open: what the payer, or the machinery behind an unknown outcome, does at last.
     pub fn settle(self: &Arc<JazzCash>, order: &str, outcome: Outcome) {
-        let open = self.orders.lock().get(order).is_some_and(|order| order.open());
+        let open = self.orders.lock().get(order).is_some_and(Order::open);
         if open {
             self.commit(order, outcome);
             self.send_ipn(order);
