@@ -92,10 +92,12 @@ fn the_story_is_on_the_page() {
         browser.until("document.querySelector('#code') !== null");
         browser.fill("#code", &code(&browser));
         browser.click(".sign-in button");
-        browser.until("location.pathname === '/me'");
+        browser.until("document.querySelector('#balance') !== null");
         let balance = browser.text("#balance");
         let before = charge::Money::parse(&balance.replace(',', "")).expect("an amount");
         assert!(before >= charge::Money::ZERO);
+        browser.click("nav.places a[href='/statement']");
+        browser.until("location.pathname === '/statement'");
         for kind in ["recharge", "data", "voice"] {
             let line = format!("details.line[data-kind={kind}]");
             browser.click(&format!("{line} summary"));
@@ -111,6 +113,8 @@ fn the_story_is_on_the_page() {
         browser.click(".languages a[lang=zh]");
         browser.until("document.documentElement.lang === 'zh'");
         picture(&browser, &format!("story-account-zh-{width}"));
+        browser.click("nav.places a[href='/']");
+        browser.until("document.querySelector('#balance') !== null");
         assert_eq!(browser.text("#balance"), balance);
 
         browser.go(&format!("{}/demo?lang=en", demo.url));
@@ -126,7 +130,7 @@ fn the_story_is_on_the_page() {
             "document.querySelectorAll('.inbox .bubble').length > {bubbles}"
         ));
         picture(&browser, &format!("story-demo-{width}"));
-        browser.go(&format!("{}/me", demo.url));
+        browser.go(&format!("{}/", demo.url));
         let after = charge::Money::parse(&browser.text("#balance").replace(',', "")).unwrap();
         // Both are rounded to a paisa for the eye, so their difference may be one off.
         let off = after - before - charge::Money::parse("173.91").unwrap();

@@ -64,3 +64,15 @@ pub const READERS_MAX: usize = 8;
 pub const OPEN_TIME_MAX: Duration = Duration::from_secs(5);
 /// Days that one ledger question may span.
 pub const LEDGER_DAYS_MAX: i32 = 400;
+/// Entries of a statement that are added up for a chart.
+pub const SPENDING_LINES_MAX: usize = 5_000;
+/// Entries of a statement in a file.
+pub const CSV_LINES_MAX: usize = 20_000;
+/// Entries looked through for one page of a filtered statement.
+pub const FILTERED_LINES_MAX: usize = 2_000;
+/// Months that a statement offers.
+pub const STATEMENT_MONTHS: usize = 12;
+/// Bundles compared side by side.
+pub const COMPARED_MAX: usize = 3;
+/// Longest search, in characters.
+pub const SEARCH_CHARACTERS_MAX: usize = 80;

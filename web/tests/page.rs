@@ -79,7 +79,8 @@ impl<'a> Browser<'a> {
             "{}",
             answer.body
         );
-        assert_eq!(browser.get("/me").status, 200);
+        assert_eq!(browser.get("/me").header("location"), "/");
+        assert_eq!(browser.get("/").status, 200);
         browser
     }
 }
@@ -96,7 +97,7 @@ fn a_code_opens_the_account_once() {
     let service = Service::start();
     sell(&service, "a", "100");
     let mut browser = Browser::signed_in(&service);
-    let page = browser.get("/me");
+    let page = browser.get("/");
     assert!(page.body.contains("<bdi>86.96</bdi>"), "{}", page.body);
     assert!(page.body.contains("<bdi>0300 1234567</bdi>"));
     assert!(page.body.contains("<bdi>1\u{a0}GB</bdi>"));
@@ -107,11 +108,12 @@ fn a_code_opens_the_account_once() {
         answer.status, 422,
         "a code belongs to the browser that asked for it"
     );
-    assert_eq!(thief.get("/me").header("location"), "/");
+    assert_eq!(thief.get("/statement").header("location"), "/");
 
     let answer = browser.post("/session/end", "");
     assert_eq!((answer.status, answer.header("location")), (303, "/"));
-    assert_eq!(browser.get("/me").header("location"), "/");
+    assert_eq!(browser.get("/statement").header("location"), "/");
+    assert!(!browser.get("/").body.contains("id=\"balance\""));
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn forms_from_elsewhere_do_nothing() {
     assert_eq!(answer.status, 400);
     let answer = browser.send("POST", "/session/end", &[], "form=AAAAAAAAAAAAAAAAAAAAAA");
     assert_eq!(answer.status, 400);
-    assert_eq!(browser.get("/me").status, 200, "still signed in");
+    assert_eq!(browser.get("/statement").status, 200, "still signed in");
     let own = [("origin", service.url.as_str())];
     let answer = browser.send("POST", "/session/end", &own, &format!("form={token}"));
     assert_eq!(answer.status, 303);
@@ -271,15 +273,15 @@ fn a_statement_tells_why_and_only_to_its_owner() {
             cookies: browser.cookies.clone(),
             page: String::new(),
         };
-        let page = browser.get("/me").body;
-        page.contains("/me/why/use/").then_some(page)
+        let page = browser.get("/statement").body;
+        page.contains("/statement/why/use/").then_some(page)
     });
     assert!(page.contains("<bdi>40\u{a0}MB</bdi>"), "{page}");
     let paths: Vec<String> = page
         .split("hx-get=\"")
         .skip(1)
         .map(|rest| rest.split('"').next().unwrap().to_owned())
-        .filter(|path| path.starts_with("/me/why/"))
+        .filter(|path| path.starts_with("/statement/why/"))
         .collect();
     assert_eq!(paths.len(), 2, "{paths:?}");
     let why = browser.get(&paths[1]);
@@ -292,7 +294,7 @@ fn a_statement_tells_why_and_only_to_its_owner() {
     );
     let stranger = service.send("GET", &paths[0], &[], "");
     assert_eq!(stranger.status, 401);
-    for path in ["/me/why/line/E9-9-9", "/me/why/use/zz", "/me/why/other/1"] {
+    for path in ["/statement/why/line/E9-9-9", "/statement/why/use/zz", "/statement/why/other/1"] {
         assert_eq!(browser.get(path).status, 404, "{path}");
     }
 }
@@ -302,11 +304,11 @@ fn a_bundle_is_bought_with_two_presses_once() {
     let service = Service::start();
     sell(&service, "a", "500");
     let mut browser = Browser::signed_in(&service);
-    let page = browser.page.clone();
+    let page = browser.get("/bundles").body;
     let form = page
-        .split("action=\"/me/bundles\"")
+        .split("action=\"/bundles/buy\"")
         .skip(1)
-        .find(|form| form.contains("class=\"primary\""))
+        .find(|form| form.contains("class=\"primary wide\""))
         .unwrap();
     let field = |name: &str| {
         let rest = form.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
@@ -314,14 +316,14 @@ fn a_bundle_is_bought_with_two_presses_once() {
     };
     let fields = format!("offer={}&once={}", field("offer"), field("once"));
     for _ in 0..2 {
-        let answer = browser.post("/me/bundles", &fields);
+        let answer = browser.post("/bundles/buy", &fields);
         assert_eq!(
             (answer.status, answer.header("location")),
-            (303, "/me?notice=bought")
+            (303, "/bundles?notice=bought")
         );
     }
-    let after = browser.get("/me?notice=bought").body;
-    assert!(after.contains("notice good"));
+    let after = browser.get("/bundles?notice=bought").body;
+    assert!(after.contains("banner good"));
     let lines = service.eventually(|| {
         let path = format!("/v1/subscribers/{NUMBER}/statement");
         let page = service.api(&service.admin, "GET", &path, "").json();
@@ -330,11 +332,11 @@ fn a_bundle_is_bought_with_two_presses_once() {
     });
     assert_eq!(lines.iter().filter(|line| line["kind"] == "bundle").count(), 1);
     let answer = browser.post(
-        "/me/bundles",
+        "/bundles/buy",
         "offer=nothing&once=0190a0f0-0000-7000-8000-000000000000",
     );
-    assert_eq!(answer.header("location"), "/me?problem=1003001");
-    assert!(browser.get("/me?problem=1003001").body.contains("notice bad"));
+    assert_eq!(answer.header("location"), "/bundles?problem=1003001");
+    assert!(browser.get("/bundles?problem=1003001").body.contains("banner bad"));
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn a_person_signs_in_and_sees_why() {
         let code: String = message.chars().filter(char::is_ascii_digit).take(6).collect();
         browser.fill("#code", &code);
         browser.click(".sign-in button");
-        browser.until("location.pathname === '/me'");
+        browser.until("document.querySelector('#balance') !== null");
         look_at_the_account(&browser, &service, width);
         browser.go(&format!("{}/demo?number={NUMBER}", service.url));
         fits(&browser);
@@ -107,10 +107,10 @@ fn look_at_the_account(browser: &Browser, service: &Service, width: u32) {
     assert_eq!(browser.text("#balance"), shown);
     assert!(
         browser
-            .run("return document.querySelectorAll('progress').length")
+            .run("return document.querySelectorAll('.ring, .chart svg').length")
             .as_i64()
             .unwrap()
-            >= 1
+            >= 2
     );
     picture(browser, &format!("account-en-{width}"));
     browser.click("details.line[data-kind=recharge] summary");
@@ -163,15 +163,16 @@ fn a_shop_sells_and_a_person_buys() {
     let code = service.eventually(|| service.codes.last(NUMBER));
     browser.fill("#code", &code);
     browser.click(".sign-in button");
-    browser.until("location.pathname === '/me'");
-    browser.click("#shop details.offer summary");
-    browser.click("#shop details.offer[open] button.primary");
-    browser.until("document.querySelector('.notice.good') !== null");
+    browser.until("document.querySelector('#balance') !== null");
+    browser.click("nav.places a[href='/bundles']");
+    browser.click("#shop .confirm summary");
+    browser.click("#shop .confirm[open] button.primary");
+    browser.until("document.querySelector('.banner.good') !== null");
     fits(&browser);
     picture(&browser, "account-dark-1280");
     assert!(
         browser
-            .run("return document.querySelectorAll('.bundle').length")
+            .run("return document.querySelectorAll('.owned').length")
             .as_i64()
             .unwrap()
             >= 2

@@ -50,7 +50,6 @@ warning-suspended = This number is suspended. Ask your operator.
 warning-closed = This account is closed.
 notice-bought = Done: the bundle is yours.
 
-bundles-held = Bundles
 bundles-none = You have no bundle. Calls, messages and data are paid from the balance.
 ends = Ends { $moment }.
 left-of = { $left } of { $initial }

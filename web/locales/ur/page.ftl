@@ -50,7 +50,6 @@ warning-suspended = یہ نمبر معطل ہے۔ اپنے آپریٹر سے پ�
 warning-closed = یہ کھاتہ بند ہے۔
 notice-bought = ہو گیا: پیکج آپ کا ہے۔
 
-bundles-held = پیکجز
 bundles-none = آپ کے پاس کوئی پیکج نہیں۔ کال، پیغام اور ڈیٹا بیلنس سے کٹتے ہیں۔
 ends = { $moment } پر ختم۔
 left-of = { $initial } میں سے { $left }

@@ -38,7 +38,6 @@ warning-suspended = 此号码已停用，请咨询运营商。
 warning-closed = 此账户已关闭。
 notice-bought = 购买成功，套餐已生效。
 
-bundles-held = 我的套餐
 bundles-none = 您没有套餐。通话、短信和流量从余额中扣除。
 ends = { $moment } 到期。
 left-of = 剩余 { $left } / { $initial }

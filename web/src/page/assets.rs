@@ -21,6 +21,9 @@ const CSS: &str = concat!(
     include_str!("../../static/css/frame.css"),
     include_str!("../../static/css/parts.css"),
     include_str!("../../static/css/pages.css"),
+    include_str!("../../static/css/home.css"),
+    include_str!("../../static/css/statement.css"),
+    include_str!("../../static/css/bundles.css"),
 );
 
 /// A file as it is sent.

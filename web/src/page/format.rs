@@ -80,6 +80,12 @@ impl Speech {
         self.with("date", &values)
     }
 
+    /// `November 2026`.
+    pub fn month(&self, year: i32, month: u8) -> String {
+        let name = self.p(&format!("month-{month}"));
+        self.with("month-year", &[("month", name.into()), ("year", year.to_string().into())])
+    }
+
     /// `17:05`.
     pub fn time(&self, at: Timestamp, zone: &Zone) -> String {
         let second = zone.second_of_day(at);

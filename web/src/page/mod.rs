@@ -4,17 +4,21 @@
 //!
 //! * [`session`]: cookies, sign-ins, codes, form tokens. [`frame`]: what every page shares, and its headers.
 //! * [`places`]: the navigation. [`assets`]: static files, manifest, service worker. [`shell`]: all places; without a network.
-//! * [`signin`], [`account`], [`statement`], [`demo`]: the pages. [`format`](mod@format): values as people read them.
+//! * [`signin`], [`home`], [`bundles`], [`statement`], [`demo`]: the pages. [`account`]: what they share of an account.
+//! * [`spending`]: what a month took. [`format`](mod@format): values as people read them.
 
 pub mod account;
 pub mod assets;
+pub mod bundles;
 pub mod demo;
 pub mod format;
 pub mod frame;
+pub mod home;
 pub mod places;
 pub mod session;
 pub mod shell;
 pub mod signin;
+pub mod spending;
 pub mod statement;
 
 use crate::state::Web;
@@ -25,17 +29,21 @@ use tower_http::compression::CompressionLayer;
 /// The routes of the page.
 pub fn router(web: &Web) -> Router<Web> {
     let mut pages = Router::new()
-        .route("/", get(signin::start))
+        .route("/", get(home::show))
+        .route("/me", get(home::moved))
         .route("/code", post(signin::send_code))
         .route("/session", post(signin::sign_in))
         .route("/session/end", post(signin::sign_out))
         .route("/more", get(shell::more))
         .route("/offline", get(shell::offline))
-        .route("/me", get(account::show))
-        .route("/me/statement", get(statement::more))
-        .route("/me/why/{kind}/{id}", get(statement::why))
-        .route("/me/bundles", post(account::buy))
-        .route("/me/renewal", post(account::renewal));
+        .route("/bundles", get(bundles::show))
+        .route("/bundles/compare", get(bundles::compare))
+        .route("/bundles/buy", post(bundles::buy))
+        .route("/bundles/renewal", post(bundles::renewal))
+        .route("/statement", get(statement::show))
+        .route("/statement/more", get(statement::more))
+        .route("/statement.csv", get(statement::file))
+        .route("/statement/why/{kind}/{id}", get(statement::why));
     if web.demo().is_some() {
         pages = pages
             .route("/demo", get(demo::show))

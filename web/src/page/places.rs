@@ -34,8 +34,8 @@ pub struct Place {
 pub const PLACES: [Place; 13] = [
     place("/", "home", Who::All, true, true),
     place("/recharge", "recharge", Who::All, true, false),
-    place("/bundles", "bundles", Who::Member, true, false),
-    place("/statement", "statement", Who::Member, true, false),
+    place("/bundles", "bundles", Who::Member, true, true),
+    place("/statement", "statement", Who::Member, true, true),
     place("/receipts", "receipts", Who::Member, false, false),
     place("/budget", "budget", Who::Member, false, false),
     place("/auto", "auto", Who::Member, false, false),

@@ -36,9 +36,6 @@ struct CodeEntry {
 
 /// The first page.
 pub async fn start(State(web): State<Web>, visitor: Visitor) -> Response {
-    if visitor.sign_in.is_some() {
-        return Redirect::to("/me").into_response();
-    }
     start_page(&web, &visitor, String::new(), None)
 }
 

@@ -1,17 +1,18 @@
 //! The statement on the page, and the reason behind each line.
 
 use super::format::Speech;
-use super::frame::{Visitor, page};
+use super::frame::{Frame, Visitor, page};
+use super::spending::{self, Month};
 use crate::api::bundles::name_of;
 use crate::bind::Reader;
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
-use crate::text::Html;
-use crate::{number, why};
+use crate::text::{self, Html};
+use crate::{limits, number, why};
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use charge::catalog::{Called, Catalog};
 use charge::ids::SessionKey;
 use charge::unit::{Amount, Service};
@@ -21,7 +22,162 @@ use store::reads::{Cursor, LineKind, StatementEntry};
 use store::{EventPlace, StoreError};
 
 /// Lines of one page.
-const LINES: usize = 12;
+const LINES: usize = 20;
+
+/// Which lines of a statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// All.
+    #[default]
+    All,
+    /// What came in, and what was given back or taken back.
+    In,
+    /// Data.
+    Data,
+    /// Calls.
+    Voice,
+    /// Messages.
+    Sms,
+    /// Bundles and renewals.
+    Bundles,
+}
+
+impl Kind {
+    const ALL: [Kind; 6] = [
+        Kind::All,
+        Kind::In,
+        Kind::Data,
+        Kind::Voice,
+        Kind::Sms,
+        Kind::Bundles,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::All => "all",
+            Kind::In => "in",
+            Kind::Data => "data",
+            Kind::Voice => "voice",
+            Kind::Sms => "sms",
+            Kind::Bundles => "bundles",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    fn holds(self, entry: &StatementEntry) -> bool {
+        match (self, entry) {
+            (Kind::All, _) => true,
+            (Kind::Data, StatementEntry::Usage(usage)) => usage.service == Service::Data,
+            (Kind::Voice, StatementEntry::Usage(usage)) => usage.service == Service::Voice,
+            (Kind::Sms, StatementEntry::Usage(usage)) => usage.service == Service::Sms,
+            (Kind::In, StatementEntry::Line(line)) => matches!(
+                line.kind,
+                LineKind::Opening | LineKind::Recharge | LineKind::Refund | LineKind::TakenBack
+            ),
+            (Kind::Bundles, StatementEntry::Line(line)) => {
+                matches!(line.kind, LineKind::Bundle | LineKind::RenewalFailed)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What is asked of the statement.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Asked {
+    kind: Option<String>,
+    month: Option<String>,
+    before: Option<String>,
+}
+
+/// What is asked, understood. What makes no sense is as if it had not been asked.
+#[derive(Clone, Copy)]
+struct Choice {
+    kind: Kind,
+    month: Option<Month>,
+}
+
+impl Choice {
+    fn of(asked: &Asked, today: i32) -> Choice {
+        let now = Month::of_day(today);
+        Choice {
+            kind: asked.kind.as_deref().and_then(Kind::parse).unwrap_or_default(),
+            month: asked.month.as_deref().and_then(|name| Month::parse(name, now)),
+        }
+    }
+
+    /// The address of this choice below a path.
+    fn address(self, path: &str) -> String {
+        let mut address = format!("{path}?kind={}", self.kind.name());
+        if let Some(month) = self.month {
+            address.push_str("&month=");
+            address.push_str(&month.name());
+        }
+        address
+    }
+
+    fn span(self, catalog: &Catalog) -> (Timestamp, Timestamp) {
+        match self.month {
+            Some(month) => month.span(&catalog.zone),
+            None => (Timestamp(i64::MIN), Timestamp(i64::MAX)),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "statement.html")]
+struct StatementPage {
+    page: Frame,
+    kind: &'static str,
+    kinds: Vec<(String, Html, bool)>,
+    months: Vec<(String, String, bool)>,
+    file: String,
+    lines: Lines,
+}
+
+/// The statement.
+pub async fn show(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let Some(sign_in) = visitor.sign_in else {
+        return Ok(Redirect::to("/").into_response());
+    };
+    let (account, catalog) = super::account::signed_in(&web, sign_in.account).await?;
+    let t = visitor.speech();
+    let today = catalog.zone.day_number(web.now());
+    let choice = Choice::of(&asked, today);
+    let kinds = Kind::ALL.map(|kind| {
+        let name = t.h(&format!("kind-{}", kind.name()));
+        let there = Choice { kind, ..choice };
+        (there.address("/statement"), name, kind == choice.kind)
+    });
+    let months = spending::months_back(Month::of_day(today)).into_iter().map(|month| {
+        let name = t.month(month.year, month.month).replace(text::ISOLATES, "");
+        (month.name(), name, choice.month == Some(month))
+    });
+    let template = StatementPage {
+        page: visitor.frame(&web, t.p("statement")),
+        kind: choice.kind.name(),
+        kinds: kinds.into(),
+        months: months.collect(),
+        file: choice.address("/statement.csv"),
+        lines: read(&web, account.id, catalog, t, choice, before_of(&asked, choice, catalog)).await?,
+    };
+    Ok(page(StatusCode::OK, &template))
+}
+
+fn before_of(asked: &Asked, choice: Choice, catalog: &Catalog) -> Cursor {
+    let end = spending::end_of(choice.span(catalog).1);
+    match asked.before.as_deref().and_then(Cursor::parse) {
+        Some(before) if before.at < end.at => before,
+        _ => end,
+    }
+}
 
 /// Lines of a statement with the way to more.
 #[derive(Template)]
@@ -46,32 +202,91 @@ pub struct Line {
     sign: &'static str,
     kind: &'static str,
     title: Html,
+    /// The title as text, for files.
+    words: String,
     detail: Html,
     amount: Html,
     positive: bool,
     why: String,
 }
 
-/// Reads a page of a statement.
+/// The newest lines of a statement, without a way to more.
 ///
 /// # Errors
 /// When the read models do not answer.
-pub async fn read(
+pub async fn latest(
     web: &Web,
     account: AccountId,
     catalog: &Catalog,
     t: Speech,
+    count: usize,
+) -> Result<Lines, Problem> {
+    let ask = move |reader: &mut Reader| reader.models.statement(account, Cursor::NEWEST, count);
+    let entries = web.parts.reads.ask(ask).await?;
+    Ok(Lines {
+        t,
+        days: days_of(&entries, web, catalog, t),
+        next: None,
+    })
+}
+
+async fn read(
+    web: &Web,
+    account: AccountId,
+    catalog: &Catalog,
+    t: Speech,
+    choice: Choice,
     before: Cursor,
 ) -> Result<Lines, Problem> {
-    let ask = move |reader: &mut Reader| reader.models.statement(account, before, LINES);
-    let entries = web.parts.reads.ask(ask).await?;
-    let full = entries.len() == LINES;
-    let next = entries
-        .last()
-        .filter(|_| full)
-        .map(|entry| entry.cursor().to_string());
+    let from = choice.span(catalog).0;
+    let ask = move |reader: &mut Reader| gather(reader, account, choice.kind, from, before);
+    let (entries, next) = web.parts.reads.ask(ask).await?;
+    let next = next.map(|cursor| format!("{}&before={cursor}", choice.address("/statement/more")));
+    Ok(Lines {
+        t,
+        days: days_of(&entries, web, catalog, t),
+        next,
+    })
+}
+
+/// One page of matching entries, and where the next one begins. Of entries that do not match, a bounded number is
+/// passed over; the next page goes on behind them.
+fn gather(
+    reader: &mut Reader,
+    account: AccountId,
+    kind: Kind,
+    from: Timestamp,
+    mut before: Cursor,
+) -> Result<(Vec<StatementEntry>, Option<Cursor>), StoreError> {
+    let mut found = Vec::with_capacity(LINES);
+    let mut seen = 0;
+    while seen < limits::FILTERED_LINES_MAX {
+        let chunk = if kind == Kind::All { LINES } else { 10 * LINES };
+        let entries = reader.models.statement(account, before, chunk)?;
+        let last = entries.len() < chunk;
+        for entry in entries {
+            if entry.at() < from {
+                return Ok((found, None));
+            }
+            seen += 1;
+            before = entry.cursor();
+            if kind.holds(&entry) {
+                found.push(entry);
+                if found.len() == LINES {
+                    return Ok((found, Some(before)));
+                }
+            }
+        }
+        if last {
+            return Ok((found, None));
+        }
+    }
+    Ok((found, Some(before)))
+}
+
+fn days_of(entries: &[StatementEntry], web: &Web, catalog: &Catalog, t: Speech) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
-    for entry in &entries {
+    for entry in entries {
         let line = line_of(entry, web, catalog, t);
         let number = catalog.zone.day_number(entry.at());
         match days.last_mut() {
@@ -83,7 +298,7 @@ pub async fn read(
             }),
         }
     }
-    Ok(Lines { t, days, next })
+    days
 }
 
 fn line_of(entry: &StatementEntry, web: &Web, catalog: &Catalog, t: Speech) -> Line {
@@ -92,11 +307,11 @@ fn line_of(entry: &StatementEntry, web: &Web, catalog: &Catalog, t: Speech) -> L
             let code = Code::new(&line.title).unwrap_or_default();
             let name = || name_of(code, catalog, t.language);
             let (sign, title) = match line.kind {
-                LineKind::Opening => ("in", t.p("line-opening")),
-                LineKind::Recharge => ("in", t.p("line-recharge")),
-                LineKind::Refund => ("in", t.p("line-refund")),
-                LineKind::TakenBack => ("out", t.p("line-taken-back")),
-                LineKind::Bundle => ("bundle", name()),
+                LineKind::Opening => ("plus", t.p("line-opening")),
+                LineKind::Recharge => ("plus", t.p("line-recharge")),
+                LineKind::Refund => ("plus", t.p("line-refund")),
+                LineKind::TakenBack => ("note", t.p("line-taken-back")),
+                LineKind::Bundle => ("bundles", name()),
                 LineKind::RenewalFailed => {
                     ("note", t.with("line-renewal-failed", &[("name", name().into())]))
                 }
@@ -117,7 +332,7 @@ fn line_of(entry: &StatementEntry, web: &Web, catalog: &Catalog, t: Speech) -> L
                 (sign, line.kind.name()),
                 (title, with_time(t, line.at, catalog, &detail)),
                 (line.amount, catalog, t),
-                format!("/me/why/line/{}", line.place),
+                format!("/statement/why/line/{}", line.place),
             )
         }
         StatementEntry::Usage(usage) => {
@@ -148,9 +363,15 @@ fn line_of(entry: &StatementEntry, web: &Web, catalog: &Catalog, t: Speech) -> L
                 (service.name(), service.name()),
                 (title, with_time(t, usage.opened_at, catalog, &detail)),
                 (-usage.money, catalog, t),
-                format!("/me/why/use/{:032x}", usage.session.0),
+                format!("/statement/why/use/{:032x}", usage.session.0),
             )
         }
+    }
+}
+
+impl Lines {
+    fn icons(&self) -> String {
+        super::assets::address("icons.svg")
     }
 }
 
@@ -169,6 +390,7 @@ impl Line {
             sign,
             kind,
             title: Html::isolated(&title),
+            words: title,
             detail: Html::isolated(&detail),
             amount: if shown.is_empty() {
                 Html::default()
@@ -202,23 +424,106 @@ fn number_shown(number: Msisdn, web: &Web) -> String {
     number::shown(number, web.catalogs()).replace(' ', "\u{a0}")
 }
 
-/// Which lines.
-#[derive(Deserialize)]
-pub struct More {
-    before: String,
-}
-
 /// More lines, to be put behind those that are there.
 pub async fn more(
     State(web): State<Web>,
     visitor: Visitor,
-    Query(more): Query<More>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let sign_in = visitor.sign_in.ok_or(Fault::Unauthorized)?;
     let (_, catalog) = super::account::signed_in(&web, sign_in.account).await?;
-    let before = Cursor::parse(&more.before).ok_or(Fault::BadRequest)?;
-    let lines = read(&web, sign_in.account, catalog, visitor.speech(), before).await?;
+    let before = asked.before.as_deref().and_then(Cursor::parse);
+    let before = before.ok_or(Fault::BadRequest)?;
+    let choice = Choice::of(&asked, catalog.zone.day_number(web.now()));
+    let lines = read(&web, sign_in.account, catalog, visitor.speech(), choice, before).await?;
     Ok(page(StatusCode::OK, &lines))
+}
+
+/// The chosen lines as a file for spreadsheets (RFC 4180, UTF-8 with a mark so that they see it).
+pub async fn file(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let sign_in = visitor.sign_in.ok_or(Fault::Unauthorized)?;
+    let (account, catalog) = super::account::signed_in(&web, sign_in.account).await?;
+    let t = visitor.speech();
+    let choice = Choice::of(&asked, catalog.zone.day_number(web.now()));
+    let (id, span) = (account.id, choice.span(catalog));
+    let ask = move |reader: &mut Reader| -> Result<Vec<StatementEntry>, StoreError> {
+        let mut entries = Vec::new();
+        spending::each(reader, id, span, limits::CSV_LINES_MAX, |entry| {
+            if choice.kind.holds(entry) {
+                entries.push(entry.clone());
+            }
+        })?;
+        Ok(entries)
+    };
+    let entries = web.parts.reads.ask(ask).await?;
+    let mut csv = String::from("\u{feff}time,kind,what,used,unit,amount,tax,balance,currency,reason\r\n");
+    for entry in &entries {
+        csv.push_str(&csv_line(entry, &web, catalog, t));
+        csv.push_str("\r\n");
+    }
+    let name = choice.month.map_or("all".to_owned(), Month::name);
+    let disposition = format!("attachment; filename=\"raseed-statement-{name}.csv\"");
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
+    Ok((headers, csv).into_response())
+}
+
+fn csv_line(entry: &StatementEntry, web: &Web, catalog: &Catalog, t: Speech) -> String {
+    let shown = line_of(entry, web, catalog, t);
+    let time = catalog.zone.civil(entry.at()).to_string();
+    let (used, unit, amount, tax, balance, reason) = match entry {
+        StatementEntry::Usage(usage) => (
+            usage.used.to_string(),
+            usage.service.unit().name(),
+            -usage.money,
+            usage.tax,
+            Some(usage.balance),
+            usage.session_id.clone().unwrap_or_default(),
+        ),
+        StatementEntry::Line(line) => (
+            String::new(),
+            "",
+            line.amount,
+            line.tax,
+            line.balance,
+            line.place.to_string(),
+        ),
+    };
+    let balance = balance.map(Money::exact).unwrap_or_default();
+    let texts = [
+        time,
+        shown.kind.to_owned(),
+        plain_text(&shown.words),
+        used,
+        unit.to_owned(),
+        amount.exact(),
+        tax.exact(),
+        balance,
+        catalog.currency.clone(),
+        reason,
+    ];
+    let fields = texts.iter().enumerate().map(|(column, text)| {
+        let is_number = matches!(column, 3 | 5 | 6 | 7);
+        csv_field(text, is_number)
+    });
+    fields.collect::<Vec<String>>().join(",")
+}
+
+fn plain_text(text: &str) -> String {
+    text.replace(text::ISOLATES, "").replace('\u{a0}', " ")
+}
+
+/// A field in quotes. Text that a spreadsheet would take for a formula gets a mark in front.
+fn csv_field(text: &str, is_number: bool) -> String {
+    let text = text.replace('"', "\"\"");
+    let guard = !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    format!("\"{}{text}\"", if guard { "'" } else { "" })
 }
 
 #[derive(Template)]
@@ -287,4 +592,21 @@ pub async fn why(
         reports: reasons.reports.iter().map(report).collect(),
     };
     Ok(page(StatusCode::OK, &template))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_hold_no_formulas() {
+        for (text, number, field) in [
+            ("=1+1", false, "\"'=1+1\""),
+            ("@x", false, "\"'@x\""),
+            ("say \"hi\"", false, "\"say \"\"hi\"\"\""),
+            ("-2.40", true, "\"-2.40\""),
+        ] {
+            assert_eq!(csv_field(text, number), field);
+        }
+    }
 }
