@@ -302,7 +302,7 @@ impl Refusal {
         (Refusal::TooMany, 1_003_008),
         (Refusal::TooOld, 1_007_013),
         (Refusal::BadTransition, 1_008_006),
-        (Refusal::NoSuchPayment, 1_008_004),
+        (Refusal::NoSuchPayment, 1_008_010),
         (Refusal::PaymentState, 1_007_004),
         (Refusal::NothingLeft, 1_007_007),
     ];

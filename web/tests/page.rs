@@ -294,7 +294,11 @@ fn a_statement_tells_why_and_only_to_its_owner() {
     );
     let stranger = service.send("GET", &paths[0], &[], "");
     assert_eq!(stranger.status, 401);
-    for path in ["/statement/why/line/E9-9-9", "/statement/why/use/zz", "/statement/why/other/1"] {
+    for path in [
+        "/statement/why/line/E9-9-9",
+        "/statement/why/use/zz",
+        "/statement/why/other/1",
+    ] {
         assert_eq!(browser.get(path).status, 404, "{path}");
     }
 }
@@ -336,7 +340,12 @@ fn a_bundle_is_bought_with_two_presses_once() {
         "offer=nothing&once=0190a0f0-0000-7000-8000-000000000000",
     );
     assert_eq!(answer.header("location"), "/bundles?problem=1003001");
-    assert!(browser.get("/bundles?problem=1003001").body.contains("banner bad"));
+    assert!(
+        browser
+            .get("/bundles?problem=1003001")
+            .body
+            .contains("banner bad")
+    );
 }
 
 #[test]

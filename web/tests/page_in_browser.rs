@@ -5,12 +5,8 @@ mod browser;
 mod common;
 
 use browser::{Browser, Programs};
-use charge::Msisdn;
-use charge::catalog::Called;
-use charge::unit::Service as Kind;
-use common::{NUMBER, SECOND_NUMBER, Service};
+use common::{NUMBER, Service};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Where pictures are kept when RASEED_SCREENSHOTS names a directory.
 fn picture(browser: &Browser, name: &str) {
@@ -18,32 +14,6 @@ fn picture(browser: &Browser, name: &str) {
         std::fs::create_dir_all(&directory).unwrap();
         browser.screenshot(&PathBuf::from(directory).join(format!("{name}.png")));
     }
-}
-
-/// A subscriber with a story: two recharges, a bundle, data, calls and messages.
-fn story() -> Service {
-    let service = Service::start_demo();
-    service.subscriber(SECOND_NUMBER);
-    let sell = |reference: &str, amount: &str| {
-        let body = serde_json::json!({"msisdn": NUMBER, "amount": amount, "external_id": reference});
-        let answer = service.once(&service.shop, "/v1/topups?wait=10", reference, &body.to_string());
-        assert_eq!(answer.status, 201, "{}", answer.body);
-    };
-    sell("story-1", "100");
-    service.pass(Duration::from_secs(3 * 3600));
-    service.use_service(Kind::Data, Called::Nobody, 300 << 20);
-    let other = |number: &str| Called::Number(Msisdn::parse(number).unwrap());
-    service.use_service(Kind::Voice, other("923451112223"), 130);
-    service.pass(Duration::from_secs(20 * 3600));
-    sell("story-2", "300");
-    service.use_service(Kind::Voice, other("923007654321"), 61);
-    service.use_service(Kind::Sms, other("923101112223"), 2);
-    let path = format!("/v1/subscribers/{NUMBER}/statement");
-    service.eventually(|| {
-        let page = service.api(&service.admin, "GET", &path, "").json();
-        (page["lines"].as_array().unwrap().len() >= 6).then_some(())
-    });
-    service
 }
 
 /// Nothing sticks out of the screen.
@@ -60,7 +30,7 @@ fn fits(browser: &Browser) {
 #[test]
 fn a_person_signs_in_and_sees_why() {
     let Some(programs) = Programs::find() else { return };
-    let service = story();
+    let service = Service::with_story();
     let browser = Browser::open(&programs, false);
     for (width, height) in [(360, 740), (1280, 900)] {
         browser.size(width, height);
@@ -149,7 +119,7 @@ fn look_at_the_account(browser: &Browser, service: &Service, width: u32) {
 #[test]
 fn a_shop_sells_and_a_person_buys() {
     let Some(programs) = Programs::find() else { return };
-    let service = story();
+    let service = Service::with_story();
     let browser = Browser::open(&programs, true);
     browser.size(1280, 900);
     browser.go(&format!("{}/demo?number={NUMBER}&lang=en", service.url));

@@ -8,15 +8,24 @@ use anyhow::{Context as _, bail};
 /// Python packages of the peers that we did not write, pinned so that a run can be repeated.
 const PEERS: [(&str, &str); 2] = [("python-diameter", "0.9.0"), ("smpplib", "2.2.4")];
 
+/// The checker of accessibility that the browser tests put into each page, pinned; it is never served.
+const AXE: (&str, &str) = ("axe-core", "4.14.1");
+
 /// What must take part in a run once a test in the tree uses it. A test uses a component when a `.rs` or `.py`
 /// file outside xtask holds one of `used_by`; it takes part when a test appends a line starting with one of
 /// `reported_as` to the file named in RASEED_PARTS. Add a line here with every new outside component.
-const EXPECTED: [Expected; 3] = [
+const EXPECTED: [Expected; 4] = [
     Expected {
         part: "browser",
         component: "chromium",
         used_by: &["RASEED_CHROMEDRIVER"],
         reported_as: &["chromium", "browser"],
+    },
+    Expected {
+        part: "accessibility",
+        component: "axe-core",
+        used_by: &["RASEED_AXE"],
+        reported_as: &["axe-core"],
     },
     Expected {
         part: "diameter-peer",
@@ -77,7 +86,10 @@ pub fn prepare(root: &Path, skip_install: bool) -> Vec<Component> {
         println!("--skip-install: nothing is installed, and tests that need what is missing do not run.");
     } else {
         // A failed installation is not the end: the other checks run, and the summary says what is missing.
-        if let Err(error) = install_system(&components).and_then(|()| install_peers(root)) {
+        let installed = install_system(&components)
+            .and_then(|()| install_peers(root))
+            .and_then(|()| install_axe(root));
+        if let Err(error) = installed {
             println!("error: {error:#}");
         }
         look(root, &mut components);
@@ -103,6 +115,7 @@ pub fn environment(components: &[Component]) -> Vec<(&'static str, String)> {
         ("RASEED_CHROMIUM", "chromium"),
         ("RASEED_CHROMEDRIVER", "chromedriver"),
         ("RASEED_PEERS_PYTHON", "python-diameter"),
+        ("RASEED_AXE", AXE.0),
     ];
     for (variable, name) in named {
         let component = components.iter().find(|component| component.name == name);
@@ -262,6 +275,16 @@ fn list() -> Vec<Component> {
                 find_python,
             )
         },
+        Component {
+            debian: &["nodejs", "npm"],
+            ubuntu: &["nodejs", "npm"],
+            ..component("npm", "fetches the checker below", find_npm)
+        },
+        component(
+            AXE.0,
+            "checks every page against WCAG 2.2 AA, inside the browser",
+            find_axe,
+        ),
         component(
             PEERS[0].0,
             "a Diameter stack that we did not write drives sessions against the server",
@@ -348,6 +371,25 @@ fn find_peer(root: &Path, package: &str) -> Option<Found> {
     })
 }
 
+fn find_npm(_: &Path) -> Option<Found> {
+    Some(Found {
+        path: on_path("npm")?,
+        version: output("npm", &["--version"])?,
+    })
+}
+
+/// The script, when it is there in the version that is pinned.
+fn find_axe(root: &Path) -> Option<Found> {
+    let package = root.join("target/peers-node/node_modules").join(AXE.0);
+    let about = std::fs::read_to_string(package.join("package.json")).ok()?;
+    let path = package.join("axe.min.js");
+    let pinned = about.contains(&format!("\"version\": \"{}\"", AXE.1)) && path.is_file();
+    pinned.then(|| Found {
+        path,
+        version: AXE.1.to_owned(),
+    })
+}
+
 fn peers_python(root: &Path) -> PathBuf {
     root.join("target/peers-venv/bin/python")
 }
@@ -397,6 +439,9 @@ fn install_system(components: &[Component]) -> anyhow::Result<()> {
         if missing().any(|component| component.name.starts_with("python3")) {
             run("brew", &["install", "python3"])?;
         }
+        if missing().any(|component| component.name == "npm") {
+            run("brew", &["install", "node"])?;
+        }
         return Ok(());
     }
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
@@ -444,6 +489,21 @@ fn install_peers(root: &Path) -> anyhow::Result<()> {
     let mut arguments = vec!["-m", "pip", "install", "--disable-pip-version-check"];
     arguments.extend(pins.iter().map(String::as_str));
     run(&format!("{venv}/bin/python"), &arguments)
+}
+
+fn install_axe(root: &Path) -> anyhow::Result<()> {
+    if find_axe(root).is_some() {
+        return Ok(());
+    }
+    let place = root.join("target/peers-node");
+    std::fs::create_dir_all(&place).with_context(|| format!("make the directory {}", place.display()))?;
+    let place = place.to_str().context("the path of the workspace is not UTF-8")?;
+    let package = format!("{}@{}", AXE.0, AXE.1);
+    let quiet = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+    run(
+        "npm",
+        &[&["install", "--prefix", place][..], &quiet, &[&package]].concat(),
+    )
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -528,7 +588,11 @@ mod tests {
         let browser = |expected: &Expected| expected.part == "browser";
         let silent = roll(&chromium(true), "", false, browser);
         assert_eq!(silent.absent, ["browser took no part in any test"]);
-        assert_eq!(silent.skipped.len(), 2, "the two peers are not used in this case");
+        assert_eq!(
+            silent.skipped.len(),
+            3,
+            "the two peers and axe are not used in this case"
+        );
         let reported = roll(&chromium(true), "chromium 1 page.rs\n", false, browser);
         assert!(reported.absent.is_empty());
         assert!(

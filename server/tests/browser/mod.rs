@@ -1,4 +1,5 @@
 //! A real Chromium, driven through chromedriver's WebDriver interface (W3C WebDriver 2).
+#![allow(dead_code, reason = "not every test file uses every helper")]
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -114,7 +115,7 @@ impl Browser {
         }
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
-            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
             "goog:chromeOptions": {"binary": programs.chromium, "args": arguments},
         }}});
         let made = browser.call("POST", "/session", Some(&wanted));
@@ -240,6 +241,57 @@ impl Browser {
         let element = self.find(selector);
         let text = self.call("GET", &format!("/element/{element}/text"), None);
         text.as_str().unwrap().to_owned()
+    }
+
+    /// Presses one key, as on a keyboard: `Tab`, `Enter`, or text.
+    #[track_caller]
+    pub fn press(&self, key: &str) {
+        let keys: Vec<String> = match key {
+            "Tab" => vec!["\u{e004}".to_owned()],
+            "Enter" => vec!["\u{e007}".to_owned()],
+            "Space" => vec![" ".to_owned()],
+            text => text.chars().map(|letter| letter.to_string()).collect(),
+        };
+        let strokes = keys.iter().flat_map(|key| {
+            [
+                json!({"type": "keyDown", "value": key}),
+                json!({"type": "keyUp", "value": key}),
+            ]
+        });
+        let strokes: Vec<Value> = strokes.collect();
+        let actions = json!({"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]});
+        self.call("POST", "/actions", Some(&actions));
+    }
+
+    /// The addresses that pages have asked for since the last question, service worker apart.
+    pub fn requests(&self) -> Vec<String> {
+        let log = self.call("POST", "/se/log", Some(&json!({"type": "performance"})));
+        let lines = log.as_array().cloned().unwrap_or_default();
+        let asked = lines.iter().filter_map(|line| {
+            let told: Value = serde_json::from_str(line["message"].as_str()?).ok()?;
+            let told = &told["message"];
+            if told["method"] != "Network.requestWillBeSent" {
+                return None;
+            }
+            Some(told["params"]["request"]["url"].as_str()?.to_owned())
+        });
+        asked.collect()
+    }
+
+    /// Keeps a small picture of the whole page, so many hundredths of its size.
+    pub fn small_picture(&self, path: &Path, width: u32, hundredths: u32) {
+        let height = self.run("return Math.ceil(document.documentElement.scrollHeight)");
+        let height = u32::try_from(height.as_u64().unwrap()).unwrap().min(6_000);
+        self.size(width, height);
+        let clip =
+            json!({"x": 0, "y": 0, "width": width, "height": height, "scale": f64::from(hundredths) / 100.0});
+        let command = json!({"cmd": "Page.captureScreenshot",
+            "params": {"format": "png", "captureBeyondViewport": true, "clip": clip}});
+        let picture = self.call("POST", "/goog/cdp/execute", Some(&command));
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(picture["data"].as_str().unwrap())
+            .unwrap();
+        std::fs::write(path, bytes).unwrap();
     }
 
     /// Keeps a picture of the whole page.

@@ -1,4 +1,4 @@
-# ہوم، بنڈل اور تفصیل۔
+# ہوم، پیکج اور تفصیل۔
 
 month-year = { $month } { $year }
 actions = فوری کام
@@ -13,9 +13,9 @@ chart-partial = اندراجات اتنے زیادہ ہیں کہ سب یہاں �
 spent-data = ڈیٹا
 spent-voice = کالز
 spent-sms = پیغامات
-spent-bundle = بنڈل
+spent-bundle = پیکج
 latest = تازہ ترین
-latest-all = پوری تفصیل
+latest-all = پورا حساب کتاب
 later = جلد آ رہا ہے
 later-plan = پلان کا مشورہ
 later-share = بیلنس شیئر
@@ -33,17 +33,17 @@ kind-in = آنے والی رقم
 kind-data = ڈیٹا
 kind-voice = کالز
 kind-sms = پیغامات
-kind-bundles = بنڈل
+kind-bundles = پیکج
 
 bundles-lead = مدت اور ضرورت کے مطابق چنیں۔ قیمتوں میں ٹیکس شامل ہے۔
-bundles-yours = آپ کے بنڈل
+bundles-yours = آپ کے پیکج
 bundles-period = کتنی مدت
 bundles-need = کتنا استعمال
 period-all = سب
 need-all = کوئی بھی
 need-light = کم استعمال
 need-heavy = زیادہ استعمال
-bundles-no-match = ایسا کوئی بنڈل نہیں۔
+bundles-no-match = ایسا کوئی پیکج نہیں۔
 per-gb = { $price } فی GB
 per-minute = { $price } فی منٹ
 rates-rounding = فی GB اور فی منٹ: پوری قیمت تمام ڈیٹا پر، یا تمام منٹوں پر تقسیم، اگلے پیسے تک اوپر۔
@@ -51,8 +51,8 @@ compare = موازنہ کریں
 compare-hint = دو یا تین پر نشان لگائیں اور ساتھ ساتھ دیکھیں۔
 compare-pick = موازنے میں شامل کریں
 compare-title = ساتھ ساتھ
-compare-back = تمام بنڈل
-compare-few = پہلے دو یا تین بنڈل چنیں۔
+compare-back = تمام پیکج
+compare-few = پہلے دو یا تین پیکج چنیں۔
 compare-none = نہیں
 compare-price = قیمت مع ٹیکس
 compare-period = مدت

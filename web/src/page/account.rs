@@ -173,4 +173,3 @@ pub fn what_of(scope: &Scope, unit: Unit, t: Speech) -> String {
     }
     words.join(" \u{b7} ")
 }
-

@@ -86,7 +86,12 @@ pub async fn show(
             && need.is_none_or(|need| offer.weight == need)
     };
     let mut offers: Vec<&Offer> = catalog.offers.iter().filter(wanted).collect();
-    offers.sort_by_key(|offer| (rank(offer.period), price_for(offer, catalog, Some(&account)).gross));
+    offers.sort_by_key(|offer| {
+        (
+            rank(offer.period),
+            price_for(offer, catalog, Some(&account)).gross,
+        )
+    });
     let as_of = catalog.as_of.split(';').next().unwrap_or("");
     let template = Bundles {
         page: visitor.frame(&web, t.p("place-bundles")),
@@ -165,7 +170,11 @@ impl Card {
         });
         let rates = [Unit::Octets, Unit::Seconds].into_iter().filter_map(|unit| {
             let rate = rate(price.gross, offer, unit)?;
-            let key = if unit == Unit::Octets { "per-gb" } else { "per-minute" };
+            let key = if unit == Unit::Octets {
+                "per-gb"
+            } else {
+                "per-minute"
+            };
             Some(Html::isolated(&t.with(key, &[("price", money(rate).into())])))
         });
         let main = account.main_balance(now);
@@ -261,12 +270,7 @@ fn chosen<'a>(query: &str, catalog: &'a Catalog) -> Vec<&'a Offer> {
     offers
 }
 
-fn comparison(
-    offers: &[&Offer],
-    catalog: &Catalog,
-    account: &Account,
-    t: Speech,
-) -> Vec<(Html, Vec<Html>)> {
+fn comparison(offers: &[&Offer], catalog: &Catalog, account: &Account, t: Speech) -> Vec<(Html, Vec<Html>)> {
     let money = |amount: Money| Html::bdi(&t.money(amount, &catalog.currency));
     let none = || t.h("compare-none");
     let price = |offer: &Offer| price_for(offer, catalog, Some(account)).gross;
@@ -300,7 +304,11 @@ fn comparison(
         row("compare-per-gb", &|offer| rate_of(offer, Unit::Octets)),
         row("compare-per-minute", &|offer| rate_of(offer, Unit::Seconds)),
         row("compare-renewal", &|offer| {
-            t.h(if offer.renewable { "compare-yes" } else { "compare-no" })
+            t.h(if offer.renewable {
+                "compare-yes"
+            } else {
+                "compare-no"
+            })
         }),
     ]
 }
@@ -374,8 +382,13 @@ mod tests {
     fn prices_per_gb_and_minute_are_rounded_up_to_a_hundredth() {
         let catalogs = crate::testing::catalogs();
         let catalog = catalogs.get(charge::OperatorId(1)).unwrap();
-        let mut offer = catalog.offers.iter().find(|offer| offer.for_sale).unwrap().clone();
-        let mut grant = offer.buckets[0].clone();
+        let mut offer = catalog
+            .offers
+            .iter()
+            .find(|offer| offer.for_sale)
+            .unwrap()
+            .clone();
+        let mut grant = offer.buckets[0];
         for (price, unit, amount, expected) in [
             ("100", Unit::Octets, 3_i64 << 30, Some("33.34")),
             ("90", Unit::Octets, 1 << 29, Some("180")),
@@ -385,7 +398,7 @@ mod tests {
         ] {
             grant.unit = unit;
             grant.amount = charge::unit::Amount(amount);
-            offer.buckets = vec![grant.clone()];
+            offer.buckets = vec![grant];
             let rate = rate(Money::parse(price).unwrap(), &offer, unit);
             assert_eq!(rate, expected.map(|text| Money::parse(text).unwrap()), "{price}");
         }

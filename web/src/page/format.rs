@@ -83,7 +83,10 @@ impl Speech {
     /// `November 2026`.
     pub fn month(&self, year: i32, month: u8) -> String {
         let name = self.p(&format!("month-{month}"));
-        self.with("month-year", &[("month", name.into()), ("year", year.to_string().into())])
+        self.with(
+            "month-year",
+            &[("month", name.into()), ("year", year.to_string().into())],
+        )
     }
 
     /// `17:05`.

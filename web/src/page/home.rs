@@ -43,8 +43,8 @@ pub struct Chart {
     pub total: Html,
     /// The height of the drawing, in amounts.
     pub top: Html,
-    /// Days: whether it is today, and the parts of its bar as (kind, top edge, height).
-    pub bars: Vec<(bool, Vec<(usize, i64, i64)>)>,
+    /// Days: whether it is today, and its bar.
+    pub bars: Vec<(bool, Bar)>,
     /// Kinds with what they took.
     pub kinds: Vec<(usize, Html, Html)>,
     /// Days with spending in words, for the table.
@@ -54,6 +54,9 @@ pub struct Chart {
     /// True when there was more than we read.
     pub partial: bool,
 }
+
+/// The parts of a bar from the ground up: kind, top edge, height.
+type Bar = Vec<(usize, i64, i64)>;
 
 /// Height of the drawing in its own units.
 const CHART_HEIGHT: i64 = 100;
@@ -145,9 +148,7 @@ pub fn chart(spent: &Spending, month: Month, today: i32, catalog: &Catalog, t: S
             (Html::isolated(&date), Html::bdi(&money(spent.day(day))))
         });
     Chart {
-        label: t
-            .with("chart-label", &values)
-            .replace(crate::text::ISOLATES, ""),
+        label: t.with("chart-label", &values).replace(crate::text::ISOLATES, ""),
         month: Html::isolated(&title),
         total: Html::bdi(&money(total)),
         top: Html::bdi(&money(top)),
@@ -159,8 +160,8 @@ pub fn chart(spent: &Spending, month: Month, today: i32, catalog: &Catalog, t: S
     }
 }
 
-/// The parts of a bar from the ground up, each as (kind, top edge, height). A part that exists can be seen.
-fn bar(day: &[Money; 4], top: Money) -> Vec<(usize, i64, i64)> {
+/// The bar of a day. A part that exists can be seen.
+fn bar(day: &[Money; 4], top: Money) -> Bar {
     let mut ground = CHART_HEIGHT;
     let mut parts = Vec::new();
     for (kind, amount) in day.iter().enumerate().filter(|(_, amount)| amount.is_positive()) {
@@ -180,7 +181,16 @@ fn round_top(amount: Money) -> Money {
             break;
         }
         // 10, 20, 50, then ten times as much and so on: each factor is against the last power of ten.
-        let power = Money(top.0 / if factor == 2 { 1 } else if factor == 5 { 2 } else { 5 });
+        let power = Money(
+            top.0
+                / if factor == 2 {
+                    1
+                } else if factor == 5 {
+                    2
+                } else {
+                    5
+                },
+        );
         top = Money(power.0.saturating_mul(factor));
     }
     top
@@ -204,7 +214,12 @@ mod tests {
             let amount = |text| Money::parse(text).unwrap();
             assert_eq!(round_top(amount(spent)), amount(top), "{spent}");
         }
-        let day = [Money::from_units(50), Money(1), Money::ZERO, Money::from_units(50)];
+        let day = [
+            Money::from_units(50),
+            Money(1),
+            Money::ZERO,
+            Money::from_units(50),
+        ];
         let parts = bar(&day, Money::from_units(100));
         assert_eq!(parts, [(0, 50, 50), (1, 49, 1), (3, 0, 49)]);
     }

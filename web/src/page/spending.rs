@@ -60,10 +60,7 @@ impl Month {
 
     /// Its first moment, and the first moment after it.
     pub fn span(self, zone: &Zone) -> (Timestamp, Timestamp) {
-        (
-            zone.day_start(self.first),
-            zone.day_start(self.first + self.days),
-        )
+        (zone.day_start(self.first), zone.day_start(self.first + self.days))
     }
 }
 
@@ -115,7 +112,7 @@ impl Spending {
 
     /// All of a day.
     pub fn day(&self, index: usize) -> Money {
-        self.days.get(index).map_or(Money::ZERO, |day| total(day))
+        self.days.get(index).map_or(Money::ZERO, total)
     }
 
     /// All of a kind.
@@ -154,9 +151,15 @@ pub async fn read(
     let zone = zone.clone();
     let ask = move |reader: &mut Reader| -> Result<Spending, StoreError> {
         let mut spending = Spending::empty(first, days);
-        spending.complete = each(reader, account, (from, until), limits::SPENDING_LINES_MAX, |entry| {
-            spending.add(entry, &zone);
-        })?;
+        spending.complete = each(
+            reader,
+            account,
+            (from, until),
+            limits::SPENDING_LINES_MAX,
+            |entry| {
+                spending.add(entry, &zone);
+            },
+        )?;
         Ok(spending)
     };
     web.parts.reads.ask(ask).await

@@ -156,17 +156,27 @@ pub async fn show(
         let there = Choice { kind, ..choice };
         (there.address("/statement"), name, kind == choice.kind)
     });
-    let months = spending::months_back(Month::of_day(today)).into_iter().map(|month| {
-        let name = t.month(month.year, month.month).replace(text::ISOLATES, "");
-        (month.name(), name, choice.month == Some(month))
-    });
+    let months = spending::months_back(Month::of_day(today))
+        .into_iter()
+        .map(|month| {
+            let name = t.month(month.year, month.month).replace(text::ISOLATES, "");
+            (month.name(), name, choice.month == Some(month))
+        });
     let template = StatementPage {
         page: visitor.frame(&web, t.p("statement")),
         kind: choice.kind.name(),
         kinds: kinds.into(),
         months: months.collect(),
         file: choice.address("/statement.csv"),
-        lines: read(&web, account.id, catalog, t, choice, before_of(&asked, choice, catalog)).await?,
+        lines: read(
+            &web,
+            account.id,
+            catalog,
+            t,
+            choice,
+            before_of(&asked, choice, catalog),
+        )
+        .await?,
     };
     Ok(page(StatusCode::OK, &template))
 }
@@ -187,6 +197,8 @@ pub struct Lines {
     /// The days, the newest first.
     pub days: Vec<Day>,
     next: Option<String>,
+    /// True on the statement's own page, where days are the headings below the title.
+    alone: bool,
 }
 
 /// Lines of one local day.
@@ -227,6 +239,7 @@ pub async fn latest(
         t,
         days: days_of(&entries, web, catalog, t),
         next: None,
+        alone: false,
     })
 }
 
@@ -246,6 +259,7 @@ async fn read(
         t,
         days: days_of(&entries, web, catalog, t),
         next,
+        alone: true,
     })
 }
 

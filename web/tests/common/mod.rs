@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "not every test file uses every helper")]
 
 pub mod catalogs;
+pub mod story;
 
 use charge::catalog::Called;
 use charge::catalog::Language;
@@ -341,6 +342,10 @@ impl Service {
             self.call_core(Command::Charge(Box::new(request)));
             self.pass(Duration::from_secs(20));
         }
+    }
+
+    pub fn read(&self, key: EntityKey) -> Option<Entity> {
+        self.runtime.block_on(self.core.read(key)).unwrap()
     }
 
     pub fn now(&self) -> Timestamp {

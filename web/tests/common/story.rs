@@ -1,0 +1,49 @@
+//! A subscriber with a story: two recharges, bundles, data, calls and messages.
+
+use super::{NUMBER, SECOND_NUMBER, Service};
+use charge::catalog::Called;
+use charge::command::Buy;
+use charge::unit::Service as Kind;
+use charge::{Code, Command, Entity, EntityKey, Msisdn, SourceId};
+use std::time::Duration;
+
+impl Service {
+    /// The service with its story told, pages of the demonstration included.
+    pub fn with_story() -> Service {
+        let service = Service::start_demo();
+        service.subscriber(SECOND_NUMBER);
+        let sell = |reference: &str, amount: &str| {
+            let body = serde_json::json!({"msisdn": NUMBER, "amount": amount, "external_id": reference});
+            let answer = service.once(&service.shop, "/v1/topups?wait=10", reference, &body.to_string());
+            assert_eq!(answer.status, 201, "{}", answer.body);
+        };
+        sell("story-1", "100");
+        service.pass(Duration::from_secs(3 * 3600));
+        service.use_service(Kind::Data, Called::Nobody, 300 << 20);
+        let other = |number: &str| Called::Number(Msisdn::parse(number).unwrap());
+        service.use_service(Kind::Voice, other("923451112223"), 130);
+        service.pass(Duration::from_secs(20 * 3600));
+        sell("story-2", "300");
+        service.use_service(Kind::Voice, other("923007654321"), 61);
+        service.use_service(Kind::Sms, other("923101112223"), 2);
+        let path = format!("/v1/subscribers/{NUMBER}/statement");
+        service.eventually(|| {
+            let page = service.api(&service.admin, "GET", &path, "").json();
+            (page["lines"].as_array().unwrap().len() >= 6).then_some(())
+        });
+        service
+    }
+
+    /// Buys an offer for the subscriber of the tests.
+    pub fn buys(&self, offer: &str, source: u128) {
+        let key = EntityKey::Number(Msisdn::parse(NUMBER).unwrap());
+        let entity = self.read(key).unwrap();
+        let account = Entity::number(&entity).unwrap().account.unwrap();
+        self.call_core(Command::Buy(Buy {
+            account,
+            offer: Code::new(offer).unwrap(),
+            source: SourceId(source),
+            renew: false,
+        }));
+    }
+}
