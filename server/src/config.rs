@@ -34,6 +34,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// The API and the page.
     pub http: HttpConfig,
+    /// Accounts of people.
+    pub people: PeopleConfig,
     /// The charging front.
     pub diameter: DiameterConfig,
     /// Operators, tariffs, bundles and taxes.
@@ -78,6 +80,16 @@ pub struct HttpConfig {
     pub connections_max: usize,
     /// A proxy with TLS stands before us: cookies are for HTTPS only.
     pub behind_tls: bool,
+    /// The site's address as people type it: scheme, domain, port.
+    pub public_url: Option<String>,
+}
+
+/// Accounts of people.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeopleConfig {
+    /// File with the key of `people.db`: 64 hexadecimal digits.
+    pub key_file: Option<PathBuf>,
 }
 
 /// The charging front.
@@ -120,6 +132,7 @@ impl Default for Config {
             engine: EngineConfig::default(),
             store: StoreConfig::default(),
             http: HttpConfig::default(),
+            people: PeopleConfig::default(),
             diameter: DiameterConfig::default(),
             catalogs: CatalogsConfig::default(),
             sms: BTreeMap::new(),
@@ -147,6 +160,7 @@ impl Default for HttpConfig {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
             connections_max: 4_096,
             behind_tls: false,
+            public_url: None,
         }
     }
 }
@@ -190,6 +204,7 @@ impl Config {
             &mut config.diameter.tls_certificate,
             &mut config.diameter.tls_key,
             &mut config.catalogs.dir,
+            &mut config.people.key_file,
         ];
         for path in paths.into_iter().flatten() {
             *path = base.join(&*path);
@@ -235,6 +250,16 @@ impl Config {
         }
         if self.http.listen.is_empty() || self.http.connections_max == 0 {
             return Err("http: listen needs an address and connections_max must be at least 1".to_owned());
+        }
+        if let Some(url) = &self.http.public_url {
+            let rest = url
+                .strip_prefix("https://")
+                .or_else(|| url.strip_prefix("http://"));
+            if rest.is_none_or(|rest| rest.is_empty() || rest.contains(['/', '?', '#', '@', ' '])) {
+                return Err(
+                    "http.public_url is scheme and host only, such as https://recharge.example".to_owned(),
+                );
+            }
         }
         let diameter = &self.diameter;
         if diameter.tls_certificate.is_some() != diameter.tls_key.is_some() {

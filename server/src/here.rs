@@ -34,6 +34,7 @@ impl Here {
                 listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
                 connections_max: config.http.connections_max,
                 behind_tls: false,
+                origin: None,
                 centres,
                 passing_key: Some(key),
                 demo: None,

@@ -22,6 +22,7 @@ use charge::command::OpenPartner;
 use charge::partner::Scopes;
 use charge::{Code, Command, Entity, EntityKey, PartnerId, Timestamp};
 use engine::{Clock, Engine};
+use people::People;
 use std::sync::Arc;
 use store::{ReadModels, SqliteOptions, SqliteStore, StoreError};
 
@@ -57,6 +58,8 @@ pub struct Node {
     pub store: SqliteStore,
     /// What people query.
     pub reads: ReadModels,
+    /// Accounts of people.
+    pub people: People,
     /// Messages to send.
     pub desk: Arc<desk::Desk>,
     followers: follow::Followers,
@@ -83,6 +86,7 @@ impl Node {
                 .into());
         }
         let catalogs = Arc::new(catalogs::load(config.catalogs.dir.as_deref())?);
+        let people = open_people(config, &instance)?;
         let reads = store.read_models().context("open the read models")?;
         let outbox = store.outbox().context("open the outbox")?;
         let bell = Arc::new(follow::Bell::new(watcher));
@@ -111,6 +115,7 @@ impl Node {
             engine,
             store,
             reads,
+            people,
             desk,
             followers,
         };
@@ -189,6 +194,35 @@ pub fn all_scopes() -> Scopes {
     Scopes::NAMES
         .iter()
         .fold(Scopes::default(), |all, (_, scope)| all.with(*scope))
+}
+
+/// Longest key file, bytes.
+const KEY_FILE_BYTES_MAX: u64 = 1_024;
+
+fn open_people(config: &Config, instance: &Instance) -> anyhow::Result<People> {
+    let key = match &config.people.key_file {
+        Some(path) => read_key(path).with_context(|| format!("read people.key_file {}", path.display()))?,
+        None => people::Keys::new(instance.secret()).digest("people", &[]),
+    };
+    People::open(&config.data, people::Keys::new(key)).context("open the accounts of people")
+}
+
+fn read_key(path: &std::path::Path) -> anyhow::Result<[u8; 32]> {
+    anyhow::ensure!(
+        std::fs::metadata(path)?.len() <= KEY_FILE_BYTES_MAX,
+        "it is too long"
+    );
+    let text = std::fs::read_to_string(path)?;
+    let digits = text.trim();
+    anyhow::ensure!(
+        digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "64 hexadecimal digits are expected"
+    );
+    let mut key = [0; 32];
+    for (index, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&digits[index * 2..index * 2 + 2], 16)?;
+    }
+    Ok(key)
 }
 
 /// Opens the files alone, without an engine.

@@ -101,6 +101,7 @@ impl Up {
             listen: config.http.listen.clone(),
             connections_max: config.http.connections_max,
             behind_tls: config.http.behind_tls,
+            origin: config.http.public_url.clone(),
             centres: Arc::clone(&centres),
             passing_key: None,
             demo,

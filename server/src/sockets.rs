@@ -33,6 +33,9 @@ use web::{Web, WebParts};
 /// How long open HTTP requests may take to end.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
+/// How often the accounts of people are swept.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+
 /// Listening sockets and what stops them.
 pub struct Sockets {
     /// Where HTTP listens.
@@ -49,6 +52,8 @@ pub struct HttpParts {
     pub connections_max: usize,
     /// A proxy with TLS stands before us: cookies are for HTTPS only.
     pub behind_tls: bool,
+    /// The site's address as people type it.
+    pub origin: Option<String>,
     /// Message centres for codes.
     pub centres: Arc<Centres>,
     /// A key that is good only in this process.
@@ -81,6 +86,7 @@ impl Sockets {
             });
             tasks.push(tokio::spawn(async move { serve.await }));
         }
+        tasks.push(tokio::spawn(sweep_people(node.people.clone(), stopped)));
         Ok(Sockets { http, stop, tasks })
     }
 
@@ -98,6 +104,24 @@ impl Sockets {
                     abort.abort();
                 }
             }
+        }
+    }
+}
+
+/// Removes what has passed its time from the accounts of people, until told to stop.
+async fn sweep_people(people: people::People, mut stopped: watch::Receiver<bool>) -> std::io::Result<()> {
+    loop {
+        let people = people.clone();
+        let swept = tokio::task::spawn_blocking(move || people.sweep(crate::node::now())).await;
+        match swept {
+            Ok(Ok(0)) => {}
+            Ok(Ok(deleted)) => tracing::info!(deleted, "accounts of people deleted as they asked"),
+            Ok(Err(error)) => tracing::warn!(%error, "the accounts of people were not swept"),
+            Err(error) => tracing::error!(%error, "the sweep of people failed"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_INTERVAL) => {}
+            _ = stopped.wait_for(|stop| *stop) => return Ok(()),
         }
     }
 }
@@ -163,6 +187,8 @@ fn web_of(node: &Node, parts: &mut HttpParts) -> Web {
         clock: Arc::new(crate::node::now),
         gauges: Arc::new(gauges),
         codes: Arc::clone(&parts.centres) as Arc<dyn web::state::CodeSender>,
+        people: node.people.clone(),
+        origin: parts.origin.take(),
         secret: node.instance.secret(),
         https: parts.behind_tls,
     };

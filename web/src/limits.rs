@@ -42,20 +42,10 @@ pub const ADDRESS_BAD_KEYS_PER_MINUTE: u32 = 60;
 /// Rate limits are kept in so many buckets; callers that fall into the same one share it.
 pub const RATE_BUCKETS: u32 = 65_536;
 
-/// One-time codes sent to one number per hour.
-pub const CODES_PER_NUMBER_PER_HOUR: u32 = 6;
-/// One-time codes asked for by one address per hour.
-pub const CODES_PER_ADDRESS_PER_HOUR: u32 = 60;
-/// A one-time code is good for this long, in seconds.
-pub const CODE_S: i64 = 300;
-/// Wrong tries before a code is thrown away.
-pub const CODE_TRIES_MAX: u8 = 5;
-/// One-time codes under way at once; beyond it the oldest is forgotten.
-pub const CODES_MAX: usize = 100_000;
-/// A sign-in lasts this long, in seconds.
-pub const SESSION_S: i64 = 12 * 3600;
-/// Sign-ins at once; beyond it the oldest ends.
-pub const SESSIONS_MAX: usize = 200_000;
+/// Passwords hashed at once: each takes 19 MiB and a core for some tens of milliseconds.
+pub const HASHING_MAX: usize = 4;
+/// A sign-in with a password waits this long for its turn.
+pub const HASHING_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Messages shown in the demo's handset.
 pub const INBOX_MESSAGES_MAX: usize = 50;
 /// Questions to the read models at once.

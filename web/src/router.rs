@@ -54,6 +54,11 @@ async fn surround(State(web): State<Web>, mut request: Request, next: Next) -> R
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+    let address = if web.parts.https {
+        forwarded_for(request.headers()).unwrap_or(address)
+    } else {
+        address
+    };
     request.extensions_mut().insert(Speaks(language));
     request.extensions_mut().insert(PeerAddress(address));
 
@@ -87,6 +92,13 @@ async fn surround(State(web): State<Web>, mut request: Request, next: Next) -> R
     web.meter
         .request(&method, &route, response.status().as_u16(), started.elapsed());
     response
+}
+
+/// Who stands before the proxy with TLS: the address that the proxy itself added last. What stands before it in the header
+/// is the caller's own claim.
+fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all("x-forwarded-for").iter().next_back()?;
+    last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
 }
 
 /// Errors leave in the caller's language, whoever made them: programs get a problem document, people a page.

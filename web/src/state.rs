@@ -6,12 +6,13 @@ use crate::core::{Core, CoreError, Gauge, Pending};
 use crate::limits;
 use crate::meter::Meter;
 use crate::page::demo::Demo;
-use crate::page::session::Sessions;
 use crate::rate::Rate;
 use charge::catalog::{Catalog, Catalogs};
 use charge::{Account, Entity, EntityKey, Msisdn, OperatorId, PartnerId, Timestamp};
+use people::People;
 use std::ops::Deref;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -34,6 +35,10 @@ pub struct WebParts {
     pub clock: Clock,
     /// More gauges for `/metrics`: outbox, connections.
     pub gauges: Arc<dyn Fn() -> Vec<Gauge> + Send + Sync>,
+    /// The accounts of people.
+    pub people: People,
+    /// The address of the site as people type it, `https://...`: passkeys belong to it. Not set: what each request says.
+    pub origin: Option<String>,
     /// Sends one-time codes.
     pub codes: Arc<dyn CodeSender>,
     /// Signs quotes and form tokens. The same on all nodes, and after a restart, if those should stay good.
@@ -49,12 +54,8 @@ pub struct Web(Arc<Inner>);
 /// Behind [`Web`].
 pub struct Inner {
     demo: Option<Demo>,
-    /// Sign-ins and one-time codes.
-    pub sessions: Sessions,
-    /// One-time codes by number.
-    pub code_number_rate: Rate,
-    /// One-time codes by address.
-    pub code_address_rate: Rate,
+    /// Passwords that may be hashed at once.
+    pub hashing: Semaphore,
     /// What came from outside.
     pub parts: WebParts,
     /// Counters and latencies.
@@ -83,9 +84,7 @@ impl Web {
     fn build(parts: WebParts, demo: Option<Demo>) -> Web {
         Web(Arc::new(Inner {
             demo,
-            sessions: Sessions::default(),
-            code_number_rate: Rate::per_hour(limits::CODES_PER_NUMBER_PER_HOUR),
-            code_address_rate: Rate::per_hour(limits::CODES_PER_ADDRESS_PER_HOUR),
+            hashing: Semaphore::new(limits::HASHING_MAX),
             parts,
             meter: Meter::new(),
             key_rate: Rate::per_second(limits::KEY_REQUESTS_PER_S),

@@ -37,7 +37,9 @@ pub const KEYS: &[Key] = &[
     key("store", "journal_mib_max", "0", "largest journal file, MiB; a full journal refuses new charges until it is raised. 0: as large as the disk allows"),
     key("http", "listen", "[\"127.0.0.1:8080\"]", "where the API and the page listen. Put a reverse proxy with TLS before it to serve other machines"),
     key("http", "connections_max", "4096", "connections at the same time"),
-    key("http", "behind_tls", "false", "a proxy with TLS stands before us: cookies are for HTTPS only (`__Host-`, `Secure`)"),
+    key("http", "behind_tls", "false", "a proxy with TLS stands before us: cookies are for HTTPS only (`__Host-`, `Secure`), and the last address of `X-Forwarded-For` is the caller's"),
+    key("http", "public_url", "", "the site's address as people type it, such as `https://recharge.example`; passkeys belong to it. Not set: what each request says"),
+    key("people", "key_file", "", "file with the key of `people.db`, 64 hexadecimal digits: hashes of codes and passwords and the sealed second factors need it. Keep it apart from the data. Not set: a key from the data directory's own secret"),
     key("diameter", "listen", "[\"127.0.0.1:3868\", \"[::1]:3868\"]", "where charging listens; `[]` for not at all"),
     key("diameter", "listen_tls", "[]", "where charging listens with TLS"),
     key("diameter", "origin_host", "\"ocs.raseed.example\"", "our Origin-Host"),
@@ -77,6 +79,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     ("store", "The journal's files"),
     ("http", "The API and the page"),
+    ("people", "Accounts of people: sign-ins, second factors, consents"),
     ("diameter", "The charging front"),
     ("catalogs", "Operators, tariffs, bundles and taxes"),
     (

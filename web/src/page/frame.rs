@@ -2,9 +2,9 @@
 
 use super::assets;
 use super::format::Speech;
-use super::session::{SignIn, Token};
+use super::session::{self, SignIn, Token};
 use crate::problem::{Fault, Problem};
-use crate::router::{Speaks, header_text};
+use crate::router::{PeerAddress, Speaks, header_text};
 use crate::state::Web;
 use crate::text::Html;
 use askama::Template;
@@ -14,6 +14,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use charge::catalog::Language;
+use people::sessions::{Place, Session};
+use std::net::{IpAddr, Ipv4Addr};
 
 const LANGUAGE_COOKIE: &str = "raseed_language";
 const THEME_COOKIE: &str = "raseed_theme";
@@ -31,6 +33,12 @@ pub struct Visitor {
     pub token: Token,
     /// Signed in?
     pub sign_in: Option<SignIn>,
+    /// The sign-in also when its second factor or its number is missing.
+    pub session: Option<Session>,
+    /// From where.
+    pub place: Place,
+    /// What counts as one address.
+    pub address: u64,
     /// In which language.
     pub language: Language,
     /// Light, dark, or as the system has it.
@@ -90,13 +98,21 @@ pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> 
     let theme = cookie(headers, THEME_COOKIE)
         .and_then(Theme::parse)
         .unwrap_or_default();
-    let known = cookie(headers, session_cookie(&web)).and_then(Token::parse);
-    let is_new = known.is_none();
-    let token = known.unwrap_or_else(Token::random);
-    let sign_in = web.sessions.of(&token, web.now());
+    let known = cookie(headers, session_cookie(&web)).map(str::to_owned);
+    let agent = header_text(headers, &header::USER_AGENT).unwrap_or("").to_owned();
+    let peer = request.extensions().get::<PeerAddress>();
+    let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+    let seen = match session::look(&web, known.as_deref(), &agent, address).await {
+        Ok(seen) => seen,
+        Err(problem) => return problem.into_response(),
+    };
+    let is_new = seen.is_new;
     let visitor = Visitor {
-        token,
-        sign_in,
+        sign_in: seen.sign_in(),
+        token: seen.token,
+        session: seen.session,
+        place: seen.place,
+        address: seen.address,
         language,
         theme,
         path: request.uri().path().to_owned(),
@@ -152,7 +168,7 @@ impl Visitor {
     /// # Errors
     /// [`Fault::BadRequest`] when the form was not given to this browser by us.
     pub fn check_form(&self, web: &Web, form_token: &str) -> Result<(), Problem> {
-        if self.token.owns_form(&web.parts.secret, form_token) {
+        if session::owns_form(&self.token, &web.parts.secret, form_token) {
             Ok(())
         } else {
             Err(Fault::BadRequest.into())
@@ -163,6 +179,7 @@ impl Visitor {
     pub fn nobody(&self) -> Visitor {
         Visitor {
             sign_in: None,
+            session: None,
             ..self.clone()
         }
     }
@@ -177,7 +194,7 @@ impl Visitor {
             title,
             path: self.path.clone(),
             theme: self.theme,
-            form_token: self.token.form_token(&web.parts.secret),
+            form_token: session::form_token(&self.token, &web.parts.secret),
             number: number.map(|number| Html::bdi(&number)),
             demo: web.demo().is_some(),
         }
@@ -294,6 +311,9 @@ pub fn stray_error(web: &Web, language: Language, problem: &Problem) -> Response
     let visitor = Visitor {
         token: Token::random(),
         sign_in: None,
+        session: None,
+        place: Place::default(),
+        address: 0,
         language,
         theme: Theme::Auto,
         path: "/".to_owned(),
@@ -320,7 +340,8 @@ pub fn set_session_cookie(headers: &mut HeaderMap, web: &Web, token: &Token) {
     }
 }
 
-fn session_cookie(web: &Web) -> &'static str {
+/// Its name. `__Host-` binds it to this host, to https and to every path.
+pub fn session_cookie(web: &Web) -> &'static str {
     if web.parts.https {
         "__Host-raseed"
     } else {

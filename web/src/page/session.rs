@@ -1,53 +1,33 @@
-//! Who is looking: visitor cookie, sign-ins, one-time codes, form tokens.
+//! Who is looking: the browser's token, the sign-in behind it, tokens of forms, where people go next.
 
+use super::frame;
 use crate::api::auth::same_bytes;
-use crate::limits;
+use crate::number;
+use crate::problem::{Fault, Problem};
+use crate::rate::caller_of;
+use crate::state::Web;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use charge::time::SECOND;
 use charge::{AccountId, Msisdn, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
-use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+use people::numbers::Line;
+use people::sessions::{Method, NewSession, Place, Session};
+use people::{People, PersonId};
+use sha2::Sha256;
+use std::net::IpAddr;
 
-/// What identifies a browser: 256 random bits in a cookie. Only its hash is kept here.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token([u8; 32]);
+pub use people::Token;
 
-impl Token {
-    /// A new one.
-    pub fn random() -> Token {
-        Token(rand::random())
-    }
-
-    /// From the cookie.
-    pub fn parse(text: &str) -> Option<Token> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        bytes.try_into().ok().map(Token)
-    }
-
-    /// For the cookie.
-    pub fn cookie(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
-
-    /// What is kept.
-    pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.0).into()
-    }
-
-    /// The token of this browser's forms.
-    pub fn form_token(&self, secret: &[u8; 32]) -> String {
-        URL_SAFE_NO_PAD.encode(&keyed(secret, "form", &[&self.0])[..16])
-    }
-
-    /// Whether a form comes from a page that we gave to this browser.
-    pub fn owns_form(&self, secret: &[u8; 32], form_token: &str) -> bool {
-        same_bytes(self.form_token(secret).as_bytes(), form_token.as_bytes())
-    }
-}
+/// Where a sign-in leads when nothing else was asked for.
+pub const HOME: &str = "/me";
+/// Where a second factor is asked for.
+pub const SECOND: &str = "/sign-in/second";
+/// Longest `next`, in bytes.
+const NEXT_BYTES_MAX: usize = 200;
+/// What the cookie of a sign-in begins with: browsers without one cost no look into the file.
+const SIGNED: &str = "s.";
 
 /// A sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,153 +36,305 @@ pub struct SignIn {
     pub account: AccountId,
     /// Its number.
     pub msisdn: Msisdn,
+    /// Whose it is.
+    pub person: PersonId,
+    /// "This wasn't me" was pressed: no value may leave from the app.
+    pub locked: bool,
     /// It ends then.
     pub expires_at: Timestamp,
 }
 
-/// Sign-ins and codes under way, in the memory of this process: after a restart people sign in again.
-pub struct Sessions {
-    sign_ins: Mutex<Bounded<[u8; 32], SignIn>>,
-    codes: Mutex<Bounded<([u8; 32], Msisdn), CodeSent>>,
+/// What a request says about who looks.
+pub struct Seen {
+    /// The browser.
+    pub token: Token,
+    /// It has no token yet.
+    pub is_new: bool,
+    /// Its sign-in, complete or not.
+    pub session: Option<Session>,
+    /// From where.
+    pub place: Place,
+    /// What counts as one address.
+    pub address: u64,
 }
 
-struct CodeSent {
-    digest: [u8; 32],
-    expires_at: Timestamp,
-    tries: u8,
-}
-
-impl Default for Sessions {
-    fn default() -> Sessions {
-        Sessions {
-            sign_ins: Mutex::new(Bounded::new(limits::SESSIONS_MAX)),
-            codes: Mutex::new(Bounded::new(limits::CODES_MAX)),
-        }
-    }
-}
-
-impl Sessions {
-    /// Makes a code for a browser and a number. An older one for both is worthless from now on.
-    pub fn new_code(&self, secret: &[u8; 32], token: &Token, number: Msisdn, now: Timestamp) -> String {
-        let code = format!("{:06}", rand::random_range(0..1_000_000));
-        let sent = CodeSent {
-            digest: code_digest(secret, number, &code),
-            expires_at: now.plus(limits::CODE_S * SECOND),
-            tries: 0,
-        };
-        self.codes.lock().insert((token.hash(), number), sent);
-        code
-    }
-
-    /// Whether this is the code; it works once, for five minutes and five tries.
-    pub fn take_code(
-        &self,
-        secret: &[u8; 32],
-        token: &Token,
-        number: Msisdn,
-        code: &str,
-        now: Timestamp,
-    ) -> bool {
-        let key = (token.hash(), number);
-        let digest = code_digest(secret, number, code);
-        let mut codes = self.codes.lock();
-        let Some(sent) = codes.get_mut(&key) else {
-            return false;
-        };
-        let right = same_bytes(&sent.digest, &digest) && sent.expires_at > now;
-        sent.tries += 1;
-        if right || sent.tries >= limits::CODE_TRIES_MAX {
-            codes.remove(&key);
-        }
-        right
-    }
-
-    /// Signs a browser in. It gets a new token, so that one planted before is worthless.
-    pub fn sign_in(&self, account: AccountId, msisdn: Msisdn, now: Timestamp) -> Token {
-        let token = Token::random();
-        let sign_in = SignIn {
+impl Seen {
+    /// The complete sign-in with a number.
+    pub fn sign_in(&self) -> Option<SignIn> {
+        let session = self.session.as_ref().filter(|session| session.complete)?;
+        let (msisdn, account) = session.number?;
+        Some(SignIn {
             account,
             msisdn,
-            expires_at: now.plus(limits::SESSION_S * SECOND),
-        };
-        self.sign_ins.lock().insert(token.hash(), sign_in);
-        token
-    }
-
-    /// The sign-in of a browser.
-    pub fn of(&self, token: &Token, now: Timestamp) -> Option<SignIn> {
-        let mut sign_ins = self.sign_ins.lock();
-        let hash = token.hash();
-        let sign_in = *sign_ins.get_mut(&hash)?;
-        if sign_in.expires_at <= now {
-            sign_ins.remove(&hash);
-            return None;
-        }
-        Some(sign_in)
-    }
-
-    /// Signs a browser out.
-    pub fn sign_out(&self, token: &Token) {
-        self.sign_ins.lock().remove(&token.hash());
+            person: session.person,
+            locked: session.locked,
+            expires_at: session.expires_at,
+        })
     }
 }
 
-fn code_digest(secret: &[u8; 32], number: Msisdn, code: &str) -> [u8; 32] {
-    keyed(secret, "code", &[&number.number().to_be_bytes(), code.as_bytes()])
-}
-
-fn keyed(secret: &[u8; 32], label: &str, parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
-    mac.update(label.as_bytes());
-    for part in parts {
-        mac.update(&[0]);
-        mac.update(part);
+/// Finds out who looks. Once a minute of use it is written that the sign-in is used, and the SIM is looked at.
+///
+/// # Errors
+/// [`Fault::Internal`] when the file of people does not answer.
+pub async fn look(web: &Web, cookie: Option<&str>, agent: &str, address: IpAddr) -> Result<Seen, Problem> {
+    let place = Place {
+        device: device_of(agent),
+        address: network_of(address),
+    };
+    let (signed, text) = match cookie.and_then(|text| text.strip_prefix(SIGNED)) {
+        Some(text) => (true, Some(text)),
+        None => (false, cookie),
+    };
+    let known = text.and_then(Token::parse);
+    let mut seen = Seen {
+        is_new: known.is_none(),
+        token: known.unwrap_or_else(Token::random),
+        session: None,
+        place,
+        address: caller_of(address),
+    };
+    if !signed || seen.is_new {
+        return Ok(seen);
     }
-    mac.finalize().into_bytes().into()
-}
-
-/// A map that forgets its oldest entries when it is full.
-struct Bounded<K, V> {
-    entries: HashMap<K, (u64, V)>,
-    order: VecDeque<(u64, K)>,
-    next: u64,
-    max: usize,
-}
-
-impl<K: Hash + Eq + Clone, V> Bounded<K, V> {
-    fn new(max: usize) -> Bounded<K, V> {
-        Bounded {
-            entries: HashMap::new(),
-            order: VecDeque::new(),
-            next: 0,
-            max,
+    let (token, now) = (seen.token.clone(), web.now());
+    let session = web.people(move |people| people.session(&token, now)).await?;
+    match session {
+        Some(session) => seen.session = still_theirs(web, session, &seen.place, now).await?,
+        None => {
+            seen.token = Token::random();
+            seen.is_new = true;
         }
     }
+    Ok(seen)
+}
 
-    fn insert(&mut self, key: K, value: V) {
-        self.next += 1;
-        self.entries.insert(key.clone(), (self.next, value));
-        self.order.push_back((self.next, key));
-        while self.entries.len() > self.max || self.order.len() > 2 * self.max {
-            let Some((number, key)) = self.order.pop_front() else {
-                break;
+async fn still_theirs(
+    web: &Web,
+    session: Session,
+    place: &Place,
+    now: Timestamp,
+) -> Result<Option<Session>, Problem> {
+    if now.0 - session.seen_at.0 < people::limits::SEEN_INTERVAL {
+        return Ok(Some(session));
+    }
+    let line = match session.number {
+        Some((msisdn, _)) => Some((msisdn, line_of(web, msisdn).await?)),
+        None => None,
+    };
+    let place = place.clone();
+    web.people(move |people| {
+        if let Some((msisdn, line)) = line
+            && people.check_number(msisdn, line, &place, now)?.is_some()
+        {
+            return Ok(None);
+        }
+        people.session_seen(session.id, now)?;
+        Ok(Some(session))
+    })
+    .await
+}
+
+/// What stands behind a number, when it is one of ours.
+///
+/// # Errors
+/// When the core cannot say.
+pub async fn line_of(web: &Web, number: Msisdn) -> Result<Option<Line>, Problem> {
+    let account = web.account_of(number).await?;
+    Ok(account.map(|account| Line {
+        number,
+        account: account.id,
+        imsi: account.imsi,
+    }))
+}
+
+/// Somebody to sign in.
+pub struct Entrant {
+    /// Who.
+    pub person: PersonId,
+    /// The number to show; none: their first.
+    pub number: Option<Msisdn>,
+    /// With what.
+    pub method: Method,
+    /// Where they wanted to go.
+    pub next: Option<String>,
+}
+
+/// Signs somebody in, up to the second factor if they have one, and sends them on. The browser gets a new token, so that
+/// one planted before is worthless.
+///
+/// # Errors
+/// [`Fault::Internal`] when the file of people does not answer.
+pub async fn enter(web: &Web, visitor: &frame::Visitor, entrant: Entrant) -> Result<Response, Problem> {
+    let (now, place, old) = (web.now(), visitor.place.clone(), visitor.token.clone());
+    let token = Token::random();
+    let new = token.clone();
+    let (method, person, asked) = (entrant.method, entrant.person, entrant.number);
+    let complete = web
+        .people(move |people: &People| {
+            let number = match asked {
+                Some(number) => Some(number),
+                None => people.numbers_of(person)?.first().map(|owned| owned.number),
             };
-            if self
-                .entries
-                .get(&key)
-                .is_some_and(|(current, _)| *current == number)
-            {
-                self.entries.remove(&key);
+            let two_in_one = matches!(method, Method::Passkey | Method::Recovery);
+            let complete = two_in_one || !people.has_totp(person)?;
+            people.sign_out(&old)?;
+            people.sign_in(
+                &NewSession {
+                    token: &new,
+                    person,
+                    number,
+                    complete,
+                    method,
+                    place: &place,
+                },
+                now,
+            )?;
+            Ok(complete)
+        })
+        .await?;
+    let next = entrant.next.as_deref().and_then(safe_next);
+    let to = match (complete, next) {
+        (true, next) => next.unwrap_or(HOME).to_owned(),
+        (false, Some(next)) => format!("{SECOND}?next={}", query(next)),
+        (false, None) => SECOND.to_owned(),
+    };
+    let mut response = Redirect::to(&to).into_response();
+    set_sign_in_cookie(response.headers_mut(), web, &token);
+    Ok(response)
+}
+
+/// Gives the browser the token of a sign-in.
+pub fn set_sign_in_cookie(headers: &mut HeaderMap, web: &Web, token: &Token) {
+    let secure = if web.parts.https { "; Secure" } else { "" };
+    let text = format!(
+        "{}={SIGNED}{}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}",
+        frame::session_cookie(web),
+        token.cookie(),
+        people::limits::SESSION_LIFE / charge::time::SECOND,
+    );
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.insert(header::SET_COOKIE, value);
+    }
+}
+
+/// The token of a browser's forms.
+pub fn form_token(token: &Token, secret: &[u8; 32]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    mac.update(b"form\0");
+    mac.update(&token.hash());
+    URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..16])
+}
+
+/// Whether a form comes from a page that we gave to this browser.
+pub fn owns_form(token: &Token, secret: &[u8; 32], given: &str) -> bool {
+    same_bytes(form_token(token, secret).as_bytes(), given.as_bytes())
+}
+
+/// A place of our own to go to: a path, never another site. Browsers read `//`, `/\` and control characters their own way.
+pub fn safe_next(next: &str) -> Option<&str> {
+    let rest = next.strip_prefix('/')?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/?=&-._~%+,:".contains(c);
+    let safe = next.len() <= NEXT_BYTES_MAX && !rest.starts_with('/') && rest.chars().all(plain);
+    safe.then_some(next)
+}
+
+/// A value for a query string.
+fn query(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let quoted = value.bytes().map(|byte| {
+        if plain(byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    });
+    quoted.collect()
+}
+
+impl Web {
+    /// Asks or changes the file of people, on a thread that may wait.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`]; the cause is logged.
+    pub async fn people<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&People) -> people::db::Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let people = self.parts.people.clone();
+        match tokio::task::spawn_blocking(move || work(&people)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the file of people does not answer");
+                Err(Fault::Internal.into())
+            }
+            Err(error) => {
+                tracing::error!(%error, "a question to the file of people panicked");
+                Err(Fault::Internal.into())
             }
         }
     }
 
-    fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.entries.get_mut(key).map(|(_, value)| value)
+    /// The same for what hashes passwords: only a few at a time, because each takes memory and a core for a while.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] when too many wait; [`Fault::Internal`].
+    pub async fn people_hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&People) -> people::db::Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let waiting = self.hashing.acquire();
+        let slot = tokio::time::timeout(crate::limits::HASHING_WAIT_MAX, waiting).await;
+        let _slot = slot.map_err(|_| Fault::Busy)?.map_err(|_| Fault::Internal)?;
+        self.people(work).await
     }
 
-    fn remove(&mut self, key: &K) {
-        self.entries.remove(key);
+    /// The number as people write it.
+    pub fn number_shown(&self, msisdn: Msisdn) -> String {
+        number::shown(msisdn, self.catalogs())
+    }
+}
+
+/// A device as people name it, from what browsers say about themselves.
+pub fn device_of(agent: &str) -> String {
+    let named = |names: &[(&str, &'static str)]| {
+        let found = names.iter().find(|(mark, _)| agent.contains(mark));
+        found.map(|(_, name)| *name)
+    };
+    let browser = named(&[
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser", "Samsung Internet"),
+        ("Firefox", "Firefox"),
+        ("FxiOS", "Firefox"),
+        ("CriOS", "Chrome"),
+        ("Chrom", "Chrome"),
+        ("Safari", "Safari"),
+    ]);
+    let system = named(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "Mac"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ]);
+    let words: Vec<&str> = [browser, system].into_iter().flatten().collect();
+    words.join(", ")
+}
+
+/// The network of an address, without the part that names one customer.
+fn network_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}::/48")
+        }
     }
 }
 
@@ -210,61 +342,54 @@ impl<K: Hash + Eq + Clone, V> Bounded<K, V> {
 mod tests {
     use super::*;
 
-    const SECRET: [u8; 32] = [1; 32];
-
-    fn number() -> Msisdn {
-        Msisdn::parse("923001234567").unwrap()
-    }
-
     #[test]
-    fn a_code_works_once_for_five_minutes_and_five_tries() {
-        let sessions = Sessions::default();
-        let (token, other) = (Token::random(), Token::random());
-        let now = Timestamp::from_seconds(1_000);
-        let late = now.plus(limits::CODE_S * SECOND);
-        let take = |token: &Token, code: &str, at| sessions.take_code(&SECRET, token, number(), code, at);
-        let code = sessions.new_code(&SECRET, &token, number(), now);
-        assert_eq!(code.len(), 6);
-        assert!(!take(&other, &code, now), "another browser");
-        assert!(take(&token, &code, now));
-        assert!(!take(&token, &code, now), "once");
-        let code = sessions.new_code(&SECRET, &token, number(), now);
-        assert!(!take(&token, &code, late), "too late");
-        let code = sessions.new_code(&SECRET, &token, number(), now);
-        for _ in 0..limits::CODE_TRIES_MAX {
-            assert!(!take(&token, "no", now));
+    fn next_stays_here() {
+        for good in [
+            "/",
+            "/me",
+            "/recharge?number=0300&amount=100",
+            "/receipts/A-1.pdf",
+        ] {
+            assert_eq!(safe_next(good), Some(good));
         }
-        assert!(!take(&token, &code, now), "five tries");
-    }
-
-    #[test]
-    fn sign_ins_end() {
-        let sessions = Sessions::default();
-        let now = Timestamp::from_seconds(1_000);
-        let token = sessions.sign_in(AccountId(7), number(), now);
-        let parsed = Token::parse(&token.cookie()).unwrap();
-        assert_eq!(sessions.of(&parsed, now).unwrap().account, AccountId(7));
-        assert!(sessions.of(&Token::random(), now).is_none());
-        assert!(
-            sessions
-                .of(&token, now.plus(limits::SESSION_S * SECOND))
-                .is_none()
-        );
-        let token = sessions.sign_in(AccountId(7), number(), now);
-        sessions.sign_out(&token);
-        assert!(sessions.of(&token, now).is_none());
-        assert!(token.owns_form(&SECRET, &token.form_token(&SECRET)));
-        assert!(!token.owns_form(&SECRET, &Token::random().form_token(&SECRET)));
-    }
-
-    #[test]
-    fn the_oldest_is_forgotten_when_it_is_full() {
-        let mut map = Bounded::new(2);
-        for key in 0..5 {
-            map.insert(key, key);
-            map.insert(4, 4);
+        for bad in [
+            "",
+            "me",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "/a\r\nSet-Cookie: x",
+            "/a b",
+            "/<script>",
+            "/é",
+            "/@evil.example",
+            &format!("/{}", "a".repeat(300)),
+        ] {
+            assert_eq!(safe_next(bad), None, "{bad}");
         }
-        assert!(map.entries.len() <= 2 && map.order.len() <= 4);
-        assert!(map.get_mut(&4).is_some());
+    }
+
+    #[test]
+    fn forms_belong_to_their_browser_and_tell_nothing_about_its_token() {
+        let (token, secret) = (Token::random(), [1; 32]);
+        let form = form_token(&token, &secret);
+        assert!(owns_form(&token, &secret, &form));
+        assert!(!owns_form(&Token::random(), &secret, &form));
+        assert!(!owns_form(&token, &[2; 32], &form));
+        assert!(!owns_form(&token, &secret, ""));
+    }
+
+    #[test]
+    fn devices_and_networks_have_names() {
+        let phone = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 \
+            Mobile Safari/537.36";
+        assert_eq!(device_of(phone), "Chrome, Android");
+        assert_eq!(device_of("<script>alert(1)</script>"), "");
+        assert_eq!(network_of("203.0.113.7".parse().unwrap()), "203.0.113.0/24");
+        assert_eq!(network_of("2001:db8:1:2::3".parse().unwrap()), "2001:db8:1::/48");
     }
 }

@@ -1,19 +1,19 @@
 //! Signing in: a number, then the code that was sent to it.
 
-use super::frame::{Frame, Visitor, page, set_session_cookie};
+use super::frame::{Frame, Visitor, page};
+use super::session::{Entrant, enter, line_of};
 use crate::number;
 use crate::problem::{Fault, Problem};
-use crate::rate::caller_of;
-use crate::router::PeerAddress;
 use crate::state::Web;
 use crate::text::{self, Html};
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use charge::Msisdn;
-use charge::time::SECOND;
+use people::codes::{Asker, Purpose};
+use people::sessions::Method;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -71,7 +71,6 @@ pub struct NumberForm {
 pub async fn send_code(
     State(web): State<Web>,
     visitor: Visitor,
-    Extension(address): Extension<PeerAddress>,
     Form(form): Form<NumberForm>,
 ) -> Result<Response, Problem> {
     visitor.check_form(&web, &form.form)?;
@@ -80,16 +79,8 @@ pub async fn send_code(
         let typed: String = form.number.chars().take(32).collect();
         return Ok(start_page(&web, &visitor, typed, Some(t.h("error-number"))));
     };
-    web.code_address_rate
-        .check(caller_of(address.0))
-        .map_err(Problem::rate_limited)?;
-    web.code_number_rate
-        .check(msisdn)
-        .map_err(Problem::rate_limited)?;
     let now = web.now();
-    let code = web
-        .sessions
-        .new_code(&web.parts.secret, &visitor.token, msisdn, now);
+    let code = new_code(&web, &visitor, msisdn, Purpose::SignIn).await?;
     let values = [("code", code.into()), ("name", "Raseed".into())];
     let sentence = text::plain(visitor.language, "sms-code", &values);
     let sender = web.clone();
@@ -97,7 +88,7 @@ pub async fn send_code(
     tokio::spawn(async move {
         let known = sender.account_of(msisdn).await;
         if matches!(known, Ok(Some(_))) {
-            let expires_at = now.plus(crate::limits::CODE_S * SECOND);
+            let expires_at = now.plus(people::limits::CODE_LIFE);
             let sent = sender.parts.codes.send_code(msisdn, sentence, expires_at).await;
             if let Err(error) = sent {
                 tracing::warn!(number = msisdn.masked(), %error, "a code was not sent");
@@ -147,23 +138,74 @@ pub async fn sign_in(
         .take(32)
         .filter_map(number::latin_digit)
         .collect();
-    let now = web.now();
-    let right = web
-        .sessions
-        .take_code(&web.parts.secret, &visitor.token, msisdn, &digits, now);
-    let account = if right {
-        web.account_of(msisdn).await?
-    } else {
-        None
-    };
-    let Some(account) = account else {
+    let right = take_code(&web, &visitor, msisdn, &digits, Purpose::SignIn).await?;
+    let line = if right { line_of(&web, msisdn).await? } else { None };
+    let Some(line) = line else {
         let error = visitor.speech().h("error-code");
         return Ok(code_page(&web, &visitor, msisdn, Some(error)));
     };
-    let token = web.sessions.sign_in(account.id, msisdn, now);
-    let mut response = Redirect::to("/me").into_response();
-    set_session_cookie(response.headers_mut(), &web, &token);
-    Ok(response)
+    let (language, place, now) = (visitor.language, visitor.place.clone(), web.now());
+    let proven = web
+        .people(move |people| people.number_proven(line, language, &place, now))
+        .await?;
+    let entrant = Entrant {
+        person: proven.person,
+        number: Some(msisdn),
+        method: Method::Code,
+        next: None,
+    };
+    enter(&web, &visitor, entrant).await
+}
+
+/// A code for a browser and a number.
+///
+/// # Errors
+/// [`Fault::RateLimited`].
+pub async fn new_code(
+    web: &Web,
+    visitor: &Visitor,
+    number: Msisdn,
+    purpose: Purpose,
+) -> Result<String, Problem> {
+    let (browser, address, now) = (visitor.token.hash(), visitor.address, web.now());
+    let made = web.people(move |people| {
+        let asker = Asker {
+            browser: &browser,
+            address,
+            number,
+            purpose,
+        };
+        people.new_code(asker, now)
+    });
+    made.await?
+        .map_err(|throttled| Problem::rate_limited(throttled.0))
+}
+
+/// Whether this is the code of a browser and a number.
+///
+/// # Errors
+/// [`Fault::RateLimited`].
+pub async fn take_code(
+    web: &Web,
+    visitor: &Visitor,
+    number: Msisdn,
+    code: &str,
+    purpose: Purpose,
+) -> Result<bool, Problem> {
+    let (browser, address, now) = (visitor.token.hash(), visitor.address, web.now());
+    let code = code.to_owned();
+    let taken = web.people(move |people| {
+        let asker = Asker {
+            browser: &browser,
+            address,
+            number,
+            purpose,
+        };
+        people.take_code(asker, &code, now)
+    });
+    taken
+        .await?
+        .map_err(|throttled| Problem::rate_limited(throttled.0))
 }
 
 /// A form with nothing but its token.
@@ -179,6 +221,7 @@ pub async fn sign_out(
     Form(form): Form<BareForm>,
 ) -> Result<Redirect, Problem> {
     visitor.check_form(&web, &form.form)?;
-    web.sessions.sign_out(&visitor.token);
+    let token = visitor.token.clone();
+    web.people(move |people| people.sign_out(&token)).await?;
     Ok(Redirect::to("/"))
 }

@@ -15,6 +15,7 @@ use charge::time::DAY;
 use charge::unit::Amount;
 use charge::{Code, Command, Entity, EntityKey, Money, Msisdn, OperatorId, PartnerId, SourceId, Timestamp};
 use engine::{Engine, Settings};
+use people::People;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -34,6 +35,7 @@ pub struct Service {
     pub core: Arc<EngineCore>,
     pub codes: Arc<Codes>,
     pub time: Arc<AtomicI64>,
+    pub people: People,
     /// A key that may do everything.
     pub admin: String,
     /// A shop with a float of Rs 1,000 that may only sell.
@@ -191,6 +193,7 @@ impl Service {
         let core = Arc::new(EngineCore(Arc::clone(&engine)));
         let projection = Projection::start(&store, &models);
         let codes = Arc::new(Codes::default());
+        let people = People::open(data.path(), people::Keys::new([5; 32])).unwrap();
         let parts = WebParts {
             core: Arc::clone(&core) as Arc<dyn Core>,
             reads: Reads::new(Arc::clone(&store), models),
@@ -198,6 +201,8 @@ impl Service {
             clock: Arc::clone(&clock),
             gauges: Arc::new(Vec::new),
             codes: Arc::clone(&codes) as Arc<dyn CodeSender>,
+            people: people.clone(),
+            origin: None,
             secret: [7; 32],
             https: false,
         };
@@ -229,6 +234,7 @@ impl Service {
             core,
             codes,
             time,
+            people,
             admin: String::new(),
             shop: String::new(),
             other: String::new(),
