@@ -1,0 +1,28 @@
+//! One suite for every payment rail: the client of `rails` against its sandbox, over sockets.
+//!
+//! A new rail adds a file with its [`stage::Stage`] and one line below.
+
+mod jazzcash;
+mod stage;
+mod suite;
+
+macro_rules! conformance {
+    ($($rail:ident: $stage:expr;)*) => {$(
+        mod $rail {
+            conformance!(@ $stage, success, decline, abandon, never_reached, unknown_then_known, slow_inquiry, dropped, timeouts,
+                begun_twice, callback_again, callback_for_another_order, tampered, wrong_signature, wrong_price, garbage,
+                refund, refund_part, refund_refused, settlement, hostile_order, buttons);
+        }
+    )*};
+    (@ $stage:expr, $($case:ident),*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            crate::suite::$case(&$stage.await).await;
+        }
+    )*};
+}
+
+conformance! {
+    jazzcash_page: crate::jazzcash::page();
+    jazzcash_wallet: crate::jazzcash::wallet();
+}
