@@ -28,7 +28,7 @@ pub use conformance::{conformance, sample_row};
 pub use limit::{RawAppend, raw_append_limit};
 pub use memory::{Fault, FaultPlan, MemoryStore};
 pub use outbox::{Attempt, Notification, NotificationKind, Outbox, OutboxCounts};
-pub use project::{Projector, Step, event_at};
+pub use project::{Pace, Projector, Step, event_at};
 pub use reads::{EventPlace, ReadModels, ReadsReader};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use traits::{

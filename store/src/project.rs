@@ -1,8 +1,8 @@
 //! The projection: charge events to read-model rows, a stretch of the journal at a time.
 //!
 //! A stretch becomes one transaction together with the positions it ends at, so a crash repeats or continues and never
-//! counts twice. The longer the stretch, the fewer rows per event: all reports of a session in it are one upsert, all
-//! postings of an account class one addition.
+//! counts twice. Use and statement lines go into the tail first when they are many, and from there into their tables a
+//! bucket of accounts at a time, each in a transaction of its own; whoever asks meanwhile sees both.
 
 use crate::batch::{Batch, Record};
 use crate::reads::{
@@ -19,13 +19,46 @@ use charge::unit::Amount;
 use charge::{AccountId, EntityKey, Event, EventBody, Money, OperatorId, PartnerId, Timestamp};
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
+use std::time::{Duration, Instant};
 
-/// Bytes of journal that one [`Projector::step`] should take at most: a few seconds of a busy hour.
-///
-/// Every step writes each page it touches once, so fewer and larger steps cost less. At 30,000 operations a second over
-/// 1 M subscribers (`examples/projection_timing.rs`) one step a second takes 0.45 of a core, one every 5 seconds 0.28, one
-/// every 10 seconds 0.19. Under light load a step a second keeps pages fresh and costs nothing.
-pub const STEP_BYTES: usize = 32 << 20;
+/// Bytes of journal that one [`Projector::step`] should take at most: what a step holds in memory is a few times as much.
+pub const STEP_BYTES: usize = 8 << 20;
+
+/// When what was projected reaches its tables; what is asked meanwhile finds it in the tail.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// A step of at most so many rows goes straight into the tables while nothing waits in the tail.
+    pub direct_rows_max: usize,
+    /// Time in which every bucket of the tail is merged once, while new steps come.
+    pub cycle: Duration,
+    /// The same while nothing new comes.
+    pub cycle_idle: Duration,
+    /// Bytes of the tail beyond which the cycle is as short as it takes.
+    pub tail_bytes_max: u64,
+    /// Pause between two merges, so that the disk can serve others.
+    pub spacing: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            direct_rows_max: 64,
+            cycle: Duration::from_secs(120),
+            cycle_idle: Duration::from_secs(20),
+            tail_bytes_max: 256 << 20,
+            spacing: Duration::from_millis(10),
+        }
+    }
+}
+
+/// Shortest rest between two steps.
+const REST_MIN: Duration = Duration::from_millis(25);
+/// Shortest rest after a step that went into the tail: readers look at each of its steps.
+const REST_TAIL_MIN: Duration = Duration::from_millis(400);
+/// Longest rest.
+const REST_MAX: Duration = Duration::from_secs(1);
+/// Merges in a row that are worth a pause; with more to do, there is no time for pauses.
+const SPACED_MERGES_MAX: usize = 50;
 
 /// The local day number of an operator at a moment; day totals are kept by it.
 pub type DayOf = Box<dyn Fn(OperatorId, Timestamp) -> i32 + Send>;
@@ -35,6 +68,10 @@ pub struct Projector {
     writer: ReadsWriter,
     day_of: DayOf,
     positions: BTreeMap<Partition, Seq>,
+    pace: Pace,
+    /// Buckets that should have been merged by now, in millionths.
+    owed: u128,
+    stepped_at: Instant,
 }
 
 /// What a step has done.
@@ -61,7 +98,15 @@ impl Projector {
             writer,
             day_of,
             positions,
+            pace: Pace::default(),
+            owed: 0,
+            stepped_at: Instant::now(),
         })
+    }
+
+    /// The same projector at another pace.
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Projects at most about `max_bytes` of journal (see [`STEP_BYTES`]), shared among the partitions that are behind.
@@ -73,8 +118,9 @@ impl Projector {
         let Read { batches, behind } = read_on(journal, &self.positions, max_bytes, |row| {
             project_batch(&mut changes, row, &self.day_of)
         })?;
+        let (_, bytes_before) = self.writer.pending();
         if batches > 0 {
-            self.writer.write(&changes)?;
+            self.writer.write(&changes, self.pace.direct_rows_max)?;
             self.positions.extend(
                 changes
                     .positions
@@ -82,6 +128,8 @@ impl Projector {
                     .map(|(partition, (seq, _))| (*partition, *seq)),
             );
         }
+        let (_, bytes) = self.writer.pending();
+        self.merge(batches == 0, bytes.saturating_sub(bytes_before))?;
         Ok(Step {
             batches,
             events: changes.events,
@@ -89,7 +137,63 @@ impl Projector {
         })
     }
 
-    /// Projects until nothing is left; `progress` hears of every step.
+    /// How long to leave the disk and the processor alone after a step that took so long.
+    pub fn rest(&self, step: &Step, took: Duration) -> Duration {
+        if step.behind > 0 {
+            return Duration::ZERO;
+        }
+        let least = if self.is_merged() { REST_MIN } else { REST_TAIL_MIN };
+        (took * 3).clamp(least, REST_MAX)
+    }
+
+    /// Whether all that was projected has reached its tables.
+    pub fn is_merged(&self) -> bool {
+        self.writer.pending().0 == 0
+    }
+
+    /// Merges everything that waits in the tail.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        while self.writer.merge_next()? {}
+        self.owed = 0;
+        self.writer.trim_tail()
+    }
+
+    /// Merges so many buckets that each has its turn once in a cycle; `grown` is what the tail has grown by in this step.
+    fn merge(&mut self, idle: bool, grown: u64) -> Result<(), StoreError> {
+        let passed = std::mem::replace(&mut self.stepped_at, Instant::now()).elapsed();
+        let (buckets, bytes) = self.writer.pending();
+        if buckets == 0 {
+            return Ok(());
+        }
+        let cycle = if idle {
+            self.pace.cycle_idle
+        } else {
+            self.pace.cycle
+        };
+        let by_time = passed.as_micros() * 1_000_000 / cycle.as_micros().max(1);
+        let by_size = u128::from(grown) * 1_000_000 / u128::from(self.pace.tail_bytes_max.max(1));
+        let share = if bytes > self.pace.tail_bytes_max {
+            2 * by_size
+        } else {
+            by_size
+        };
+        self.owed += share.max(by_time).min(1_000_000) * buckets as u128;
+        let due = usize::try_from(self.owed / 1_000_000)
+            .unwrap_or(buckets)
+            .min(buckets);
+        self.owed %= 1_000_000;
+        for _ in 0..due {
+            if !self.writer.merge_next()? {
+                break;
+            }
+            if due <= SPACED_MERGES_MAX {
+                std::thread::sleep(self.pace.spacing);
+            }
+        }
+        self.writer.trim_tail()
+    }
+
+    /// Projects until nothing is left and all of it stands in its tables; `progress` hears of every step.
     pub fn catch_up(
         &mut self,
         journal: &mut dyn JournalReader,
@@ -98,7 +202,7 @@ impl Projector {
         loop {
             let step = self.step(journal, STEP_BYTES)?;
             if step.batches == 0 {
-                return Ok(());
+                return self.settle();
             }
             progress(step);
         }
@@ -108,6 +212,7 @@ impl Projector {
     pub fn rebuild(&mut self) -> Result<(), StoreError> {
         self.writer.clear()?;
         self.positions.clear();
+        self.owed = 0;
         Ok(())
     }
 }
@@ -437,8 +542,15 @@ fn project_charged(changes: &mut Changes, origin: &Origin, charged: Charged) {
             events: Vec::new(),
         }),
     };
-    change.opened = charged.opened.or(change.opened.take());
-    change.moved = charged.moved.or(change.moved);
+    // Of the first event alone, as if every event were a step of its own.
+    let opened_in = charged.opened.as_ref().map(|opened| opened.target.region);
+    if change.reports == 0 {
+        change.opened = charged.opened;
+    }
+    change.moved = [charged.moved, opened_in, change.moved]
+        .into_iter()
+        .flatten()
+        .find(|region| !region.is_empty());
     change.last_at = origin.at;
     change.closed |= charged.closes || charged.kind == ChargeKind::Debit;
     change.reports += 1;

@@ -9,8 +9,9 @@ use charge::reply::Receipt;
 use charge::{AccountId, EventBody, Money, Msisdn, PartnerId, Unit};
 use common::{OPERATOR, RUPEE, START, journal_rows, session, store_with, story, tariff, utc_days};
 use proptest::prelude::*;
+use std::time::Duration;
 use store::reads::{Cursor, LineKind, StatementEntry};
-use store::{EventPlace, MemoryStore, Projector, ReadModels, ReadsReader, Store, StoreError, event_at};
+use store::{EventPlace, MemoryStore, Pace, Projector, ReadModels, ReadsReader, Store, StoreError, event_at};
 
 struct World {
     journal: MemoryStore,
@@ -344,8 +345,173 @@ fn a_damaged_or_shorter_journal_stops_the_projection() {
     assert!(matches!(ahead, Err(StoreError::Corrupt { .. })), "{ahead:?}");
 }
 
+/// Everything goes through the tail, and nothing is merged by time.
+const TAIL: Pace = Pace {
+    direct_rows_max: 0,
+    cycle: Duration::from_secs(1_000_000),
+    cycle_idle: Duration::from_secs(1_000_000),
+    tail_bytes_max: u64::MAX,
+    spacing: Duration::ZERO,
+};
+
+/// What a person or a program can ask.
+fn everything_asked(reader: &mut ReadsReader) -> Vec<String> {
+    let mut answers = Vec::new();
+    for account in (0..=5).map(AccountId) {
+        for size in [1, 2, 3, 100] {
+            let mut cursor = Cursor::NEWEST;
+            loop {
+                let page = reader.statement(account, cursor, size).unwrap();
+                let Some(last) = page.last() else { break };
+                cursor = last.cursor();
+                answers.push(format!("{page:?}"));
+            }
+            answers.push(format!("{:?}", reader.lines(account, Cursor::NEWEST, size)));
+            answers.push(format!("{:?}", reader.usage(account, Cursor::NEWEST, size)));
+        }
+        for line in reader.lines(account, Cursor::NEWEST, 100).unwrap() {
+            answers.push(format!("{:?}", reader.line(account, line.place)));
+        }
+        for number in 1..=9 {
+            let found = reader.usage_of_session(account, session(account.0, number));
+            answers.push(format!("{found:?}"));
+            let number = Receipt {
+                account,
+                event: number,
+            };
+            answers.push(format!("{:?}", reader.receipt(number)));
+        }
+    }
+    answers
+}
+
+#[test]
+fn what_is_in_the_tail_is_seen_and_survives_a_restart() {
+    let (whole, tailed) = (World::projected(), World::new());
+    let mut journal = tailed.journal.journal_reader().unwrap();
+    let mut steps = 0;
+    loop {
+        // A new projector each time, as after a crash.
+        let mut projector = Projector::open(&tailed.models, utc_days()).unwrap().paced(TAIL);
+        if projector.step(&mut *journal, 400).unwrap().batches == 0 {
+            break;
+        }
+        steps += 1;
+    }
+    assert!(steps > 3, "{steps} steps");
+    assert!(!tailed.reader().is_merged().unwrap());
+    let rows = |world: &World, table: &str| {
+        let counts = world.reader().counts().unwrap();
+        counts
+            .iter()
+            .find(|(name, _)| *name == table)
+            .map(|(_, rows)| *rows)
+    };
+    assert_eq!(
+        rows(&tailed, "usage_record"),
+        Some(0),
+        "nothing has reached the table"
+    );
+    let expected = everything_asked(&mut whole.reader());
+    assert_eq!(everything_asked(&mut tailed.reader()), expected);
+    assert!(!tailed.models.differences(&whole.models).unwrap().is_empty());
+    let mut projector = Projector::open(&tailed.models, utc_days()).unwrap();
+    assert!(!projector.is_merged());
+    projector.settle().unwrap();
+    assert!(projector.is_merged() && tailed.reader().is_merged().unwrap());
+    assert_eq!(rows(&tailed, "usage_record"), rows(&whole, "usage_record"));
+    assert!(tailed.models.differences(&whole.models).unwrap().is_empty());
+    assert_eq!(everything_asked(&mut tailed.reader()), expected);
+}
+
+#[test]
+fn a_long_session_keeps_its_first_places_however_it_is_cut() {
+    let cuts = [usize::MAX, 3_000, 700];
+    let records = cuts.map(|bytes| {
+        let (rows, models, _dir) = long_session();
+        let journal = store_with(&rows);
+        let mut projector = Projector::open(&models, utc_days()).unwrap();
+        let tailed = projector_steps(&mut projector, &journal, bytes);
+        let record = models
+            .reader()
+            .unwrap()
+            .usage_of_session(AccountId(1), session(1, 1));
+        let record = record.unwrap().unwrap();
+        assert_eq!(record.reports, 900);
+        assert!(!record.complete() && record.events.len() > 100);
+        let mut projector = Projector::open(&models, utc_days()).unwrap();
+        projector.settle().unwrap();
+        let merged = models
+            .reader()
+            .unwrap()
+            .usage_of_session(AccountId(1), session(1, 1));
+        assert_eq!(merged.unwrap().as_ref(), Some(&record), "{tailed} steps");
+        record
+    });
+    assert_eq!(records[0], records[1]);
+    assert_eq!(records[0], records[2]);
+}
+
+fn projector_steps(projector: &mut Projector, journal: &MemoryStore, bytes: usize) -> usize {
+    let mut reader = journal.journal_reader().unwrap();
+    let mut steps = 0;
+    while projector.step(&mut *reader, bytes).unwrap().batches > 0 {
+        steps += 1;
+    }
+    steps
+}
+
+/// One session of 900 reports in batches of 10.
+fn long_session() -> (Vec<store::JournalRow>, ReadModels, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let models = ReadModels::at_path(&dir.path().join("reads.sqlite")).unwrap();
+    let mut builder = store::BatchBuilder::new();
+    let (mut rows, mut hash) = (Vec::new(), store::Hash::NONE);
+    for seq in 1..=90 {
+        for number in 0..10 {
+            let report = (seq - 1) * 10 + number;
+            let event = common::used(1, session(1, 1), report as u32, START + report as i64, 0);
+            builder
+                .event_with(|buffer| charge::codec::Codec::encode(&event, buffer))
+                .unwrap();
+        }
+        let (batch, next) = builder.finish(1, seq, START, &hash, Vec::new());
+        hash = next;
+        rows.push(store::JournalRow {
+            partition: 1,
+            seq,
+            batch,
+        });
+    }
+    (rows, models, dir)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// However the journal is cut, whatever goes through the tail, and whenever a bucket is merged: what is asked is the
+    /// same at the end, and so are the tables.
+    #[test]
+    fn tail_and_tables_say_the_same(steps in prop::collection::vec((1..1500usize, any::<bool>(), any::<bool>()), 1..12)) {
+        let whole = World::projected();
+        let mixed = World::new();
+        let mut reader = mixed.journal.journal_reader().unwrap();
+        for (bytes, tail, settle) in steps {
+            let mut projector = Projector::open(&mixed.models, utc_days()).unwrap();
+            if tail {
+                projector = projector.paced(TAIL);
+            }
+            projector.step(&mut *reader, bytes).unwrap();
+            if settle {
+                projector.settle().unwrap();
+            }
+        }
+        let mut projector = Projector::open(&mixed.models, utc_days()).unwrap().paced(TAIL);
+        while projector.step(&mut *reader, usize::MAX).unwrap().batches > 0 {}
+        prop_assert_eq!(everything_asked(&mut mixed.reader()), everything_asked(&mut whole.reader()));
+        projector.settle().unwrap();
+        prop_assert_eq!(mixed.models.differences(&whole.models).unwrap(), Vec::<String>::new());
+    }
 
     /// However the journal is cut into steps, and wherever the projector is restarted, the tables are the same.
     #[test]

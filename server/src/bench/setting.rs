@@ -19,10 +19,8 @@ use store::{Projector, SqliteOptions, SqliteStore, Store, StoreError};
 
 /// What an earlier run left in a data directory.
 const LEFT_FILE: &str = "bench.json";
-/// Shortest pause between two steps of the projection.
-const STEP_PAUSE_MIN: Duration = Duration::from_millis(25);
-/// Longest pause.
-const STEP_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How often the projection looks whether it should stop.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// An engine with accounts.
 pub(super) struct Setting {
@@ -215,12 +213,10 @@ impl Projection {
                     if step.batches == 0 {
                         return Ok(());
                     }
-                } else if step.behind == 0 {
-                    // The longer the pause, the fewer rows and syncs for the same events.
-                    let pause = (began.elapsed() * 3).clamp(STEP_PAUSE_MIN, STEP_PAUSE_MAX);
-                    let until = Instant::now() + pause;
+                } else {
+                    let until = Instant::now() + projector.rest(&step, began.elapsed());
                     while Instant::now() < until && !stopped.load(Ordering::Acquire) {
-                        std::thread::sleep(STEP_PAUSE_MIN);
+                        std::thread::sleep(LOOK_EVERY);
                     }
                 }
             }

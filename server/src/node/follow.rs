@@ -7,17 +7,16 @@ use charge::{Event, Timestamp};
 use engine::Observer;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use store::project::STEP_BYTES;
 use store::{JournalReader, Partition, Projector, ReadModels, Seq, SqliteStore, Store, StoreError};
 
-/// Shortest pause between two steps. After a long step the pause is longer than the step: the longer it is, the fewer rows
-/// and syncs there are for the same events, and charges keep most of the processor.
-const STEP_PAUSE_MIN: Duration = Duration::from_millis(25);
-/// Longest pause.
-const STEP_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Pause between two looks of the outbox at the journal.
+const FEED_PAUSE_MIN: Duration = Duration::from_millis(25);
+/// Longest pause: after a long step the pause is longer than the step, so that charges keep most of the processor.
+const FEED_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// The journal is looked at so often even when nobody says that something was appended.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Pause after an error.
@@ -99,6 +98,8 @@ pub struct Lag {
     pub read_models: AtomicU64,
     /// Of the outbox.
     pub outbox: AtomicU64,
+    /// Somebody waits until all that was projected stands in its tables.
+    settle: AtomicBool,
 }
 
 /// Starts both threads.
@@ -114,17 +115,23 @@ pub fn start(
     let project = {
         let lag = Arc::clone(&lag);
         move |journal: &mut dyn JournalReader| {
+            let began = Instant::now();
             let step = projector.step(journal, STEP_BYTES)?;
             lag.read_models.store(step.behind, Ordering::Relaxed);
-            Ok((step.batches, step.behind))
+            if lag.settle.load(Ordering::Relaxed) && step.behind == 0 {
+                projector.settle()?;
+            }
+            Ok((step.batches, step.behind, projector.rest(&step, began.elapsed())))
         }
     };
     let feed = {
         let (lag, desk) = (Arc::clone(&lag), Arc::clone(desk));
         move |journal: &mut dyn JournalReader| {
+            let began = Instant::now();
             let step = desk.feed(journal, STEP_BYTES)?;
             lag.outbox.store(step.behind, Ordering::Relaxed);
-            Ok((step.batches, step.behind))
+            let rest = (began.elapsed() * 3).clamp(FEED_PAUSE_MIN, FEED_PAUSE_MAX);
+            Ok((step.batches, step.behind, rest))
         }
     };
     Ok(Followers {
@@ -156,12 +163,19 @@ impl Followers {
         Arc::clone(&self.lag)
     }
 
-    /// Waits until the read models have what is in the journal now.
+    /// Waits until the tables of the read models have what is in the journal now.
     pub fn catch_up(&self) -> anyhow::Result<()> {
+        self.lag.settle.store(true, Ordering::Relaxed);
+        let caught_up = self.wait_for_tables();
+        self.lag.settle.store(false, Ordering::Relaxed);
+        caught_up
+    }
+
+    fn wait_for_tables(&self) -> anyhow::Result<()> {
         let heads = self.store.journal_reader()?.heads()?;
         let mut reader = self.reads.reader()?;
         let started = Instant::now();
-        while reader.lag(&heads)? > 0 {
+        while reader.lag(&heads)? > 0 || !reader.is_merged()? {
             anyhow::ensure!(
                 started.elapsed() < CATCH_UP_MAX,
                 "the read models do not keep up with the journal"
@@ -187,7 +201,7 @@ fn follow(
     name: &'static str,
     bell: Arc<Bell>,
     mut journal: Box<dyn JournalReader>,
-    mut step: impl FnMut(&mut dyn JournalReader) -> Result<(u64, u64), StoreError> + Send + 'static,
+    mut step: impl FnMut(&mut dyn JournalReader) -> Result<(u64, u64, Duration), StoreError> + Send + 'static,
 ) -> anyhow::Result<JoinHandle<()>> {
     let run = move || {
         store::background::lower_priority();
@@ -195,16 +209,13 @@ fn follow(
         loop {
             let (count, stopping) = bell.wait(heard);
             heard = count;
-            let began = Instant::now();
             match step(&mut *journal) {
-                Ok((0, _)) if stopping => return,
-                Ok((0, _)) => {}
+                Ok((0, ..)) if stopping => return,
+                Ok((0, ..)) => {}
                 // More is waiting: no pause.
-                Ok((_, behind)) if behind > 0 => heard = heard.wrapping_sub(1),
+                Ok((_, behind, _)) if behind > 0 => heard = heard.wrapping_sub(1),
                 Ok(_) if stopping => {}
-                Ok(_) => {
-                    std::thread::sleep((began.elapsed() * 3).clamp(STEP_PAUSE_MIN, STEP_PAUSE_MAX));
-                }
+                Ok((.., rest)) => std::thread::sleep(rest),
                 Err(error) => {
                     tracing::error!(
                         error = crate::failure::chain(&error.into()),

@@ -5,6 +5,7 @@
 //! | `payments` | payments: rows, changes, questions |
 //! | `rows` | the rows as plain data |
 //! | `write` | the changes of one projected batch in one transaction, with the positions they stand for |
+//! | `tail` | what is projected and not yet merged into its tables |
 //! | `query` | what pages, the API and the command line ask |
 //!
 //! `reads.sqlite` syncs only when its WAL is moved into the file: after a power failure it is a little older, position
@@ -13,6 +14,7 @@
 mod payments;
 mod query;
 mod rows;
+mod tail;
 mod write;
 
 pub use payments::{FaultKind, PaymentChange, PaymentRow, RefundRow};
@@ -86,12 +88,20 @@ impl ReadModels {
         Ok(ReadsReader::new(db))
     }
 
-    /// Compares with other read models row by row; one line per table that differs, empty when all is the same.
+    /// Compares with other read models row by row; one line per table that differs, empty when all is the same. Both must
+    /// have their tails merged.
     pub fn differences(&self, other: &ReadModels) -> Result<Vec<String>, StoreError> {
         let compare = || -> rusqlite::Result<Vec<String>> {
             let db = Connection::open(&self.path)?;
             db.execute("attach database ?1 as other", [other.path.to_string_lossy()])?;
             let mut found = Vec::new();
+            for place in ["main", "other"] {
+                let last = format!("select count(*) from {place}.read_tail");
+                let waiting: i64 = db.query_row(&last, [], |row| row.get(0))?;
+                if waiting > 0 {
+                    found.push(format!("read_tail: {waiting} rows of {place} wait to be merged"));
+                }
+            }
             for table in statements::TABLES {
                 let (here, there): (i64, i64) =
                     db.query_row(&sqlite(&statements::differences(table)), [], |row| {

@@ -4,6 +4,8 @@ use super::rows::{
     Cursor, DayTotal, EventPlace, LineKind, PartnerRow, RechargeLine, StatementEntry, StatementLine,
     Subscriber, TopUpCredit, TopUpRow, UsageRecord, of_code, places,
 };
+use super::tail::{Pending, bucket_of};
+use super::write::{UsageChange, step_of};
 use super::{ReadPosition, WHAT, positions};
 use crate::sql::{reads as statements, sqlite};
 use crate::sqlite::sql_error;
@@ -16,7 +18,8 @@ use charge::tax::Rate;
 use charge::unit::Amount;
 use charge::{AccountId, Code, Imsi, Money, Msisdn, OperatorId, PartnerId, Timestamp, Unit};
 use rusqlite::types::FromSqlError;
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
+use std::cmp::Reverse;
 
 /// Longest page that one query gives.
 pub const PAGE_ROWS_MAX: usize = 1000;
@@ -121,9 +124,19 @@ impl ReadsReader {
         before: Cursor,
         limit: usize,
     ) -> Result<Vec<StatementLine>, StoreError> {
-        let account = account.0.cast_signed();
-        let values = params![account, before.at.0, before.line, page(limit)];
-        self.many(&statements::line(statements::LINE_PAGE_WHERE), values, line)
+        let limit = limit.min(PAGE_ROWS_MAX);
+        let (_moment, tail) = self.tail_of(account)?;
+        let values = params![account.0.cast_signed(), before.at.0, before.line, page(limit)];
+        let mut found = self.many(&statements::line(statements::LINE_PAGE_WHERE), values, line)?;
+        let end = (before.at, before.line);
+        found.extend(
+            tail.lines
+                .into_iter()
+                .filter(|line| (line.at, line.place.line()) < end),
+        );
+        found.sort_by_key(|line| Reverse((line.at, line.place.line())));
+        found.truncate(limit);
+        Ok(found)
     }
 
     /// The statement line of an event.
@@ -132,12 +145,29 @@ impl ReadsReader {
         account: AccountId,
         place: EventPlace,
     ) -> Result<Option<StatementLine>, StoreError> {
+        let (_moment, tail) = self.tail_of(account)?;
+        if let Some(line) = tail
+            .lines
+            .into_iter()
+            .find(|line| line.place.line() == place.line())
+        {
+            return Ok(Some(line));
+        }
         let values = [account.0.cast_signed(), place.line()];
         self.one(&statements::line("account = $1 and line = $2"), values, line)
     }
 
     /// The recharge that a receipt proves.
     pub fn receipt(&mut self, receipt: Receipt) -> Result<Option<StatementLine>, StoreError> {
+        let (_moment, tail) = self.tail_of(receipt.account)?;
+        let proves = |line: &StatementLine| {
+            line.recharge
+                .as_ref()
+                .is_some_and(|recharge| recharge.receipt == receipt)
+        };
+        if let Some(line) = tail.lines.into_iter().find(proves) {
+            return Ok(Some(line));
+        }
         let values = [receipt.account.0.cast_signed(), receipt.event.cast_signed()];
         self.one(&statements::line("account = $1 and receipt = $2"), values, line)
     }
@@ -149,9 +179,30 @@ impl ReadsReader {
         before: Cursor,
         limit: usize,
     ) -> Result<Vec<UsageRecord>, StoreError> {
-        let account = account.0.cast_signed();
-        let values = params![account, before.at.0, before.session.0.to_be_bytes(), page(limit)];
-        self.many(&statements::usage(statements::USAGE_PAGE_WHERE), values, usage)
+        let limit = limit.min(PAGE_ROWS_MAX);
+        let (_moment, tail) = self.tail_of(account)?;
+        // Rows that the tail goes on with may stand in this page, so as many more are read.
+        let rows = page(limit) + tail.usage.len() as i64;
+        let values = params![
+            account.0.cast_signed(),
+            before.at.0,
+            before.session.0.to_be_bytes(),
+            rows
+        ];
+        let mut found = self.many(&statements::usage(statements::USAGE_PAGE_WHERE), values, usage)?;
+        if !tail.usage.is_empty() {
+            found.retain(|record| !tail.usage.contains_key(&(account, record.session)));
+            for ((_, session), change) in &tail.usage {
+                let row = self.usage_row(account, *session)?;
+                let record = with_tail(row, account, *session, change)?;
+                if (record.opened_at, *session) < (before.at, before.session) {
+                    found.push(record);
+                }
+            }
+            found.sort_by_key(|record| Reverse((record.opened_at, record.session)));
+        }
+        found.truncate(limit);
+        Ok(found)
     }
 
     /// The usage record of a session.
@@ -160,8 +211,41 @@ impl ReadsReader {
         account: AccountId,
         session: SessionKey,
     ) -> Result<Option<UsageRecord>, StoreError> {
+        let (_moment, tail) = self.tail_of(account)?;
+        let row = self.usage_row(account, session)?;
+        match tail.usage.get(&(account, session)) {
+            Some(change) => with_tail(row, account, session, change).map(Some),
+            None => Ok(row),
+        }
+    }
+
+    fn usage_row(&self, account: AccountId, session: SessionKey) -> Result<Option<UsageRecord>, StoreError> {
         let values = params![account.0.cast_signed(), session.0.to_be_bytes()];
         self.one(&statements::usage("account = $1 and session = $2"), values, usage)
+    }
+
+    /// What the tail has of an account, and the moment that it was looked at: rows read while that lives belong to it.
+    fn tail_of(&self, account: AccountId) -> Result<(Transaction<'_>, Pending), StoreError> {
+        let bucket = bucket_of(account);
+        let read = || -> rusqlite::Result<(Transaction<'_>, Pending)> {
+            let mut pending = Pending::default();
+            let moment = self.db.unchecked_transaction()?;
+            let one = |statement: &str| -> rusqlite::Result<Option<i64>> {
+                let mut statement = self.db.prepare_cached(&sqlite(statement))?;
+                statement.query_row([], |row| row.get(0))
+            };
+            if let (Some(first), Some(last)) = (one(statements::TAIL_FIRST)?, one(statements::TAIL_LAST)?) {
+                let mut merged = self.db.prepare_cached(&sqlite(statements::MERGED_GET))?;
+                let merged: Option<i64> = merged.query_row([bucket], |row| row.get(0)).optional()?;
+                for step in first.max(merged.map_or(0, |step| step + 1))..=last {
+                    if let Some(changes) = step_of(&self.db, step, bucket)? {
+                        pending.add(bucket, &changes, Some(account)).map_err(invalid)?;
+                    }
+                }
+            }
+            Ok((moment, pending))
+        };
+        read().map_err(|e| sql_error(WHAT, "read the tail", e))
     }
 
     /// The top-up with this id.
@@ -252,6 +336,12 @@ impl ReadsReader {
         counts.map_err(|e| sql_error(WHAT, "count rows", e))
     }
 
+    /// Whether all that was projected stands in its tables, and nothing in the tail.
+    pub fn is_merged(&mut self) -> Result<bool, StoreError> {
+        let last = self.many(statements::TAIL_LAST, [], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(last.into_iter().flatten().next().is_none())
+    }
+
     pub(super) fn many<T>(
         &self,
         statement: &str,
@@ -275,6 +365,19 @@ impl ReadsReader {
     ) -> Result<Option<T>, StoreError> {
         Ok(self.many(statement, values, read)?.pop())
     }
+}
+
+/// A usage record with what the tail adds to its row.
+fn with_tail(
+    row: Option<UsageRecord>,
+    account: AccountId,
+    session: SessionKey,
+    change: &UsageChange,
+) -> Result<UsageRecord, StoreError> {
+    let added = row
+        .map_or_else(|| UsageRecord::opened_by(account, session, change), Ok)
+        .and_then(|mut record| record.add(change).map(|()| record));
+    added.map_err(|error| sql_error(WHAT, "read the tail", invalid(error)))
 }
 
 fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
@@ -354,11 +457,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<StatementLine> {
         place: EventPlace::of_line(row.get(2)?, row.get(1)?),
         operator: OperatorId(row.get(3)?),
         at: Timestamp(row.get(4)?),
-        kind: LineKind::ALL
-            .iter()
-            .find(|(_, code)| *code == kind)
-            .map(|(kind, _)| *kind)
-            .ok_or(FromSqlError::OutOfRange(kind))?,
+        kind: LineKind::of_code(kind).ok_or(FromSqlError::OutOfRange(kind))?,
         amount: Money(row.get(6)?),
         balance: row.get::<_, Option<i64>>(7)?.map(Money),
         tax: Money(row.get(8)?),

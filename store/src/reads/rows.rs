@@ -127,11 +127,11 @@ pub struct UsageRecord {
     pub uncovered: Money,
     /// Main balance after the last request.
     pub balance: Money,
-    /// The events, oldest first: at most about [`EVENTS_BYTES_MAX`] bytes of them, see [`UsageRecord::complete`].
+    /// The events, oldest first: at most [`EVENTS_BYTES_MAX`] bytes of them, see [`UsageRecord::complete`].
     pub events: Vec<EventPlace>,
 }
 
-/// Encoded places that a usage record keeps before it stops to add more.
+/// Encoded places that a usage record keeps: the first so many bytes of them, however the journal was cut into steps.
 pub const EVENTS_BYTES_MAX: usize = 1024;
 
 impl UsageRecord {
@@ -141,19 +141,26 @@ impl UsageRecord {
     }
 }
 
-/// Encodes the place of an event within its partition.
+/// Encodes the place of an event within its partition, unless [`EVENTS_BYTES_MAX`] is reached; the last place may be cut.
 pub(crate) fn put_place(out: &mut Vec<u8>, place: EventPlace) {
+    if out.len() >= EVENTS_BYTES_MAX {
+        return;
+    }
     put_varint(out, place.seq);
     put_varint(out, u64::from(place.index));
+    out.truncate(EVENTS_BYTES_MAX);
 }
 
-/// Decodes what [`put_place`] wrote, many times over.
+/// Decodes what [`put_place`] wrote, many times over; a place that was cut does not count.
 pub(crate) fn places(partition: Partition, bytes: &[u8]) -> Result<Vec<EventPlace>, CodecError> {
     let mut reader = Reader::new(bytes);
     let mut places = Vec::new();
     while reader.remaining() > 0 {
-        let seq = reader.varint()?;
-        let index = u32::try_from(reader.varint()?).map_err(|_| CodecError::Invalid("event place"))?;
+        let (seq, index) = match reader.varint().and_then(|seq| Ok((seq, reader.varint()?))) {
+            Err(CodecError::Truncated) if bytes.len() >= EVENTS_BYTES_MAX => break,
+            read => read?,
+        };
+        let index = u32::try_from(index).map_err(|_| CodecError::Invalid("event place"))?;
         places.push(EventPlace {
             partition,
             seq,
@@ -195,6 +202,17 @@ impl LineKind {
         (LineKind::State, 7),
         (LineKind::TakenBack, 8),
     ];
+
+    /// Its number in the tables.
+    pub(crate) fn code(self) -> i64 {
+        let entry = Self::ALL.iter().find(|(kind, _)| *kind == self);
+        entry.map_or(0, |(_, code)| *code)
+    }
+
+    pub(crate) fn of_code(code: i64) -> Option<LineKind> {
+        let entry = Self::ALL.iter().find(|(_, known)| *known == code);
+        entry.map(|(kind, _)| *kind)
+    }
 
     /// Name in API and files.
     pub fn name(self) -> &'static str {

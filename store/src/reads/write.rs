@@ -1,8 +1,10 @@
-//! The changes of one projected batch, gathered in memory and written in one transaction with their positions.
+//! The changes of a projected stretch, gathered in memory and written in one transaction with their positions: few of them
+//! straight into the tables, many into the tail (see [`super::tail`]).
 
 use super::payments::{self, PaymentChange};
 use super::rows::{EVENTS_BYTES_MAX, StatementLine, code_of};
-use super::{LineKind, ReadPosition, WHAT, positions};
+use super::tail::{self, Pending};
+use super::{ReadPosition, WHAT, positions};
 use crate::sql::{reads as statements, sqlite};
 use crate::sqlite::sql_error;
 use crate::traits::{Micros, Partition, Seq, StoreError};
@@ -17,13 +19,14 @@ use charge::reply::{RechargeOutcome, Refusal};
 use charge::tax::{RegionCode, TaxClass};
 use charge::unit::{Amount, Service};
 use charge::{AccountId, Code, Money, OperatorId, PartnerId, Timestamp, Unit};
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::collections::{BTreeMap, HashMap};
 
-/// Pages in the WAL after which they are moved into the file (256 MiB): a page that many steps touch is moved once.
-const WAL_PAGES: u32 = 4_096;
-/// Page cache of the writer, KiB: projections touch rows at random.
-const CACHE_KIB: i64 = 64 << 10;
+/// Pages in the WAL after which they are moved into the file: few, because a charge whose batch is synced meanwhile waits
+/// until the disk has taken them.
+const WAL_PAGES: u32 = 256;
+/// Page cache of the writer, KiB.
+const CACHE_KIB: i64 = 16 << 10;
 
 /// What a projected stretch of the journal does to the tables.
 #[derive(Debug, Default)]
@@ -85,6 +88,34 @@ pub struct UsageChange {
     pub balance: Money,
     /// Places of the events, encoded.
     pub events: Vec<u8>,
+}
+
+impl UsageChange {
+    /// Adds what happened later in the same session: together they say what one longer stretch would have said.
+    pub(super) fn absorb(&mut self, later: &UsageChange) {
+        let opened_in = later.opened.as_ref().map(|opened| opened.target.region);
+        self.moved = later
+            .moved
+            .or(opened_in.filter(|region| !region.is_empty()))
+            .or(self.moved);
+        self.last_at = later.last_at;
+        self.closed |= later.closed;
+        self.reports = self.reports.saturating_add(later.reports);
+        self.used.0 = self.used.0.saturating_add(later.used.0);
+        self.money.0 = self.money.0.saturating_add(later.money.0);
+        self.tax.0 = self.tax.0.saturating_add(later.tax.0);
+        self.from_buckets.0 = self.from_buckets.0.saturating_add(later.from_buckets.0);
+        self.uncovered.0 = self.uncovered.0.saturating_add(later.uncovered.0);
+        self.balance = later.balance;
+        self.events.extend_from_slice(&later.events);
+        self.events.truncate(EVENTS_BYTES_MAX);
+    }
+
+    /// The region seen last; empty: none.
+    pub(super) fn region(&self) -> RegionCode {
+        let target = self.opened.as_ref().map(|opened| opened.target.region);
+        self.moved.or(target).unwrap_or(RegionCode::EMPTY)
+    }
 }
 
 /// A change of a subscriber.
@@ -154,6 +185,13 @@ pub struct TotalKey {
 /// Writes the read models.
 pub struct ReadsWriter {
     db: Connection,
+    /// Buckets with something in the tail: its first step there, and bytes.
+    pending: BTreeMap<i64, (i64, u64)>,
+    pending_bytes: u64,
+    first_step: i64,
+    next_step: i64,
+    /// Bucket that was merged last; the next one follows.
+    merged_last: i64,
 }
 
 impl ReadsWriter {
@@ -162,7 +200,47 @@ impl ReadsWriter {
             .and_then(|()| db.pragma_update(None, "wal_autocheckpoint", WAL_PAGES))
             .and_then(|()| db.pragma_update(None, "cache_size", -CACHE_KIB))
             .map_err(|e| sql_error(WHAT, "prepare the writer", e))?;
-        Ok(Self { db })
+        let mut writer = Self {
+            db,
+            pending: BTreeMap::new(),
+            pending_bytes: 0,
+            first_step: 1,
+            next_step: 1,
+            merged_last: -1,
+        };
+        writer
+            .find_tail()
+            .map_err(|e| sql_error(WHAT, "read the tail", e))?;
+        Ok(writer)
+    }
+
+    fn find_tail(&mut self) -> rusqlite::Result<()> {
+        let db = &self.db;
+        let mut statement = db.prepare(&sqlite(statements::MERGED))?;
+        let merged = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let merged: HashMap<i64, i64> = merged.collect::<rusqlite::Result<_>>()?;
+        let last = merged.values().copied().max().unwrap_or(0);
+        let mut statement = db.prepare(&sqlite(statements::TAIL_KEYS))?;
+        let mut keys = statement.query([])?;
+        let (mut first_step, mut next_step) = (None, last + 1);
+        while let Some(row) = keys.next()? {
+            let (step, bucket): (i64, i64) = (row.get(0)?, row.get(1)?);
+            first_step.get_or_insert(step);
+            next_step = next_step.max(step + 1);
+            if merged.get(&bucket).is_none_or(|done| *done < step) {
+                let bytes = row.get::<_, i64>(2)?.cast_unsigned();
+                self.pending.entry(bucket).or_insert((step, 0)).1 += bytes;
+                self.pending_bytes += bytes;
+            }
+        }
+        self.first_step = first_step.unwrap_or(next_step);
+        self.next_step = next_step;
+        Ok(())
+    }
+
+    /// Buckets that wait to be merged into their tables, and bytes of the tail that they have.
+    pub(crate) fn pending(&self) -> (usize, u64) {
+        (self.pending.len(), self.pending_bytes)
     }
 
     /// How far the tables have come, by partition.
@@ -170,13 +248,31 @@ impl ReadsWriter {
         positions(&self.db).map_err(|e| sql_error(WHAT, "read the positions", e))
     }
 
-    /// Writes the changes and the positions they lead to, in one transaction.
-    pub fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        let mut write = || -> rusqlite::Result<()> {
-            let tx = self.db.transaction()?;
+    /// Writes the changes and the positions they lead to, in one transaction. At most `direct_rows_max` rows of use and
+    /// statement lines go straight into their tables, if nothing older waits in the tail; more go into the tail.
+    pub fn write(&mut self, changes: &Changes, direct_rows_max: usize) -> Result<(), StoreError> {
+        let rows = changes.usage.len() + changes.lines.len();
+        let direct = rows == 0 || (self.pending.is_empty() && rows <= direct_rows_max);
+        let buckets = if direct {
+            BTreeMap::new()
+        } else {
+            tail::encode(changes)
+        };
+        let write = || -> rusqlite::Result<()> {
+            let tx = self.db.unchecked_transaction()?;
             write_subscribers(&tx, &changes.subscribers)?;
-            write_usage(&tx, &changes.usage)?;
-            write_lines(&tx, &changes.lines)?;
+            if direct {
+                // In key order, so that rows of one page are written together.
+                let mut sorted: Vec<_> = changes.usage.iter().collect();
+                sorted.sort_unstable_by_key(|(key, _)| **key);
+                write_usage(&tx, sorted)?;
+                write_lines(&tx, &changes.lines)?;
+            }
+            let mut put = tx.prepare_cached(&sqlite(statements::TAIL_PUT))?;
+            for (bucket, bytes) in &buckets {
+                put.execute(params![self.next_step, bucket, bytes])?;
+            }
+            drop(put);
             write_top_ups(&tx, &changes.top_ups)?;
             payments::write(&tx, &changes.payments)?;
             write_partners(&tx, changes)?;
@@ -188,20 +284,94 @@ impl ReadsWriter {
             drop(put);
             tx.commit()
         };
-        write().map_err(|e| sql_error(WHAT, "write the read models", e))
+        write().map_err(|e| sql_error(WHAT, "write the read models", e))?;
+        if !direct {
+            for (bucket, bytes) in &buckets {
+                let bytes = bytes.len() as u64;
+                self.pending.entry(*bucket).or_insert((self.next_step, 0)).1 += bytes;
+                self.pending_bytes += bytes;
+            }
+            self.next_step += 1;
+        }
+        Ok(())
+    }
+
+    /// Merges the next bucket into its tables; false when there is none. A crash repeats all of it or nothing.
+    pub(crate) fn merge_next(&mut self) -> Result<bool, StoreError> {
+        let mut after = self.pending.range(self.merged_last + 1..);
+        let Some((&bucket, &(first, bytes))) = after.next().or_else(|| self.pending.iter().next()) else {
+            return Ok(false);
+        };
+        let error = |e| sql_error(WHAT, "merge the tail", e);
+        let mut pending = Pending::default();
+        for step in first..self.next_step {
+            let found = step_of(&self.db, step, bucket).map_err(error)?;
+            let added = found.map_or(Ok(()), |changes| pending.add(bucket, &changes, None));
+            added.map_err(|cause| StoreError::Corrupt {
+                what: WHAT.to_owned(),
+                detail: format!("step {step} of bucket {bucket}: {cause}; rebuild it"),
+            })?;
+        }
+        let write = || -> rusqlite::Result<()> {
+            let tx = self.db.unchecked_transaction()?;
+            write_usage(&tx, &pending.usage)?;
+            write_lines(&tx, &pending.lines)?;
+            tx.prepare_cached(&sqlite(statements::MERGED_PUT))?
+                .execute([bucket, self.next_step - 1])?;
+            tx.commit()
+        };
+        write().map_err(error)?;
+        self.pending.remove(&bucket);
+        self.pending_bytes = self.pending_bytes.saturating_sub(bytes);
+        self.merged_last = bucket;
+        Ok(true)
+    }
+
+    /// Removes the steps that all buckets have left behind.
+    pub(crate) fn trim_tail(&mut self) -> Result<(), StoreError> {
+        let first = self.pending.values().map(|(first, _)| *first).min();
+        let keep = first.unwrap_or(self.next_step);
+        if keep <= self.first_step {
+            return Ok(());
+        }
+        let trim = || -> rusqlite::Result<()> {
+            let tx = self.db.unchecked_transaction()?;
+            tx.prepare_cached(&sqlite(statements::TAIL_REMOVE))?
+                .execute([keep])?;
+            if first.is_none() {
+                tx.execute(&sqlite(&statements::clear("read_merged")), [])?;
+            }
+            tx.commit()
+        };
+        trim().map_err(|e| sql_error(WHAT, "trim the tail", e))?;
+        if first.is_none() {
+            self.next_step = 1;
+        }
+        self.first_step = first.unwrap_or(self.next_step);
+        Ok(())
     }
 
     /// Empties all tables and positions, so that the projection starts from the first batch.
     pub fn clear(&mut self) -> Result<(), StoreError> {
         let mut clear = || -> rusqlite::Result<()> {
             let tx = self.db.transaction()?;
-            for table in statements::TABLES {
+            for table in statements::TABLES.into_iter().chain(statements::TAIL_TABLES) {
                 tx.execute(&sqlite(&statements::clear(table)), [])?;
             }
             tx.commit()
         };
-        clear().map_err(|e| sql_error(WHAT, "clear the read models", e))
+        clear().map_err(|e| sql_error(WHAT, "clear the read models", e))?;
+        self.pending.clear();
+        (self.pending_bytes, self.first_step, self.next_step) = (0, 1, 1);
+        Ok(())
     }
+}
+
+/// The entries of a step for a bucket.
+pub(super) fn step_of(db: &Connection, step: i64, bucket: i64) -> rusqlite::Result<Option<Vec<u8>>> {
+    db.prepare_cached(&sqlite(statements::TAIL_GET))?
+        .query_row([step, bucket], |row| row.get(0))
+        .optional()
 }
 
 fn write_subscribers(tx: &Transaction<'_>, changes: &[SubscriberChange]) -> rusqlite::Result<()> {
@@ -237,14 +407,11 @@ fn write_subscribers(tx: &Transaction<'_>, changes: &[SubscriberChange]) -> rusq
     Ok(())
 }
 
-fn write_usage(
+fn write_usage<'a>(
     tx: &Transaction<'_>,
-    usage: &HashMap<(AccountId, SessionKey), UsageChange>,
+    sorted: impl IntoIterator<Item = (&'a (AccountId, SessionKey), &'a UsageChange)>,
 ) -> rusqlite::Result<()> {
     let mut put = tx.prepare_cached(&sqlite(statements::USAGE_PUT))?;
-    // In key order, so that rows of one page are written together.
-    let mut sorted: Vec<_> = usage.iter().collect();
-    sorted.sort_unstable_by_key(|(key, _)| **key);
     for ((account, session), change) in sorted {
         let target = change.opened.as_ref().map(|opened| opened.target);
         let (called_kind, called) = match target.map(|target| target.called) {
@@ -253,10 +420,6 @@ fn write_usage(
             Some(Called::Short(code)) => (2, code.cast_signed()),
             Some(Called::Incoming) => (3, 0),
         };
-        let region = change
-            .moved
-            .or(target.map(|target| target.region))
-            .unwrap_or(RegionCode::EMPTY);
         put.execute(params![
             account.0.cast_signed(),
             session.0.to_be_bytes(),
@@ -268,7 +431,7 @@ fn write_usage(
             target.map_or(0, |target| code_of(&target.class)),
             target.map_or(0, |target| code_of(&target.place)),
             target.map_or(0, |target| target.plmn),
-            region.as_str(),
+            change.region().as_str(),
             change.first_at.0,
             change.last_at.0,
             change.closed,
@@ -293,17 +456,13 @@ fn write_lines(tx: &Transaction<'_>, lines: &[StatementLine]) -> rusqlite::Resul
     sorted.sort_unstable_by_key(|line| (line.account, line.place.line()));
     for line in sorted {
         let recharge = line.recharge.as_ref();
-        let kind = LineKind::ALL
-            .iter()
-            .find(|(kind, _)| *kind == line.kind)
-            .map_or(0, |(_, code)| *code);
         put.execute(params![
             line.account.0.cast_signed(),
             line.place.line(),
             line.place.partition,
             line.operator.0,
             line.at.0,
-            kind,
+            line.kind.code(),
             line.amount.0,
             line.balance.map(|balance| balance.0),
             line.tax.0,

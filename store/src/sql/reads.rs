@@ -68,6 +68,13 @@ create table if not exists statement_line (
     reference text,
     primary key (account, line)
 ) /*sqlite without rowid*/;
+create table if not exists read_tail (
+    step bigint not null,
+    bucket bigint not null,
+    changes bytea not null,
+    primary key (step, bucket)
+) /*sqlite without rowid*/;
+create table if not exists read_merged (bucket bigint not null primary key, step bigint not null);
 create view if not exists receipt as
     select account, receipt as event, operator, at, gross, tax, tax_rate, fee, amount as credited, balance, valid_until,
         title as promotion, channel, reference
@@ -131,6 +138,21 @@ pub const POSITIONS: &str = "select partition, seq, at from read_position order 
 pub const POSITION_PUT: &str = "insert into read_position (partition, seq, at) values ($1, $2, $3)
     on conflict (partition) do update set seq = excluded.seq, at = excluded.at";
 
+/// The tail: entries of a step by bucket, and up to which step a bucket is merged into its tables.
+pub const TAIL_PUT: &str = "insert into read_tail (step, bucket, changes) values ($1, $2, $3)";
+pub const TAIL_GET: &str = "select changes from read_tail where step = $1 and bucket = $2";
+pub const TAIL_FIRST: &str = "select min(step) from read_tail";
+pub const TAIL_LAST: &str = "select max(step) from read_tail";
+pub const TAIL_KEYS: &str = "select step, bucket, length(changes) from read_tail order by step, bucket";
+pub const TAIL_REMOVE: &str = "delete from read_tail where step < $1";
+pub const MERGED: &str = "select bucket, step from read_merged";
+pub const MERGED_GET: &str = "select step from read_merged where bucket = $1";
+pub const MERGED_PUT: &str = "insert into read_merged (bucket, step) values ($1, $2)
+    on conflict (bucket) do update set step = excluded.step";
+
+/// Tables of the tail; they say nothing that the others will not say.
+pub const TAIL_TABLES: [&str; 2] = ["read_tail", "read_merged"];
+
 pub const SUBSCRIBER_PUT: &str = "insert into subscriber
     (account, operator, msisdn, imsi, language, tax_class, state, opened_at, updated_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
@@ -161,7 +183,8 @@ pub const USAGE_PUT: &str = "insert into usage_record (account, session, operato
         balance = excluded.balance,
         region = case when excluded.region <> '' then excluded.region else usage_record.region end,
         events = case when length(usage_record.events) < $24
-            then cast(usage_record.events || excluded.events as bytea) else usage_record.events end";
+            then substr(cast(usage_record.events || excluded.events as bytea), 1, $24)
+            else usage_record.events end";
 const USAGE: &str = "select account, session, operator, service, session_id, called_kind, called, class, place, plmn,
     region, opened_at, last_at, closed, reports, used, money, tax, from_buckets, uncovered, balance, partition, events
     from usage_record";
@@ -224,7 +247,7 @@ pub fn count(table: &str) -> String {
     format!("select count(*) from {table}")
 }
 
-/// Removes every row of a table of [`TABLES`].
+/// Removes every row of a table of [`TABLES`] or [`TAIL_TABLES`].
 pub fn clear(table: &str) -> String {
     format!("delete from {table}")
 }
