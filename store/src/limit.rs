@@ -16,6 +16,9 @@ pub struct RawAppend {
     pub bytes: u64,
     /// Time for all of them.
     pub elapsed: Duration,
+    /// What 99 of 100 operations would wait at most if they came at any moment: for the append under way, and then for
+    /// their own. Nothing that syncs before it answers can be quicker.
+    pub p99: Duration,
 }
 
 /// Replays the sizes of commits (bytes of all batches in one transaction) as raw appends, each with an `fdatasync`, to a
@@ -35,11 +38,12 @@ pub fn raw_append_limit(dir: &Path, sizes: &[usize]) -> Result<RawAppend, StoreE
         .map(|at| (at as u32).wrapping_mul(2_654_435_761).to_be_bytes()[0])
         .collect();
     let start = Instant::now();
-    let mut bytes = 0;
+    let (mut bytes, mut ends) = (0, Vec::with_capacity(sizes.len()));
     for size in sizes {
         file.write_all(&noise[..*size]).map_err(error)?;
         file.sync_data().map_err(error)?;
         bytes += *size as u64;
+        ends.push(start.elapsed());
     }
     let elapsed = start.elapsed();
     drop(file);
@@ -48,5 +52,50 @@ pub fn raw_append_limit(dir: &Path, sizes: &[usize]) -> Result<RawAppend, StoreE
         commits: sizes.len(),
         bytes,
         elapsed,
+        p99: p99_wait(&ends),
     })
+}
+
+/// Moments between two arrivals that [`p99_wait`] looks at.
+const ARRIVAL: Duration = Duration::from_micros(50);
+
+/// The 99th percentile of the time from an arrival to the end of the append after the one under way, over arrivals at all
+/// moments alike.
+fn p99_wait(ends: &[Duration]) -> Duration {
+    let mut waits = Vec::new();
+    let mut arrival = Duration::ZERO;
+    for (at, end) in ends.iter().enumerate() {
+        let Some(own) = ends.get(at + 1) else { break };
+        while arrival < *end {
+            waits.push(*own - arrival);
+            arrival += ARRIVAL;
+        }
+    }
+    waits.sort_unstable();
+    waits.get(waits.len() * 99 / 100).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stall_counts_by_the_time_it_takes() {
+        let regular: Vec<Duration> = (1..=1000).map(Duration::from_millis).collect();
+        let wait = p99_wait(&regular);
+        assert!(
+            wait > Duration::from_micros(1_900) && wait <= Duration::from_millis(2),
+            "{wait:?}"
+        );
+        // One append in a thousand stalls for 200 ms: a sixth of all moments fall into it.
+        let stalled: Vec<Duration> = (1..=1000)
+            .map(|at| Duration::from_millis(if at >= 500 { at + 200 } else { at }))
+            .collect();
+        let wait = p99_wait(&stalled);
+        assert!(
+            wait > Duration::from_millis(180) && wait <= Duration::from_millis(202),
+            "{wait:?}"
+        );
+        assert_eq!(p99_wait(&[]), Duration::ZERO);
+    }
 }

@@ -52,6 +52,9 @@ pub(super) fn of(report: &Report) -> String {
             format!("{} (this run: {ratio:.2} of it)", thousands(limit)),
         );
     }
+    if let Some(p99) = report.limit_p99_us {
+        line("raw append p99", time(p99));
+    }
     if let (Some(commits), Some(bytes)) = (report.commits, report.bytes_per_op) {
         let per_commit = report.operations / commits.max(1);
         line(

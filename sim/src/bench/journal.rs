@@ -224,6 +224,7 @@ pub fn add_limit(
     let replayed = commits.min(LIMIT_COMMITS_MAX);
     let sizes = vec![size; usize::try_from(replayed).unwrap_or(1)];
     let limit = store::raw_append_limit(dir, &sizes).map_err(|error| error.to_string())?;
+    report.limit_p99_us = u64::try_from(limit.p99.as_micros()).ok();
     let replayed_operations = u128::from(operations) * u128::from(replayed) / u128::from(commits);
     let per_second = replayed_operations * 1_000_000_000 / limit.elapsed.as_nanos().max(1);
     let per_second = u64::try_from(per_second).unwrap_or(u64::MAX).max(1);

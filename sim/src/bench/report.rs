@@ -44,6 +44,9 @@ pub struct Report {
     /// `ops_per_s` in hundredths of that limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_ratio: Option<f64>,
+    /// What 99 of 100 operations wait at most in that limit, if they come at any moment: the disk's own share of `p99_us`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_p99_us: Option<u64>,
     /// Transactions of the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commits: Option<u64>,
@@ -197,6 +200,7 @@ pub fn report(
         durable: false,
         limit_ops_per_s: None,
         limit_ratio: None,
+        limit_p99_us: None,
         commits: None,
         bytes_per_op: None,
         rss_bytes: rss_bytes(),
