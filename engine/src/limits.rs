@@ -14,6 +14,9 @@ pub const ENTITY_BYTES_MAX: usize = 4 << 20;
 pub const JOURNAL_READ_BYTES: usize = 4 << 20;
 /// Rows of snapshots scanned at a time.
 pub const SCAN_ROWS: usize = 1024;
+/// Due times in snapshots are rounded down to multiples of so many microseconds (about a minute): an open session's due
+/// time changes with each report, and its place in the index of due times need not. Who is due is loaded that much early.
+pub const DUE_GRAIN_US: i64 = 1 << 26;
 /// Most partitions that a data directory can have.
 pub const PARTITIONS_MAX: u16 = 1024;
 /// Slots looked at for one eviction round: bounds the time that eviction takes from the charges.

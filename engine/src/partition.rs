@@ -28,11 +28,12 @@ use hashbrown::HashMap;
 use recovery::PendingEvents;
 pub use recovery::{Recovered, RecoveryError};
 use rounds::Round;
+pub(crate) use rounds::due_in_snapshot;
 pub use rounds::{Collected, RoundStart, write_round};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use store::batch::{BatchBuilder, BatchError, Record};
-use store::{Hash, Seq, SnapshotReader};
+use store::{Due, Hash, Seq, SnapshotReader};
 use timers::Timers;
 
 pub use store::Partition as PartitionId;
@@ -130,6 +131,8 @@ pub struct Partition {
     /// Highest account id in the directory (kept by partition 0).
     pub(crate) account_max: u64,
     next_sweep: Timestamp,
+    /// Where the last sweep stopped, when it did not come to the end.
+    swept: Option<Due>,
     next_resend: Timestamp,
     closed_until: Timestamp,
     /// Memory for entities.
@@ -178,6 +181,7 @@ impl Partition {
             round: None,
             account_max: 0,
             next_sweep: Timestamp(i64::MIN),
+            swept: None,
             next_resend: Timestamp(i64::MIN),
             closed_until: Timestamp(i64::MIN),
             cache_bytes: settings.cache_bytes_of_one(),
@@ -615,18 +619,23 @@ impl Partition {
             .queue(&mut self.entities, id, cx.now.plus(TICK_PAUSE_US));
     }
 
-    /// Queues due entities that are not in memory. A row that is out of date is marked for the next snapshot round, so
-    /// that it cannot stand in the way of others for ever.
+    /// Queues due entities that are not in memory, and those that will be soon: see [`DUE_GRAIN_US`]. A row that is out
+    /// of date is marked for the next snapshot round.
+    ///
+    /// [`DUE_GRAIN_US`]: crate::limits::DUE_GRAIN_US
     fn sweep(&mut self, cx: &mut Context<'_>) {
-        let due = match cx.reader.due(self.id, cx.now.0, self.settings.sweep_rows_max) {
+        let (after, limit) = (self.swept.take(), self.settings.sweep_rows_max);
+        let due = match cx.reader.due(self.id, after.as_ref(), cx.now.0, limit) {
             Ok(due) => due,
             Err(error) => {
                 tracing::warn!(partition = self.id, %error, "cannot read what is due; trying later");
                 return;
             }
         };
-        if due.len() == self.settings.sweep_rows_max {
+        if due.len() == limit {
+            // The next sweep goes on behind these, whose rows stay until a snapshot round has written them again.
             self.next_sweep = cx.now.plus(self.settings.sweep_interval_us / 16);
+            self.swept = due.last().cloned();
         }
         for row in due {
             let Some(key) = crate::key::key_of_bytes(&row.key) else {
@@ -637,8 +646,8 @@ impl Partition {
                 continue;
             };
             let slot = self.entities.slot_mut(id);
-            let moment = slot.entity.as_ref().and_then(Entity::next_due);
-            if moment.is_none_or(|moment| moment > cx.now) && !slot.dirty && !slot.collected {
+            let moment = slot.entity.as_ref().and_then(due_in_snapshot);
+            if moment.is_none_or(|moment| moment > row.at) && !slot.dirty && !slot.collected {
                 slot.dirty = true;
                 self.dirty.push(id);
             }

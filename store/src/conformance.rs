@@ -217,7 +217,7 @@ fn snapshots_are_put_replaced_and_removed(store: &dyn Store) {
     assert_eq!(reader.get(1, b"b").unwrap(), None);
     assert_eq!(reader.count(1).unwrap(), 2);
     assert!(
-        reader.due(1, i64::MAX, 10).unwrap().is_empty(),
+        reader.due(1, None, i64::MAX, 10).unwrap().is_empty(),
         "a removed entity is not due"
     );
 }
@@ -240,8 +240,16 @@ fn due_entities_come_in_order(store: &dyn Store) {
         at,
         key: key.to_vec(),
     };
-    assert_eq!(reader.due(1, 29, 10).unwrap(), [due(10, b"b"), due(20, b"d")]);
-    assert_eq!(reader.due(1, 30, 1).unwrap(), [due(10, b"b")]);
+    assert_eq!(
+        reader.due(1, None, 29, 10).unwrap(),
+        [due(10, b"b"), due(20, b"d")]
+    );
+    assert_eq!(reader.due(1, None, 30, 1).unwrap(), [due(10, b"b")]);
+    let mut page = |after: &Due, limit| reader.due(1, Some(after), 30, limit).unwrap();
+    assert_eq!(page(&due(10, b"b"), 1), [due(20, b"d")]);
+    assert_eq!(page(&due(10, b"a"), 1), [due(10, b"b")]);
+    assert_eq!(page(&due(20, b"d"), 9), [due(30, b"a")]);
+    assert!(page(&due(30, b"a"), 9).is_empty());
     writer
         .put(
             &[entity(b"b", 2, Some(40), b"x"), entity(b"d", 2, None, b"x")],
@@ -249,10 +257,10 @@ fn due_entities_come_in_order(store: &dyn Store) {
         )
         .unwrap();
     assert_eq!(
-        reader.due(1, i64::MAX, 10).unwrap(),
+        reader.due(1, None, i64::MAX, 10).unwrap(),
         [due(30, b"a"), due(40, b"b")]
     );
-    assert!(reader.due(1, 29, 10).unwrap().is_empty());
+    assert!(reader.due(1, None, 29, 10).unwrap().is_empty());
 }
 
 fn checkpoints_and_rows_go_together(store: &dyn Store) {
@@ -301,5 +309,5 @@ fn clearing_touches_one_partition(store: &dyn Store) {
     writer.clear(1).unwrap();
     assert_eq!((reader.count(1).unwrap(), reader.count(2).unwrap()), (0, 1));
     assert_eq!(reader.checkpoint(1).unwrap(), None);
-    assert!(reader.due(1, i64::MAX, 10).unwrap().is_empty());
+    assert!(reader.due(1, None, i64::MAX, 10).unwrap().is_empty());
 }

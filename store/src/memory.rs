@@ -327,9 +327,18 @@ impl SnapshotReader for Handle {
         })
     }
 
-    fn due(&mut self, partition: Partition, until: Micros, limit: usize) -> Result<Vec<Due>, StoreError> {
+    fn due(
+        &mut self,
+        partition: Partition,
+        after: Option<&Due>,
+        until: Micros,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
         self.alive("read what is due", |state| {
-            let from = (partition, Micros::MIN, Vec::new());
+            let from = after.map_or((partition, Micros::MIN, Vec::new()), |after| {
+                // The smallest key that is greater.
+                (partition, after.at, [&after.key[..], &[0]].concat())
+            });
             Ok(state
                 .due
                 .range(from..)

@@ -118,8 +118,14 @@ pub struct Snapshot {
 pub trait SnapshotReader: Send {
     /// The entity under `key`, if it was ever written.
     fn get(&mut self, partition: Partition, key: &[u8]) -> Result<Option<Snapshot>, StoreError>;
-    /// Up to `limit` entities whose due time is at or before `until`, the earliest first.
-    fn due(&mut self, partition: Partition, until: Micros, limit: usize) -> Result<Vec<Due>, StoreError>;
+    /// Up to `limit` entities whose due time is at or before `until`, the earliest first, behind `after`.
+    fn due(
+        &mut self,
+        partition: Partition,
+        after: Option<&Due>,
+        until: Micros,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError>;
     /// The partition's checkpoint, if one was ever written.
     fn checkpoint(&mut self, partition: Partition) -> Result<Option<Checkpoint>, StoreError>;
     /// Up to `limit` entities with a key greater than `after` (all keys if `None`), in key order.

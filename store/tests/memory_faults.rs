@@ -119,7 +119,7 @@ fn a_crash_may_take_back_the_last_snapshots_whole() {
         Some((1, vec![1]))
     );
     assert_eq!(reader.checkpoint(0).unwrap().map(|point| point.seq), Some(1));
-    assert_eq!(reader.due(0, 100, 10).unwrap().len(), 1);
+    assert_eq!(reader.due(0, None, 100, 10).unwrap().len(), 1);
 }
 
 #[test]

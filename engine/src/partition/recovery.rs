@@ -167,6 +167,7 @@ impl Partition {
         self.channels.recovered();
         self.sealed = self.durable;
         self.next_sweep = Timestamp(i64::MIN);
+        self.swept = None;
         self.next_resend = Timestamp(i64::MIN);
         self.broken = false;
         Ok(found)

@@ -6,10 +6,11 @@
 use super::entities::SlotId;
 use super::meta::Meta;
 use super::{Partition, PartitionId};
-use charge::EntityKey;
+use crate::limits::DUE_GRAIN_US;
 use charge::codec::Codec;
+use charge::{Entity, EntityKey};
 use std::collections::VecDeque;
-use store::{Checkpoint, Hash, Seq, SnapshotReader, SnapshotRow};
+use store::{Checkpoint, Hash, Micros, Seq, SnapshotReader, SnapshotRow};
 
 /// A round in progress.
 #[derive(Debug)]
@@ -37,6 +38,12 @@ pub struct Collected {
     /// Rows in the order asked for.
     pub rows: Vec<SnapshotRow>,
     slots: Vec<SlotId>,
+}
+
+/// The due time that a snapshot row of an entity has.
+pub(crate) fn due_in_snapshot(entity: &Entity) -> Option<Micros> {
+    let due = entity.next_due()?;
+    Some(due.0.div_euclid(DUE_GRAIN_US) * DUE_GRAIN_US)
 }
 
 impl Partition {
@@ -98,7 +105,7 @@ impl Partition {
                 partition: self.id,
                 key: key.to_key_bytes().into_vec(),
                 seq: slot.seq,
-                due: entity.next_due().map(|due| due.0),
+                due: due_in_snapshot(entity),
                 bytes: Some(entity.to_bytes()),
             });
         }

@@ -26,7 +26,8 @@ pub const FORMAT_GET: &str = "select max(version) from snapshot_format";
 pub const FORMAT_SET: &str = "insert into snapshot_format (version) values ($1)";
 pub const GET: &str = "select seq, due, state from snapshot where partition = $1 and entity = $2";
 pub const DUE: &str = "select due, entity from snapshot
-    where partition = $1 and due is not null and due <= $2 order by due, entity limit $3";
+    where partition = $1 and due is not null and due <= $2 and (due, entity) > ($4, $5)
+    order by due, entity limit $3";
 pub const SCAN: &str = "select entity, seq, due, state from snapshot
     where partition = $1 and entity > $2 order by entity limit $3";
 pub const SCAN_ALL: &str = "select entity, seq, due, state from snapshot

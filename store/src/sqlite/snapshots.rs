@@ -54,10 +54,18 @@ impl SnapshotReader for Reader {
         get().map_err(|e| sql_error(WHAT, "read a snapshot", e))
     }
 
-    fn due(&mut self, partition: Partition, until: Micros, limit: usize) -> Result<Vec<Due>, StoreError> {
+    fn due(
+        &mut self,
+        partition: Partition,
+        after: Option<&Due>,
+        until: Micros,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        let (at, key) = after.map_or((Micros::MIN, &[][..]), |after| (after.at, &after.key));
         let read = || -> rusqlite::Result<Vec<Due>> {
             let mut statement = self.db.prepare_cached(&sqlite(statements::DUE))?;
-            let rows = statement.query_map(params![partition, until, rows_limit(limit)], |row| {
+            let values = params![partition, until, rows_limit(limit), at, key];
+            let rows = statement.query_map(values, |row| {
                 Ok(Due {
                     at: row.get(0)?,
                     key: row.get(1)?,
