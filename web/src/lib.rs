@@ -8,6 +8,7 @@
 //! * [`state`]: what the server hands in: core, read models, catalogs, clock, sender of codes, demo.
 //! * [`core`]: the small trait behind which the engine stands; [`bind`] puts it there, and the read models beside it.
 //! * [`api`]: the JSON API, its keys, and the OpenAPI document. [`problem`]: its errors.
+//! * [`receipt`]: receipts, signed, as page, PDF, JSON and message, and the page that checks them.
 //! * [`page`]: sign-in by code, the account, bundles, and the demo's handset.
 //! * [`text`]: sentences in English, Urdu and Chinese. [`number`]: phone numbers as people type them.
 //! * [`meter`]: counters and latencies. [`rate`]: rate limits. [`limits`]: every limit of this crate, in one file.
@@ -21,6 +22,7 @@ pub mod number;
 pub mod page;
 pub mod problem;
 pub mod rate;
+pub mod receipt;
 pub mod router;
 pub mod state;
 pub mod text;

@@ -48,6 +48,14 @@ pub const HASHING_MAX: usize = 4;
 pub const HASHING_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Messages shown in the demo's handset.
 pub const INBOX_MESSAGES_MAX: usize = 50;
+/// Longest signed text of a receipt, in bytes.
+pub const SIGNED_TEXT_BYTES_MAX: usize = 512;
+/// Longest text that somebody pastes to have it checked, in bytes.
+pub const PASTED_BYTES_MAX: usize = 8 * 1024;
+/// Receipts on one page of the list.
+pub const RECEIPTS_PER_PAGE: usize = 30;
+/// PDFs made at the same time.
+pub const PDFS_AT_ONCE: usize = 2;
 /// Questions to the read models at once.
 pub const READERS_MAX: usize = 8;
 /// Longest time to wait for a new account to be readable.

@@ -4,7 +4,7 @@ use crate::core::CoreError;
 use crate::problem::{Fault, Problem};
 use crate::rate::caller_of;
 use crate::state::Web;
-use crate::{api, limits, page, text};
+use crate::{api, limits, page, receipt, text};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, header};
@@ -22,6 +22,7 @@ pub fn router(web: Web) -> Router {
     Router::new()
         .merge(api::router().0)
         .merge(page::router(&web))
+        .merge(receipt::files())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

@@ -7,6 +7,7 @@ use crate::limits;
 use crate::meter::Meter;
 use crate::page::demo::Demo;
 use crate::rate::Rate;
+use crate::receipt::Receipts;
 use charge::catalog::{Catalog, Catalogs};
 use charge::{Account, Entity, EntityKey, Msisdn, OperatorId, PartnerId, Timestamp};
 use people::People;
@@ -43,6 +44,8 @@ pub struct WebParts {
     pub codes: Arc<dyn CodeSender>,
     /// Signs quotes and form tokens. The same on all nodes, and after a restart, if those should stay good.
     pub secret: [u8; 32],
+    /// Signs receipts.
+    pub receipts: Receipts,
     /// True when people come over https: cookies then say `Secure`.
     pub https: bool,
 }

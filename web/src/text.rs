@@ -14,6 +14,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/home.ftl")),
             include_str!(concat!("../locales/", $language, "/page.ftl")),
             include_str!(concat!("../locales/", $language, "/problem.ftl")),
+            include_str!(concat!("../locales/", $language, "/receipt.ftl")),
             include_str!(concat!("../locales/", $language, "/sms.ftl")),
         ]),+]
     };

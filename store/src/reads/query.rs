@@ -172,6 +172,18 @@ impl ReadsReader {
         self.one(&statements::line("account = $1 and receipt = $2"), values, line)
     }
 
+    /// The recharges of an account, each with its receipt, the newest first.
+    pub fn receipts(
+        &mut self,
+        account: AccountId,
+        before: Cursor,
+        limit: usize,
+    ) -> Result<Vec<StatementLine>, StoreError> {
+        let account = account.0.cast_signed();
+        let values = params![account, before.at.0, before.line, page(limit)];
+        self.many(&statements::line(statements::RECEIPT_PAGE_WHERE), values, line)
+    }
+
     /// Usage records, the newest session first.
     pub fn usage(
         &mut self,

@@ -254,6 +254,17 @@ pub struct StatementLine {
     pub recharge: Option<RechargeLine>,
 }
 
+impl StatementLine {
+    /// The cursor of the page that follows when this line is the last of its page.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            at: self.at,
+            line: self.place.line(),
+            session: SessionKey(u128::MAX),
+        }
+    }
+}
+
 /// The part of a statement line that only recharges have; together they are the receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RechargeLine {
@@ -294,11 +305,7 @@ impl StatementEntry {
     /// The cursor of the page that follows when this entry is the last of its page.
     pub fn cursor(&self) -> Cursor {
         match self {
-            StatementEntry::Line(line) => Cursor {
-                at: line.at,
-                line: line.place.line(),
-                session: SessionKey(u128::MAX),
-            },
+            StatementEntry::Line(line) => line.cursor(),
             StatementEntry::Usage(usage) => Cursor {
                 at: usage.opened_at,
                 line: i64::MIN,

@@ -203,6 +203,9 @@ pub const LINE_PUT: &str =
 const LINE: &str =
     "select account, line, partition, operator, at, kind, amount, balance, tax, title, receipt, gross,
     tax_rate, fee, valid_until, channel, reference from statement_line";
+pub const RECEIPT_PAGE_WHERE: &str =
+    "account = $1 and receipt is not null and (at < $2 or (at = $2 and line < $3))
+    order by at desc, line desc limit $4";
 pub const LINE_PAGE_WHERE: &str = "account = $1 and (at < $2 or (at = $2 and line < $3))
     order by at desc, line desc limit $4";
 

@@ -77,7 +77,7 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(import::import))
         .routes(routes!(statement::statement))
         .routes(routes!(statement::explain))
-        .routes(routes!(statement::receipt))
+        .routes(routes!(crate::receipt::api::receipt))
         .routes(routes!(statement::usage))
         .routes(routes!(statement::ledger_days))
         .routes(routes!(bundles::for_sale))

@@ -1,9 +1,7 @@
-//! Statements with the reason behind each line, receipts, usage, and ledger days.
+//! Statements with the reason behind each line, usage, and ledger days.
 
 use super::auth::Caller;
 use super::json::{Decimal, Json, Moment, Query, page_lines};
-use super::lookup::OperatorName;
-use super::quotes::Price;
 use super::subscribers::account_at;
 use crate::limits;
 use crate::problem::{Fault, Problem};
@@ -12,11 +10,10 @@ use crate::state::Web;
 use crate::why;
 use axum::extract::{Extension, Path, State};
 use charge::partner::Scopes;
-use charge::reply::Receipt;
 use charge::unit::Service;
 use charge::{AccountId, Money, Refusal, Unit};
 use serde::{Deserialize, Serialize};
-use store::reads::{Cursor, StatementEntry, StatementLine, UsageRecord};
+use store::reads::{Cursor, StatementEntry, UsageRecord};
 use store::{EventPlace, StoreError};
 use utoipa::{IntoParams, ToSchema};
 
@@ -209,86 +206,6 @@ pub async fn explain(
         at: Moment(event.at),
         why: why::event(&event, web.catalog(event.operator), language),
     }))
-}
-
-/// A receipt of a recharge.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ReceiptAnswer {
-    /// Its number.
-    pub number: String,
-    /// When.
-    pub at: Moment,
-    /// The number that was recharged.
-    pub msisdn: Option<String>,
-    /// Its operator.
-    pub operator: OperatorName,
-    /// The price.
-    pub price: Price,
-    /// Main balance after it.
-    pub balance: Option<Decimal>,
-    /// The balance is valid until then.
-    pub valid_until: Moment,
-    /// Where it was sold.
-    pub channel: String,
-    /// The seller's reference.
-    pub reference: String,
-    /// The journal's event that it proves.
-    pub event: String,
-}
-
-/// See a receipt
-#[utoipa::path(get, path = "/v1/receipts/{number}", tag = "recharge",
-    params(("number" = String, Path, description = "For example R1042-7")), responses((status = 200, body = ReceiptAnswer)))]
-pub async fn receipt(
-    State(web): State<Web>,
-    caller: Caller,
-    Path(number): Path<String>,
-) -> Result<Json<ReceiptAnswer>, Problem> {
-    caller.require(Scopes::READ)?;
-    let number = Receipt::parse(&number).ok_or(Fault::NoSuchReceipt)?;
-    let found = web.parts.reads.ask(move |reader| {
-        let line = reader.models.receipt(number)?;
-        let subscriber = reader.models.subscriber(number.account)?;
-        Ok((line, subscriber))
-    });
-    let (line, subscriber) = found.await?;
-    let line = line.ok_or(Fault::NoSuchReceipt)?;
-    caller.may_see(line.operator).map_err(|_| Fault::NoSuchReceipt)?;
-    let catalog = web.catalog(line.operator).ok_or(Refusal::NoSuchOperator)?;
-    receipt_of(
-        &line,
-        subscriber.map(|subscriber| subscriber.msisdn.to_string()),
-        catalog,
-    )
-    .map(Json)
-    .ok_or_else(|| Fault::NoSuchReceipt.into())
-}
-
-fn receipt_of(
-    line: &StatementLine,
-    msisdn: Option<String>,
-    catalog: &charge::Catalog,
-) -> Option<ReceiptAnswer> {
-    let recharge = line.recharge.as_ref()?;
-    let credited = recharge.gross - line.tax - recharge.fee;
-    Some(ReceiptAnswer {
-        number: recharge.receipt.to_string(),
-        at: Moment(line.at),
-        msisdn,
-        operator: OperatorName::of(catalog),
-        price: Price::of(
-            catalog,
-            (recharge.gross, recharge.fee, credited),
-            (line.tax, recharge.tax_rate),
-            None,
-            charge::Code::new(&line.title).unwrap_or_default(),
-        ),
-        balance: line.balance.map(Decimal),
-        valid_until: Moment(recharge.valid_until),
-        channel: recharge.channel.clone(),
-        reference: recharge.reference.clone(),
-        event: line.place.to_string(),
-    })
 }
 
 /// Whose usage, and which part.

@@ -45,6 +45,8 @@ pub struct Visitor {
     pub theme: Theme,
     /// The address of the page, for links to itself.
     path: String,
+    /// What follows it, ready for one more pair: empty, or `r=1&`.
+    query: String,
 }
 
 /// Which colours somebody chose.
@@ -116,6 +118,7 @@ pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> 
         language,
         theme,
         path: request.uri().path().to_owned(),
+        query: query_without_choices(request.uri()),
     };
     request.extensions_mut().insert(Speaks(language));
     request.extensions_mut().insert(visitor.clone());
@@ -194,6 +197,7 @@ impl Visitor {
             title,
             path: self.path.clone(),
             theme: self.theme,
+            query: self.query.clone(),
             form_token: session::form_token(&self.token, &web.parts.secret),
             number: number.map(|number| Html::bdi(&number)),
             demo: web.demo().is_some(),
@@ -211,6 +215,7 @@ pub struct Frame {
     pub path: String,
     /// Light, dark, or as the system has it.
     pub theme: Theme,
+    query: String,
     /// Goes into every form.
     pub form_token: String,
     /// The number that is signed in.
@@ -231,6 +236,11 @@ impl Frame {
             Language::Ur => "rtl",
             Language::En | Language::Zh => "ltr",
         }
+    }
+
+    /// The same page with another choice, and with everything else that its address says.
+    pub fn switched(&self, choice: &str, value: &str) -> String {
+        format!("{}?{}{choice}={value}", self.path, self.query)
     }
 
     /// Languages with their own names, and whether each is the present one.
@@ -317,6 +327,7 @@ pub fn stray_error(web: &Web, language: Language, problem: &Problem) -> Response
         language,
         theme: Theme::Auto,
         path: "/".to_owned(),
+        query: String::new(),
     };
     let mut response = error_page(web, &visitor, problem);
     let headers = response.headers_mut();
@@ -372,6 +383,13 @@ fn same_origin(headers: &HeaderMap) -> bool {
 fn asked<'a>(uri: &'a Uri, parameter: &str) -> Option<&'a str> {
     let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(name, _)| *name == parameter).map(|(_, value)| value)
+}
+
+/// The query without the choices that a page offers about itself, each pair closed with `&`.
+fn query_without_choices(uri: &Uri) -> String {
+    let pairs = uri.query().unwrap_or("").split('&');
+    let kept = pairs.filter(|pair| !matches!(pair.split('=').next(), Some("" | "lang" | "theme")));
+    kept.map(|pair| format!("{pair}&")).collect()
 }
 
 /// Remembers a choice in a cookie for a year and shows the same page again.

@@ -51,6 +51,7 @@ pub fn router(web: &Web) -> Router<Web> {
             .route("/demo/recharge", post(demo::recharge));
     }
     pages
+        .merge(crate::receipt::pages())
         .route_layer(middleware::from_fn_with_state(web.clone(), frame::visit))
         .route("/static/{file}", get(assets::file))
         .route("/sw.js", get(assets::service_worker))

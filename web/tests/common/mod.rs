@@ -204,6 +204,10 @@ impl Service {
             people: people.clone(),
             origin: None,
             secret: [7; 32],
+            receipts: web::receipt::Receipts::new(
+                web::receipt::keys::KeyRing::of_seed([7; 32], Timestamp(1_795_000_000_000_000)),
+                "https://raseed.example",
+            ),
             https: false,
         };
         let number = Msisdn::parse(NUMBER).unwrap();
@@ -390,6 +394,16 @@ impl Service {
             headers: response.headers().clone(),
             body: response.body_mut().read_to_string().unwrap(),
         }
+    }
+
+    /// Fetches a file that is not text: its type and its bytes.
+    pub fn bytes(&self, path: &str, cookie: &str) -> (String, Vec<u8>) {
+        let mut answer = ureq::get(format!("{}{path}", self.url))
+            .header("cookie", cookie)
+            .call()
+            .unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (kind, answer.body_mut().read_to_vec().unwrap())
     }
 
     /// Sends an API request with a key.
