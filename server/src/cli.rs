@@ -58,6 +58,9 @@ pub enum Command {
     /// Partners that sell recharges: their keys and floats.
     #[command(subcommand)]
     Partner(PartnerCommand),
+    /// Check receipts, and change the key that signs them.
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
     /// Replay the journal from nothing, check hashes, snapshots and read models, and prove that the books balance.
     #[command(after_help = "Exit code 0 says that everything is whole. The server must be stopped.")]
     Audit(DataArgs),
@@ -423,6 +426,32 @@ pub enum PartnerCommand {
         /// Where.
         #[command(flatten)]
         target: Target,
+    },
+}
+
+/// `receipt ...`
+#[derive(Subcommand, Debug)]
+pub enum ReceiptCommand {
+    /// Say whether a receipt is genuine. Needs no server and no network.
+    #[command(
+        after_help = "Example:\n  raseed receipt verify \"RASEED1~...\" --key raseed-receipt-keys.json\n\n\
+                      Exit code 0 says genuine, 1 says not."
+    )]
+    Verify {
+        /// The signed text, its link, or a message with it; `-` reads standard input.
+        text: String,
+        /// The operator's public keys, from /.well-known/raseed-receipt-keys.json.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Sign with a new key from the next start of the server on. Receipts of older keys stay good.
+    RotateKey {
+        /// Whose key file.
+        #[command(flatten)]
+        data: DataArgs,
+        /// Withdraw this older key: receipts that it signed prove nothing any more, fresh copies of them do.
+        #[arg(long, value_name = "KEY_ID")]
+        revoke: Option<String>,
     },
 }
 

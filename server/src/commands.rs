@@ -2,9 +2,10 @@
 //!
 //! # Layout
 //! * [`subscriber`], [`balance`], [`sale`]: through the API
-//! * [`upkeep`]: in a stopped data directory
+//! * [`upkeep`]: in a stopped data directory. [`receipt`]: without either
 
 pub mod balance;
+pub mod receipt;
 pub mod sale;
 pub mod subscriber;
 pub mod upkeep;

@@ -38,6 +38,8 @@ pub struct Config {
     pub people: PeopleConfig,
     /// The charging front.
     pub diameter: DiameterConfig,
+    /// Receipts.
+    pub receipts: ReceiptsConfig,
     /// Operators, tariffs, bundles and taxes.
     pub catalogs: CatalogsConfig,
     /// Message centres, by operator code; `default` serves the others.
@@ -116,6 +118,14 @@ pub struct DiameterConfig {
     pub rate_per_s_max: u32,
 }
 
+/// Receipts.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReceiptsConfig {
+    /// The key that signs them; not set: `receipt-keys.json` in the data directory.
+    pub key_file: Option<PathBuf>,
+}
+
 /// Where the catalogs come from.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -134,6 +144,7 @@ impl Default for Config {
             http: HttpConfig::default(),
             people: PeopleConfig::default(),
             diameter: DiameterConfig::default(),
+            receipts: ReceiptsConfig::default(),
             catalogs: CatalogsConfig::default(),
             sms: BTreeMap::new(),
         }
@@ -203,6 +214,7 @@ impl Config {
         let paths = [
             &mut config.diameter.tls_certificate,
             &mut config.diameter.tls_key,
+            &mut config.receipts.key_file,
             &mut config.catalogs.dir,
             &mut config.people.key_file,
         ];
@@ -319,6 +331,10 @@ mod tests {
             ("[engine]\npartitions = -1\n", "c.toml:2:14: invalid value"),
             ("[diameter]\ntls_key = 'k.pem'\n", "belong together"),
             ("[sms.jazz]\nwindows = 3\n", "c.toml:2:1: unknown field `windows`"),
+            (
+                "[http]\npublic_url = 'https://a.example/x'\n",
+                "http.public_url is scheme and host only",
+            ),
             ("data = \n", "c.toml:1:8: "),
         ] {
             let failure = Config::parse(text, "c.toml").unwrap_err();

@@ -6,6 +6,7 @@
 //! * [`catalogs`]: tariffs from the binary or from files.
 //! * [`serve`]: the server. [`node`]: an engine with its files. [`sockets`], [`diameter`], [`sms`]: the network.
 //! * [`demo`]: the story. [`commands`], [`client`], [`here`]: the other commands.
+//! * [`receipt_keys`]: who signs receipts.
 //! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
 
 mod bench;
@@ -24,6 +25,7 @@ mod log;
 mod node;
 mod output;
 mod progress;
+mod receipt_keys;
 mod serve;
 mod sms;
 mod sockets;
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
 
 fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
     use cli::{BundleCommand, CatalogCommand, Command, PartnerCommand};
-    use commands::{balance, sale, subscriber, upkeep, with};
+    use commands::{balance, receipt, sale, subscriber, upkeep, with};
     match command {
         Command::Demo(args) => demo::run(&args, output),
         Command::Serve(args) => serve::run(&args, output),
@@ -72,6 +74,7 @@ fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
             | PartnerCommand::List { target }) = &command;
             with(target, |client| sale::partner(client, &command, output))
         }
+        Command::Receipt(command) => receipt::run(&command, output),
         Command::Bench(args) => bench::run(&args, output),
         Command::Audit(args) => upkeep::audit(&args, output),
         Command::Rebuild(args) => upkeep::rebuild(&args, output),

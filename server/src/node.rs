@@ -16,6 +16,7 @@ use crate::catalogs;
 use crate::config::Config;
 use crate::failure::{self, Failure};
 use crate::instance::Instance;
+use crate::receipt_keys;
 use anyhow::Context as _;
 use charge::catalog::Catalogs;
 use charge::command::OpenPartner;
@@ -25,6 +26,7 @@ use engine::{Clock, Engine};
 use people::People;
 use std::sync::Arc;
 use store::{ReadModels, SqliteOptions, SqliteStore, StoreError};
+use web::receipt::keys::KeyRing;
 
 /// The partner that the operator's own staff sells from; made with the data directory.
 pub const DESK: PartnerId = PartnerId(1);
@@ -60,6 +62,8 @@ pub struct Node {
     pub reads: ReadModels,
     /// Accounts of people.
     pub people: People,
+    /// Signs receipts.
+    pub receipt_keys: Arc<KeyRing>,
     /// Messages to send.
     pub desk: Arc<desk::Desk>,
     followers: follow::Followers,
@@ -85,6 +89,8 @@ impl Node {
                 )
                 .into());
         }
+        let key_file = receipt_keys::path(&config.data, config.receipts.key_file.as_ref());
+        let receipt_keys = Arc::new(receipt_keys::open_or_create(&key_file)?);
         let catalogs = Arc::new(catalogs::load(config.catalogs.dir.as_deref())?);
         let people = open_people(config, &instance)?;
         let reads = store.read_models().context("open the read models")?;
@@ -107,6 +113,10 @@ impl Node {
             outbox,
             Arc::clone(&engine),
             Arc::clone(&catalogs),
+            notice::Check {
+                secret: instance.secret(),
+                public_url: config.http.public_url.as_deref().unwrap_or_default().into(),
+            },
         ));
         let followers = follow::start(&store, &reads, &catalogs, &desk, &bell)?;
         let node = Node {
@@ -116,6 +126,7 @@ impl Node {
             store,
             reads,
             people,
+            receipt_keys,
             desk,
             followers,
         };

@@ -28,6 +28,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use web::bind::{EngineCore, Reads};
 use web::core::{Core, Gauge};
+use web::receipt::Receipts;
 use web::{Web, WebParts};
 
 /// How long open HTTP requests may take to end.
@@ -65,17 +66,26 @@ pub struct HttpParts {
 impl Sockets {
     /// Binds and serves. Within a tokio runtime.
     pub async fn open(node: &Node, mut parts: HttpParts) -> anyhow::Result<Sockets> {
-        let web = web_of(node, &mut parts);
         let (stop, stopped) = watch::channel(false);
         let slots = Arc::new(Semaphore::new(parts.connections_max.min(Semaphore::MAX_PERMITS)));
         let (mut http, mut tasks) = (Vec::new(), Vec::new());
-        for address in parts.listen {
-            let listener = BoundedListener::bind(address, &slots).await?;
+        let mut listeners = Vec::new();
+        for address in &parts.listen {
+            let listener = BoundedListener::bind(*address, &slots).await?;
             http.push(
                 listener
                     .local_addr()
                     .context("ask for the address of the socket")?,
             );
+            listeners.push(listener);
+        }
+        let public_url = match (&parts.origin, http.first()) {
+            (Some(origin), _) => origin.clone(),
+            (None, Some(first)) => format!("http://{first}"),
+            (None, None) => String::new(),
+        };
+        let web = web_of(node, &mut parts, &public_url);
+        for listener in listeners {
             let mut stopped = stopped.clone();
             let service = web::router(web.clone())
                 .layer(middleware::from_fn(tell_peer))
@@ -154,7 +164,7 @@ pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListe
     })
 }
 
-fn web_of(node: &Node, parts: &mut HttpParts) -> Web {
+fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str) -> Web {
     let lag = node.lag();
     let desk = Arc::clone(&node.desk);
     let centres = Arc::clone(&parts.centres);
@@ -190,6 +200,10 @@ fn web_of(node: &Node, parts: &mut HttpParts) -> Web {
         people: node.people.clone(),
         origin: parts.origin.take(),
         secret: node.instance.secret(),
+        receipts: Receipts {
+            keys: Arc::clone(&node.receipt_keys),
+            public_url: public_url.into(),
+        },
         https: parts.behind_tls,
     };
     match parts.demo.take() {

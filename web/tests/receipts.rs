@@ -245,7 +245,7 @@ fn guessing_codes_is_slow() {
     let number = text(&receipt, "number");
     let statuses: Vec<u16> = (0..80)
         .map(|guess| {
-            let path = format!("/verify?r={number}.aaaaaa{:02}", guess);
+            let path = format!("/verify?r={number}.aaaaaa{guess:02}");
             service.send("GET", &path, &[], "").status
         })
         .collect();
@@ -284,6 +284,7 @@ fn the_pdf_says_the_same_in_three_languages() {
             number,
             "950.00",
             "826.09",
+            "\u{2013}Rs 123.91",
             "0300 1234567",
             text(&receipt, "check"),
             words,

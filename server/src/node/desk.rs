@@ -17,16 +17,18 @@ pub struct Desk {
     outbox: Arc<Mutex<Outbox>>,
     engine: Arc<Engine>,
     catalogs: Arc<Catalogs>,
+    check: notice::Check,
     senders: Mutex<Vec<sms::SmsSender>>,
 }
 
 impl Desk {
     /// Puts an outbox to work.
-    pub fn new(outbox: Outbox, engine: Arc<Engine>, catalogs: Arc<Catalogs>) -> Desk {
+    pub fn new(outbox: Outbox, engine: Arc<Engine>, catalogs: Arc<Catalogs>, check: notice::Check) -> Desk {
         Desk {
             outbox: Arc::new(Mutex::new(outbox)),
             engine,
             catalogs,
+            check,
             senders: Mutex::default(),
         }
     }
@@ -54,7 +56,8 @@ impl Desk {
     /// What the message centre of some operators sends.
     pub fn share(&self, operators: Vec<OperatorId>) -> Arc<dyn sms::Outbox> {
         let (engine, catalogs) = (Arc::clone(&self.engine), Arc::clone(&self.catalogs));
-        let writer = move |notification: &Notification| address(&engine, &catalogs, notification);
+        let check = self.check.clone();
+        let writer = move |notification: &Notification| address(&engine, &catalogs, &check, notification);
         Arc::new(DurableOutbox::new(
             Arc::clone(&self.outbox),
             operators,
@@ -66,6 +69,7 @@ impl Desk {
 fn address(
     engine: &Engine,
     catalogs: &Catalogs,
+    check: &notice::Check,
     notification: &Notification,
 ) -> anyhow::Result<Option<Addressed>> {
     let look = |entity: Option<&Entity>, _| {
@@ -79,6 +83,6 @@ fn address(
         .zip(catalog)
         .map(|((msisdn, language), catalog)| Addressed {
             msisdn: msisdn.to_string(),
-            text: notice::text(&notification.event.body, catalog, language),
+            text: notice::text(&notification.event.body, catalog, language, check),
         }))
 }

@@ -3,10 +3,15 @@
 use charge::catalog::{Catalog, Language};
 use charge::event::{Bought, Charged, Recharged};
 use charge::{EventBody, Money, Timestamp};
+use std::sync::Arc;
 
 /// The text of a notification; empty for events that have nothing to tell.
-pub fn text(body: &EventBody, catalog: &Catalog, language: Language) -> String {
-    let words = Words { catalog, language };
+pub fn text(body: &EventBody, catalog: &Catalog, language: Language, check: &Check) -> String {
+    let words = Words {
+        catalog,
+        language,
+        check,
+    };
     match body {
         EventBody::Recharged(recharged) => words.recharged(recharged),
         EventBody::Charged(charged) => words.low_balance(charged),
@@ -16,9 +21,19 @@ pub fn text(body: &EventBody, catalog: &Catalog, language: Language) -> String {
     }
 }
 
+/// What makes a receipt in a message one that anybody can check.
+#[derive(Clone)]
+pub struct Check {
+    /// Key of the codes.
+    pub secret: [u8; 32],
+    /// Where people reach us; empty: not known, and messages carry the code alone.
+    pub public_url: Arc<str>,
+}
+
 struct Words<'a> {
     catalog: &'a Catalog,
     language: Language,
+    check: &'a Check,
 }
 
 impl Words<'_> {
@@ -29,26 +44,24 @@ impl Words<'_> {
         let until = self.day(outcome.valid_until);
         let gift = self.promotion(outcome.promotion.as_str());
         let name = self.catalog.name.get(self.language);
+        let receipt = web::receipt::sms::check(&self.check.secret, &self.check.public_url, outcome.receipt);
         match self.language {
             Language::En => {
                 let gift = gift.map_or_else(String::new, |gift| format!(" Gift: {gift}."));
                 format!(
-                    "{name}: {gross} recharged, tax {tax}, {credited} added. Balance {balance} until {until}.{gift} Receipt {}",
-                    outcome.receipt
+                    "{name}: {gross} recharged, tax {tax}, {credited} added. Balance {balance} until {until}.{gift} Receipt {receipt}"
                 )
             }
             Language::Ur => {
                 let gift = gift.map_or_else(String::new, |gift| format!(" تحفہ: {gift}۔"));
                 format!(
-                    "{gross} ریچارج، ٹیکس {tax}، جمع {credited}۔ بیلنس {balance}، {until} تک۔{gift} رسید {}",
-                    outcome.receipt
+                    "{gross} ریچارج، ٹیکس {tax}، جمع {credited}۔ بیلنس {balance}، {until} تک۔{gift} رسید {receipt}"
                 )
             }
             Language::Zh => {
                 let gift = gift.map_or_else(String::new, |gift| format!("赠送：{gift}。"));
                 format!(
-                    "充值{gross}，税{tax}，到账{credited}。余额{balance}，有效期至{until}。{gift}收据{}",
-                    outcome.receipt
+                    "充值{gross}，税{tax}，到账{credited}。余额{balance}，有效期至{until}。{gift}收据{receipt}"
                 )
             }
         }

@@ -97,7 +97,66 @@ impl Fonts {
 
     /// Whether every character of a text can be shown.
     pub fn cover(&self, text: &str) -> bool {
-        text.chars()
-            .all(|c| super::text::invisible(c) || self.script_of(c, None).is_some())
+        let shown = |c| super::text::invisible(c) || self.script_of(super::text::drawn(c), None).is_some();
+        text.chars().all(shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::format::Speech;
+    use charge::catalog::Language;
+
+    /// Everything that can stand on a receipt: its sentences, dates, and the names in the catalogs.
+    fn sentences(language: Language) -> Vec<String> {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let file = root.join(format!("locales/{}/receipt.ftl", language.tag()));
+        let text = std::fs::read_to_string(file).unwrap();
+        let mut all: Vec<String> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect();
+        let t = Speech { language };
+        for key in ["receipt", "receipt-tax", "date", "moment"] {
+            all.push(t.p(key));
+        }
+        all.extend((1..=12).map(|month| t.p(&format!("month-{month}"))));
+        for operator in ["jazz", "telenor", "zong", "ufone"] {
+            let path = root.join(format!("../catalog/{operator}.toml"));
+            all.push(std::fs::read_to_string(path).unwrap());
+        }
+        all
+    }
+
+    #[test]
+    fn every_sentence_and_name_can_be_drawn() {
+        let fonts = fonts().unwrap();
+        for language in Language::ALL {
+            for text in sentences(language) {
+                let missing: String = text
+                    .chars()
+                    .filter(|c| !c.is_control() && !fonts.cover(&c.to_string()))
+                    .collect();
+                assert!(
+                    missing.is_empty(),
+                    "{language:?}: the fonts lack {missing:?}; run web/fonts/make.sh"
+                );
+            }
+        }
+        assert!(!fonts.cover("\u{1f600}"), "the test can fail");
+        assert!(fonts.cover("\u{2212}Rs\u{a0}13.04 \u{2068}\u{2069}"));
+    }
+
+    #[test]
+    fn bold_has_what_regular_has() {
+        let fonts = fonts().unwrap();
+        for character in (' '..='\u{6ff}').chain('\u{2010}'..='\u{20bf}') {
+            for script in [Script::Latin, Script::Arabic] {
+                let (plain, bold) = (fonts.cut(script, false), fonts.cut(script, true));
+                assert_eq!(plain.has(character), bold.has(character), "{character:?}");
+            }
+        }
     }
 }

@@ -122,6 +122,14 @@ pub fn invisible(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// The minus sign is not in the Latin font; the dash of its width is.
+pub fn drawn(character: char) -> char {
+    match character {
+        '\u{2212}' => '\u{2013}',
+        other => other,
+    }
+}
+
 /// Words with the blank behind them; a Chinese character is a word, with the punctuation behind it.
 fn words(text: &str) -> Vec<&str> {
     let chinese = |c: char| ('\u{2e80}'..='\u{9fff}').contains(&c) && !matches!(c, '\u{3001}' | '\u{3002}');
@@ -143,7 +151,7 @@ fn words(text: &str) -> Vec<&str> {
 /// A run cut by font, in the order of the text. Characters that no font shows become a replacement mark.
 fn cut(text: &str, run: Range<usize>, fonts: &Fonts) -> Vec<(String, Script)> {
     let mut parts: Vec<(String, Script)> = Vec::new();
-    for character in text[run].chars().filter(|c| !invisible(*c)) {
+    for character in text[run].chars().filter(|c| !invisible(*c)).map(drawn) {
         let before = parts.last().map(|(_, script)| *script);
         let (character, script) = match fonts.script_of(character, before) {
             Some(script) => (character, script),
