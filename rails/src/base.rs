@@ -45,6 +45,11 @@ impl Base {
         format!("{}{path}", self.0)
     }
 
+    /// Scheme, host and port.
+    pub fn origin(&self) -> &str {
+        &self.0
+    }
+
     /// True when it is a sandbox on this machine.
     pub fn is_loopback(&self) -> bool {
         self.0.starts_with("http://")

@@ -16,12 +16,13 @@
 //! * [`fx`]: locked quotes for rails that do not take the operator's currency.
 //! * [`reference`]: what payers type into bank transfers. [`time`], [`money`]: times and amounts as rails write them.
 //! * [`base`]: where a rail is. [`codes`]: answer codes as data. [`json`]: strict JSON. [`settlement`]: settlement files.
-//! * [`pkr`]: what the Pakistani rails have in common. [`jazzcash`], [`paypal`]: the rails.
+//! * [`pkr`]: what the Pakistani rails have in common. [`jazzcash`], [`easypaisa`], [`paypal`]: the rails.
 //! * [`limits`]: every limit of this crate.
 
 pub mod base;
 pub mod codes;
 pub mod csv;
+pub mod easypaisa;
 pub mod form;
 pub mod fx;
 pub mod http;

@@ -203,6 +203,13 @@ impl Rail for JazzCash {
         self.code
     }
 
+    fn origins(&self) -> Vec<String> {
+        match self.config.flow {
+            Flow::HostedPage => vec![self.config.host.origin().to_owned()],
+            Flow::Wallet => Vec::new(),
+        }
+    }
+
     fn needs(&self) -> &'static [Need] {
         match self.config.flow {
             Flow::HostedPage => &[],

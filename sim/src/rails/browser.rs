@@ -62,7 +62,8 @@ impl Browser {
             if click.is_empty() {
                 return None;
             }
-            step = next_form(&url, &answer.text().await.ok()?, click)?;
+            let (target, fields) = form_of(&url, &answer.text().await.ok()?, click)?;
+            step = Step::Post(target, fields);
         }
         None
     }
@@ -107,8 +108,9 @@ fn absolute(base: &str, target: &str) -> Option<String> {
     Some(reqwest::Url::parse(base).ok()?.join(target).ok()?.into())
 }
 
-/// The form of a page, with the button pressed if there is one of that value and no other button that must be chosen.
-fn next_form(base: &str, page: &str, click: &str) -> Option<Step> {
+/// Where the form of a page goes and what it sends when the button with this value is pressed; a page without such buttons
+/// sends its form as it is. `None`: there is no form, or not this button.
+pub fn form_of(base: &str, page: &str, click: &str) -> Option<(String, Vec<(String, String)>)> {
     let form = &page[page.find("<form ")?..];
     let action = attribute(form, "action")?;
     let mut fields: Vec<(String, String)> = form
@@ -123,7 +125,7 @@ fn next_form(base: &str, page: &str, click: &str) -> Option<Step> {
         }
         fields.push(("choice".to_owned(), click.to_owned()));
     }
-    Some(Step::Post(absolute(base, &action)?, fields))
+    Some((absolute(base, &action)?, fields))
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {

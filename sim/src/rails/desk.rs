@@ -133,6 +133,15 @@ impl Desk {
         take_one(&mut self.inner.lock().wrong.drop_after_commit)
     }
 
+    /// Call when money has moved and before the answer: waits as long as asked; true when the call is to be cut off.
+    pub async fn leave(&self) -> bool {
+        let late = self.inner.lock().wrong.late_ms;
+        if late > 0 {
+            tokio::time::sleep(Duration::from_millis(late)).await;
+        }
+        self.drops_after()
+    }
+
     /// True when an inquiry about this order must still say that nothing is known.
     pub fn is_slow(&self, order: &str) -> bool {
         let mut inner = self.inner.lock();

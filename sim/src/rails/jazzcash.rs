@@ -397,7 +397,7 @@ async fn decide(State(sandbox): State<Arc<JazzCash>>, Form(fields): Form<Fields>
     if !matches!(outcome, Outcome::Hidden | Outcome::Unknown) {
         sandbox.send_ipn(&id);
     }
-    if sandbox.desk.drops_after() {
+    if sandbox.desk.leave().await {
         return dropped();
     }
     sandbox.go_back(&id)
@@ -435,7 +435,7 @@ async fn wallet(
     if first && !matches!(outcome, Outcome::Hidden | Outcome::Unknown) {
         sandbox.send_ipn(&id);
     }
-    if sandbox.desk.drops_after() {
+    if sandbox.desk.leave().await {
         return dropped();
     }
     sandbox.json(sandbox.result(&id))
@@ -504,7 +504,7 @@ async fn refund(State(sandbox): State<Arc<JazzCash>>, Json(fields): Json<Fields>
     }
     let (id, minor) = (get("pp_TxnRefNo"), get("pp_Amount").parse::<i64>().unwrap_or(0));
     let (code, reference) = sandbox.give_back(&id, minor);
-    if code == "000" && sandbox.desk.drops_after() {
+    if code == "000" && sandbox.desk.leave().await {
         return dropped();
     }
     let answer = [

@@ -109,6 +109,8 @@ pub struct Misbehaviour {
     pub outcome: Option<Outcome>,
     /// Milliseconds before every answer.
     pub delay_ms: u64,
+    /// Milliseconds between the moment when money moved and the answer.
+    pub late_ms: u64,
     /// So many calls that would move money are cut off before anything happened.
     pub drop_before_commit: u32,
     /// So many calls that moved money are cut off after it moved: no answer leaves.
@@ -136,6 +138,7 @@ impl Default for Misbehaviour {
         Misbehaviour {
             outcome: None,
             delay_ms: 0,
+            late_ms: 0,
             drop_before_commit: 0,
             drop_after_commit: 0,
             callback_copies: 1,

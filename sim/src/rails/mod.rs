@@ -5,12 +5,13 @@
 //! # Layout
 //! - [`misbehaviour`]: what can go wrong, and the ways to ask for it.
 //! - [`Desk`]: what all sandboxes share: orders to misbehave, the book of what was really taken, callbacks on their way.
-//! - [`jazzcash`]: the rails.
+//! - [`jazzcash`], [`easypaisa`]: the rails.
 //! - [`page`]: hosted pages. [`browser`]: a payer's browser for tests without a real one.
 //! - [`transport`]: carries the requests of the clients, in tests.
 
 pub mod browser;
 pub mod desk;
+pub mod easypaisa;
 pub mod jazzcash;
 pub mod misbehaviour;
 pub mod page;

@@ -2,6 +2,7 @@
 //!
 //! A new rail adds a file with its [`stage::Stage`] and one line below.
 
+mod easypaisa;
 mod jazzcash;
 mod stage;
 mod suite;
@@ -25,4 +26,8 @@ macro_rules! conformance {
 conformance! {
     jazzcash_page: crate::jazzcash::page();
     jazzcash_wallet: crate::jazzcash::wallet();
+    easypaisa_wallet_v4: crate::easypaisa::stage("mobile-account", false);
+    easypaisa_wallet_v5: crate::easypaisa::stage("mobile-account", true);
+    easypaisa_shop: crate::easypaisa::stage("over-the-counter", false);
+    easypaisa_page: crate::easypaisa::stage("hosted-checkout", false);
 }

@@ -46,6 +46,14 @@ pub trait Stage: Send + Sync {
     fn inquiry_names_price(&self) -> bool {
         true
     }
+    /// True when an answer names a currency.
+    fn names_currency(&self) -> bool {
+        true
+    }
+    /// True when answers and callbacks are signed.
+    fn signs(&self) -> bool {
+        true
+    }
     /// Outcomes that this rail has no way to say.
     fn lacks(&self) -> &'static [Outcome] {
         &[]

@@ -234,16 +234,23 @@ pub async fn dropped(stage: &dyn Stage) {
     }
 }
 
-/// A rail that answers too late: nothing final is concluded, and later the truth is told.
+/// A rail that answers too late, before or after the money moved: nothing final is concluded, and later the truth is told.
 pub async fn timeouts(stage: &dyn Stage) {
+    for (number, delay_ms, late_ms) in [(70, 500, 0), (71, 0, 500)] {
+        let slow = Misbehaviour {
+            delay_ms,
+            late_ms,
+            outcome: Some(Outcome::Approve),
+            ..Misbehaviour::default()
+        };
+        too_late(stage, number, slow).await;
+    }
+}
+
+async fn too_late(stage: &dyn Stage, number: u64, slow: Misbehaviour) {
     let hasty = io().with_longest(Duration::from_millis(150));
-    let slow = Misbehaviour {
-        delay_ms: 500,
-        outcome: Some(Outcome::Approve),
-        ..Misbehaviour::default()
-    };
     stage.desk().misbehave(slow.clone());
-    let order = order(stage, 70);
+    let order = order(stage, number);
     let undecided = |said: &Result<Statement, RailError>| match said {
         Ok(said) => is_open(said),
         Err(error) => matches!(error, RailError::Transport(TransportError::Unknown)),
@@ -253,7 +260,8 @@ pub async fn timeouts(stage: &dyn Stage) {
         Err(error) => assert_eq!(error, RailError::Transport(TransportError::Unknown)),
     }
     let said = stage.rail().inquire(&hasty, &order, now()).await;
-    assert!(undecided(&said), "{said:?}");
+    let knows = slow.delay_ms == 0 && said.as_ref().is_ok_and(|said| is_paid(said, order.price));
+    assert!(undecided(&said) || knows, "{said:?}");
     tokio::time::sleep(Duration::from_millis(700)).await;
     stage.desk().misbehave(Misbehaviour::default());
     let (order, begun) = begin(stage, order).await;
@@ -326,7 +334,7 @@ pub async fn callback_for_another_order(stage: &dyn Stage) {
         assert_ne!(forged, callback);
         if let Ok(heard) = hear(stage, &forged).await {
             assert!(
-                matches!(heard.told, Told::Ask) || was > 0 || heard.about != Some(unpaid.id),
+                !says_money(&heard) || was > 0 || heard.about != Some(unpaid.id),
                 "{:?}",
                 heard.told
             );
@@ -376,7 +384,7 @@ pub async fn wrong_signature(stage: &dyn Stage) {
     });
     let begun = stage.rail().begin(&io(), &made, now()).await;
     if let Ok(begun) = &begun {
-        assert!(is_open(said_by(begun)), "{begun:?}");
+        assert!(is_open(said_by(begun)) || !stage.signs(), "{begun:?}");
         let back = stage.act(&made, begun, "approve").await;
         if let Some(Ok(heard)) = back.map(|back| stage.rail().returned(&back, now())) {
             assert_eq!(heard.told, Told::Ask);
@@ -393,6 +401,9 @@ pub async fn wrong_signature(stage: &dyn Stage) {
 /// the price.
 pub async fn wrong_price(stage: &dyn Stage) {
     for (number, amount_off, wrong_currency) in [(130, 1, false), (131, -1, false), (132, 0, true)] {
+        if wrong_currency && !stage.names_currency() {
+            continue;
+        }
         stage.desk().misbehave(Misbehaviour {
             amount_off,
             wrong_currency,
