@@ -9,6 +9,9 @@ use crate::pkr;
 use crate::rail::{Begun, Order, RailError};
 use charge::payment::{FailureClass, PaymentId, Statement};
 
+/// Of an inquiry: no such order.
+const NOT_KNOWN: &str = "0003";
+
 impl Easypaisa {
     /// Takes from a wallet: the call lasts until the payer has typed the PIN, or forgot it.
     pub(super) async fn from_wallet(
@@ -79,10 +82,14 @@ impl Easypaisa {
             Meaning::Paid | Meaning::Pending => {
                 Ok(self.ask(io, id, false).await.unwrap_or_else(|_| pending(code)))
             }
+            // A repetition may be complained about too (invalid order id): only an order that is not known there has failed.
             Meaning::Failed(FailureClass::Configuration) => match self.ask(io, id, false).await {
-                // A repetition may be complained about as an invalid order id.
-                Ok(said @ Statement::Succeeded { .. }) => Ok(said),
-                _ => Err(RailError::Configuration(code.to_owned())),
+                Ok(Statement::Pending { code: not_known }) if not_known == NOT_KNOWN => {
+                    Err(RailError::Configuration(code.to_owned()))
+                }
+                Err(RailError::Configuration(_)) => Err(RailError::Configuration(code.to_owned())),
+                Ok(said) => Ok(said),
+                Err(_) => Ok(pending(code)),
             },
             meaning => Ok(statement(meaning, code)),
         }
@@ -108,8 +115,8 @@ impl Easypaisa {
         match code.as_str() {
             "0000" => {}
             // Not known there: nothing was paid, and after its time nothing can be.
-            "0003" if over => return Ok(Statement::Expired),
-            "0003" => return Ok(pending(&code)),
+            NOT_KNOWN if over => return Ok(Statement::Expired),
+            NOT_KNOWN => return Ok(pending(&code)),
             _ if self.codes.meaning(&code) == Meaning::Failed(FailureClass::Configuration) => {
                 return Err(RailError::Configuration(code));
             }

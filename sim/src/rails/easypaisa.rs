@@ -492,7 +492,7 @@ async fn first_leg(
     sandbox.open_order(&id, "MA", minor, forced);
     let token = format!(
         "T{:016x}",
-        sandbox.desk.number() * 0x9E37_79B9_7F4A_7C15 % (1 << 60)
+        sandbox.desk.number().wrapping_mul(0x9E37_79B9_7F4A_7C15)
     );
     let mut state = sandbox.state.lock();
     if let Some(order) = state.orders.get_mut(&id) {
