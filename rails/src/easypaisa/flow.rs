@@ -14,7 +14,7 @@ const NOT_KNOWN: &str = "0003";
 
 impl Easypaisa {
     /// Takes from a wallet: the call lasts until the payer has typed the PIN, or forgot it.
-    pub(super) async fn from_wallet(
+    pub(super) async fn take_from_wallet(
         &self,
         io: &dyn Transport,
         order: &Order,

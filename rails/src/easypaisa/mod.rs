@@ -208,7 +208,7 @@ impl Rail for Easypaisa {
     ) -> Later<'a, Result<Begun, RailError>> {
         Box::pin(async move {
             match self.config.flow {
-                Flow::MobileAccount => self.from_wallet(io, order).await.map(Begun::Said),
+                Flow::MobileAccount => self.take_from_wallet(io, order).await.map(Begun::Said),
                 Flow::OverTheCounter => self.at_a_shop(io, order).await,
                 Flow::HostedCheckout => self.page(order),
             }

@@ -1,8 +1,8 @@
 //! A sandbox of Easypaisa: REST v4 and v5, hosted checkout, IPN (reference payments 2.2).
 //!
-//! It keeps Easypaisa's habits: `responseCode` 0000 of an inquiry says only that the inquiry worked; `settlementStatus` FAILED stands
-//! beside PAID; amounts come back as JSON numbers; the last redirect of the checkout is not signed. Which code an outcome
-//! gives is ours.
+//! It keeps Easypaisa's habits: `responseCode` 0000 of an inquiry says only that the inquiry worked; `settlementStatus`
+//! FAILED stands beside PAID; amounts come back as JSON numbers; the last redirect of the checkout is not signed. Which
+//! code an outcome gives is ours.
 
 mod keys;
 
