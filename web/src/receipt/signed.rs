@@ -1,6 +1,6 @@
 //! The signed text of a receipt: one line that anybody can check with the public key alone.
 //!
-//! `RASEED1~key~operator~number~time~msisdn~currency~gross~tax~fee~credited~channel~signature`; decision 0009 says what
+//! `RASEED1~key~operator~number~time~msisdn~currency~gross~tax~fee~credited~channel~signature`; decision 0010 says what
 //! is in it, what is not, and why.
 
 use super::keys::{PublicKeys, Signer};
