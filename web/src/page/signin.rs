@@ -10,7 +10,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Redirect, Response};
 use charge::Msisdn;
 use people::codes::{Asker, Purpose};
 use people::sessions::Method;
