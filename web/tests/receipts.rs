@@ -2,6 +2,8 @@
 
 mod common;
 
+use charge::catalog::Language;
+use charge::reply::Receipt;
 use common::{Answer, NUMBER, Service};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -251,6 +253,34 @@ fn guessing_codes_is_slow() {
         .collect();
     assert!(statuses[..50].iter().all(|status| *status == 200), "{statuses:?}");
     assert_eq!(*statuses.last().unwrap(), 429, "{statuses:?}");
+}
+
+#[test]
+fn a_letter_holds_the_receipt_and_its_link() {
+    let service = Service::start();
+    let receipt = sold(&service, "a", "100");
+    let number = Receipt::parse(text(&receipt, "number")).unwrap();
+    let found = service
+        .wait(web::receipt::find(&service.web, number, true))
+        .unwrap();
+    let (view, catalog) = found.unwrap();
+    for (language, word) in [
+        (Language::En, "New balance"),
+        (Language::Ur, "نیا بیلنس"),
+        (Language::Zh, "新余额"),
+    ] {
+        let letter = view.letter(&service.web, catalog, language);
+        assert!(letter.subject.contains(text(&receipt, "number")) && letter.subject.contains("100.00"));
+        assert!(
+            letter.text.contains(word) && letter.html.contains(word),
+            "{letter:?}"
+        );
+        assert!(letter.text.contains("86.96") && letter.html.contains("<bdi>Rs\u{a0}86.96</bdi>"));
+        assert!(!letter.html.contains("<script") && !letter.html.contains("style="));
+        let link = letter.text.lines().find(|line| line.starts_with(BASE)).unwrap();
+        let page = get(&service, link.strip_prefix(BASE).unwrap(), "");
+        assert_eq!(page.status, 200, "the link opens the receipt");
+    }
 }
 
 /// The PDF of a receipt in a language.

@@ -34,6 +34,7 @@ pub struct Service {
     pub url: String,
     pub core: Arc<EngineCore>,
     pub codes: Arc<Codes>,
+    pub web: Web,
     pub time: Arc<AtomicI64>,
     pub people: People,
     /// A key that may do everything.
@@ -231,12 +232,13 @@ impl Service {
             .block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0)))
             .unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let service = web::router(web).into_make_service_with_connect_info::<SocketAddr>();
+        let service = web::router(web.clone()).into_make_service_with_connect_info::<SocketAddr>();
         runtime.spawn(async move { axum::serve(listener, service).await });
         let mut service = Service {
             url,
             core,
             codes,
+            web,
             time,
             people,
             admin: String::new(),
@@ -356,6 +358,11 @@ impl Service {
 
     pub fn read(&self, key: EntityKey) -> Option<Entity> {
         self.runtime.block_on(self.core.read(key)).unwrap()
+    }
+
+    /// Waits for what a function of the crate promises.
+    pub fn wait<T>(&self, promise: impl Future<Output = T>) -> T {
+        self.runtime.block_on(promise)
     }
 
     pub fn now(&self) -> Timestamp {
