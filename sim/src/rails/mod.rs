@@ -7,6 +7,7 @@
 //! - [`Desk`]: what all sandboxes share: orders to misbehave, the book of what was really taken, callbacks on their way.
 //! - [`jazzcash`], [`easypaisa`]: the rails.
 //! - [`page`]: hosted pages. [`browser`]: a payer's browser for tests without a real one.
+//! - [`paypal`]: the rails.
 //! - [`transport`]: carries the requests of the clients, in tests.
 
 pub mod browser;
@@ -15,6 +16,7 @@ pub mod easypaisa;
 pub mod jazzcash;
 pub mod misbehaviour;
 pub mod page;
+pub mod paypal;
 pub mod transport;
 
 pub use desk::{Callback, Desk, Direction, Movement, Served, dropped, serve};
