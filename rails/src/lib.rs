@@ -20,6 +20,7 @@
 //! * [`limits`]: every limit of this crate.
 
 pub mod base;
+pub mod card;
 pub mod codes;
 pub mod csv;
 pub mod easypaisa;

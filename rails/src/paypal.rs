@@ -12,6 +12,7 @@ mod meaning;
 mod report;
 mod webhook;
 
+use crate::base::Base;
 use crate::form::{Fields, with_query};
 use crate::http::{HttpAnswer, HttpRequest, Later, Method, Transport};
 use crate::rail::{Begun, Heard, Order, Rail, RailError, SettlementLine, Told};
@@ -31,10 +32,13 @@ const REQUEST_ID_US: i64 = 6 * HOUR;
 
 /// An account at PayPal.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PayPalConfig {
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Its name in configuration, ledger and URLs.
+    #[serde(default = "default_code")]
+    pub code: String,
     /// `https://api-m.paypal.com`, or the address of a sandbox.
-    pub api: String,
+    pub host: Base,
     /// Client id of the REST app.
     pub client_id: String,
     /// Its secret.
@@ -59,6 +63,10 @@ pub struct PayPalConfig {
     pub replay_s: i64,
 }
 
+fn default_code() -> String {
+    "paypal".to_owned()
+}
+
 fn default_certificate_name() -> String {
     "messageverificationcerts.paypal.com".to_owned()
 }
@@ -69,7 +77,8 @@ fn default_replay_s() -> i64 {
 
 /// The rail.
 pub struct PayPal {
-    config: PayPalConfig,
+    config: Config,
+    code: Code,
     currency: Currency,
     api: Api,
     verifier: Verifier,
@@ -80,7 +89,7 @@ impl PayPal {
     ///
     /// # Errors
     /// [`RailError::Configuration`] with what is wrong.
-    pub fn new(config: PayPalConfig) -> Result<PayPal, RailError> {
+    pub fn new(config: Config) -> Result<PayPal, RailError> {
         let wrong = |what: &str| RailError::Configuration(format!("paypal: {what}"));
         let currency = Currency::parse(&config.currency).ok_or_else(|| wrong("currency"))?;
         if currency == Currency::PKR {
@@ -88,9 +97,6 @@ impl PayPal {
         }
         if config.client_id.is_empty() || config.webhook_id.is_empty() {
             return Err(wrong("client_id and webhook_id must be set"));
-        }
-        if !crate::http::is_secure_or_loopback(&config.api) {
-            return Err(wrong("api must be https"));
         }
         let verifier = Verifier::new(
             &config.webhook_id,
@@ -100,7 +106,9 @@ impl PayPal {
             config.replay_s,
         )
         .map_err(|error| wrong(&error.to_string()))?;
+        let code = Code::new(&config.code).filter(|code| !code.is_empty());
         Ok(PayPal {
+            code: code.ok_or_else(|| wrong("code"))?,
             api: Api::new(&config),
             currency,
             verifier,
@@ -125,7 +133,8 @@ impl PayPal {
         }
         let standing = Standing::read(&body, order)?;
         if !standing.is_payable() {
-            return self.standing(io, order, &standing, now).await.map(Begun::Said);
+            // Approved already: the next inquiry takes it.
+            return Ok(Begun::Said(standing.statement(now > order.expires_at)));
         }
         let url = meaning::link(&body, &["payer-action", "approve"])
             .ok_or(RailError::Malformed("no link for the payer"))?;
@@ -144,20 +153,19 @@ impl PayPal {
     fn is_payer_page(&self, url: &str) -> bool {
         crate::http::https_host(url).is_some_and(|host| host == "paypal.com" || host.ends_with(".paypal.com"))
             || url
-                .strip_prefix(&self.config.api)
+                .strip_prefix(self.config.host.url("").as_str())
                 .is_some_and(|rest| rest.starts_with('/'))
     }
 
     async fn create(&self, io: &dyn Transport, order: &Order, now: Timestamp) -> Result<Answer, RailError> {
         let id = order.id.to_string();
         let back = |went: &str| with_query(&order.return_url, &[("payment", &id), ("went", went)]);
-        let body = json!({
+        let mut body = json!({
             "intent": "CAPTURE",
             "purchase_units": [{
                 "reference_id": id,
                 "custom_id": id,
                 "invoice_id": id,
-                "description": order.description.chars().take(127).collect::<String>(),
                 "amount": self.amount(order.price)?,
             }],
             "payment_source": {"paypal": {"experience_context": {
@@ -171,6 +179,10 @@ impl PayPal {
                 "cancel_url": back("no"),
             }}},
         });
+        let description = words(&order.description);
+        if !description.is_empty() {
+            body["purchase_units"][0]["description"] = description.into();
+        }
         self.api.post(io, "/v2/checkout/orders", &id, &body, now).await
     }
 
@@ -281,7 +293,6 @@ impl PayPal {
             "amount": self.amount(amount)?,
             "custom_id": order.id.to_string(),
             "invoice_id": format!("{}-R{earlier}", order.id),
-            "note_to_payer": order.description.chars().take(127).collect::<String>(),
         });
         // A refund that failed counts: asking once more is another request.
         let request_id = format!("{}-R{earlier}", order.id);
@@ -330,7 +341,7 @@ impl PayPal {
 
 impl Rail for PayPal {
     fn code(&self) -> Code {
-        Code::new("paypal").unwrap_or(Code::EMPTY)
+        self.code
     }
 
     fn currency(&self) -> Currency {
@@ -397,6 +408,12 @@ impl Rail for PayPal {
     fn settlement(&self, file: &[u8]) -> Result<Vec<SettlementLine>, RailError> {
         report::read(file)
     }
+}
+
+/// Words as PayPal takes them: 127 letters, none that controls.
+fn words(text: &str) -> String {
+    let plain = text.chars().filter(|letter| !letter.is_control());
+    plain.take(127).collect::<String>().trim().to_owned()
 }
 
 /// PayPal has no Urdu pages.

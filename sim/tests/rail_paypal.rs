@@ -4,7 +4,7 @@ use charge::catalog::Language;
 use charge::payment::{Currency, FailureClass, PaymentId, Price, Statement};
 use charge::time::{HOUR, MINUTE, SECOND};
 use charge::{Money, Msisdn, Timestamp};
-use rails::paypal::{PayPal, PayPalConfig};
+use rails::paypal::{Config, PayPal};
 use rails::{Begun, HttpRequest, Method, Order, Payer, Rail, RailError, Secret, Told, TransportError};
 use sim::rails::browser::Browser;
 use sim::rails::paypal::{CLIENT, Certificate, PayPal as Sandbox, WEBHOOK_ID};
@@ -22,9 +22,10 @@ struct World {
     io: Loopback,
 }
 
-fn config(url: &str, root_pem: &str) -> PayPalConfig {
-    PayPalConfig {
-        api: url.to_owned(),
+fn config(url: &str, root_pem: &str) -> Config {
+    Config {
+        code: "paypal".to_owned(),
+        host: rails::base::Base::new(url).unwrap(),
         client_id: CLIENT.0.to_owned(),
         client_secret: Secret::new(CLIENT.1).unwrap(),
         webhook_id: WEBHOOK_ID.to_owned(),
@@ -616,11 +617,11 @@ async fn what_the_client_does_not_take() {
         Err(RailError::NotGenuine("the answer is about another payment"))
     );
     for change in [
-        |config: &mut PayPalConfig| config.currency = "PKR".to_owned(),
-        |config: &mut PayPalConfig| config.api = "http://api-m.paypal.com".to_owned(),
-        |config: &mut PayPalConfig| config.roots_pem.clear(),
-        |config: &mut PayPalConfig| config.webhook_id.clear(),
-        |config: &mut PayPalConfig| config.sandbox_certificates = Some("http://evil.test/".to_owned()),
+        |config: &mut Config| config.currency = "PKR".to_owned(),
+        |config: &mut Config| config.code.clear(),
+        |config: &mut Config| config.roots_pem.clear(),
+        |config: &mut Config| config.webhook_id.clear(),
+        |config: &mut Config| config.sandbox_certificates = Some("http://evil.test/".to_owned()),
     ] {
         let mut wrong = config(&world.served.url, world.sandbox.root_pem());
         change(&mut wrong);

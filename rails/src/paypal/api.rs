@@ -1,6 +1,7 @@
 //! Calls to PayPal: the access token and one kind of request.
 
-use super::PayPalConfig;
+use super::Config;
+use crate::base::Base;
 use crate::form::escaped;
 use crate::http::{HttpRequest, Method, Transport};
 use crate::limits::{BODY_BYTES_MAX, CALL_MS};
@@ -20,7 +21,7 @@ const TOKEN_BYTES_MAX: usize = 4096;
 
 /// The REST API with its access token.
 pub(super) struct Api {
-    base: String,
+    base: Base,
     client_id: String,
     client_secret: Secret,
     token: Mutex<Option<Token>>,
@@ -46,9 +47,9 @@ impl Answer {
 }
 
 impl Api {
-    pub fn new(config: &PayPalConfig) -> Api {
+    pub fn new(config: &Config) -> Api {
         Api {
-            base: config.api.trim_end_matches('/').to_owned(),
+            base: config.host.clone(),
             client_id: config.client_id.clone(),
             client_secret: config.client_secret.clone(),
             token: Mutex::new(None),
@@ -117,7 +118,7 @@ impl Api {
         let answer = io
             .send(HttpRequest {
                 method,
-                url: format!("{}{path}", self.base),
+                url: self.base.url(path),
                 headers,
                 body: body.map_or_else(Vec::new, |(_, body)| body.to_string().into_bytes()),
                 timeout_ms: CALL_MS,
@@ -140,7 +141,7 @@ impl Api {
         let credentials = format!("{}:{}", self.client_id, self.client_secret.expose());
         let request = HttpRequest {
             method: Method::Post,
-            url: format!("{}/v1/oauth2/token", self.base),
+            url: self.base.url("/v1/oauth2/token"),
             headers: vec![
                 (
                     "authorization".to_owned(),
@@ -155,11 +156,7 @@ impl Api {
             body: b"grant_type=client_credentials".to_vec(),
             timeout_ms: CALL_MS,
         };
-        // Nothing about the payment was sent yet, whatever became of this.
-        let answer = io
-            .send(request)
-            .await
-            .map_err(|_| crate::TransportError::NotSent)?;
+        let answer = io.send(request).await?;
         match answer.status {
             200 => {}
             400 | 401 | 403 => {

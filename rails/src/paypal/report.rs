@@ -1,5 +1,5 @@
 //! PayPal's settlement report (STL): CSV with a row type in the first column; `CH` names the columns, `SB` is a transaction.
-//! Amounts are unsigned minor units; the `Debit or Credit` columns give the direction.
+//! `SC` counts the transactions of a section and `FF` ends the file: without them it was cut. Amounts are unsigned minor units; the `Debit or Credit` columns give the direction.
 
 use crate::csv::Reader;
 use crate::money::of_minor;
@@ -11,11 +11,22 @@ use charge::payment::{Currency, PaymentId, Price};
 pub(super) fn read(file: &[u8]) -> Result<Vec<SettlementLine>, RailError> {
     let mut columns: Option<Vec<String>> = None;
     let mut lines = Vec::new();
+    let (mut rows, mut ended) = (0u32, false);
     for record in Reader::new(file, b',')? {
         let (number, record) = record?;
-        match record.first().map(String::as_str) {
+        let kind = record.first().map(String::as_str);
+        ended = kind == Some("FF") || (ended && kind == Some(""));
+        match kind {
+            Some("SH") => rows = 0,
+            Some("SC") => {
+                let told = record.get(1).and_then(|count| count.parse().ok());
+                if told != Some(rows) {
+                    return Err(RailError::Malformed("the count of a section is not right"));
+                }
+            }
             Some("CH") => columns = Some(record),
             Some("SB") => {
+                rows += 1;
                 let columns = columns.as_ref().ok_or(RailError::Malformed("no column header"))?;
                 if record.len() != columns.len() {
                     return Err(RailError::Malformed("a row with another number of columns"));
@@ -29,7 +40,11 @@ pub(super) fn read(file: &[u8]) -> Result<Vec<SettlementLine>, RailError> {
             _ => {}
         }
     }
-    Ok(lines)
+    if ended {
+        Ok(lines)
+    } else {
+        Err(RailError::Malformed("the report has no end"))
+    }
 }
 
 struct Row<'a> {
@@ -128,7 +143,7 @@ mod tests {
         \"00000000000000000007\",\"\"\n\
         \"SB\",\"CHB1\",\"\",\"CAP2\",TXN,T1201,2026/11/22 02:00:00 -0800,2026/11/22 02:00:00 -0800,DR,365,USD,,,,\"not ours\",\"\"\n\
         \"SB\",\"BANK\",\"\",\"\",\"\",T0400,2026/11/22 03:00:00 -0800,2026/11/22 03:00:00 -0800,DR,365,USD,,,,\"\",\"\"\n\
-        \"SF\",4\n\"RF\",4\n";
+        \"SF\",\"USD\"\n\"SC\",4\n\"RF\",\"USD\"\n\"RC\",4\n\"FF\",01\n";
 
     #[test]
     fn lines_of_payments() {
@@ -155,6 +170,9 @@ mod tests {
         assert!(read(FILE.replace("\"CH\"", "\"XX\"").as_bytes()).is_err());
         assert!(read(FILE.replace("CR,365", "CR,3x5").as_bytes()).is_err());
         assert!(read(FILE.replace("T0006,", "").as_bytes()).is_err());
+        assert!(read(FILE.replace("\"SC\",4", "\"SC\",5").as_bytes()).is_err());
+        assert!(read(FILE.replace("\"FF\",01\n", "").as_bytes()).is_err());
+        assert!(read(b"").is_err());
         assert!(read(FILE.replace("P, \"\"Q\"\"\"", "P, \"\"Q\"\"").as_bytes()).is_err());
     }
 }

@@ -11,6 +11,7 @@
 //! - [`transport`]: carries the requests of the clients, in tests.
 
 pub mod browser;
+pub mod card;
 pub mod desk;
 pub mod easypaisa;
 pub mod jazzcash;

@@ -34,7 +34,8 @@ pub const WEBHOOK_ID: &str = "8PT597110X687430LKGECATA";
 
 /// The sandbox.
 pub struct PayPal {
-    desk: Arc<Desk>,
+    /// Orders to misbehave, the book, webhooks.
+    pub desk: Arc<Desk>,
     identity: Identity,
     inner: Mutex<Inner>,
 }
@@ -114,6 +115,36 @@ impl PayPal {
             let resource = self.order_json(order, base);
             self.announce("CHECKOUT.ORDER.APPROVED", &resource, base);
         }
+    }
+
+    /// Decides a capture that is under review.
+    pub fn settle(self: &Arc<PayPal>, custom_id: &str, outcome: Outcome, base: &str) {
+        let decided = {
+            let mut inner = self.inner.lock();
+            let order = inner.book.of_custom_mut(custom_id);
+            order.and_then(|order| {
+                order
+                    .settle(outcome.takes_money())
+                    .map(|capture| (capture, order.minor, order.currency.clone()))
+            })
+        };
+        let Some((capture, minor, currency)) = decided else {
+            return;
+        };
+        if capture.taken {
+            self.book(Direction::Payment, custom_id, &capture.id, minor, &currency);
+        }
+        let resource = {
+            let inner = self.inner.lock();
+            let found = inner.book.of_capture(&capture.id);
+            found.map(|(order, capture)| self.capture_json(capture, order, false))
+        };
+        let name = if capture.taken {
+            "PAYMENT.CAPTURE.COMPLETED"
+        } else {
+            "PAYMENT.CAPTURE.DENIED"
+        };
+        self.announce(name, &resource.unwrap_or_default(), base);
     }
 
     /// The payer's bank takes the money back.
@@ -376,15 +407,11 @@ async fn create(State(paypal): Shared, headers: HeaderMap, body: Bytes) -> Respo
         Err(answer) => return *answer,
     };
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let order = match book::Order::read(&body, paypal.desk.number(), paypal.desk.now_s()) {
+    let mut order = match book::Order::read(&body, paypal.desk.number(), paypal.desk.now_s()) {
         Ok(order) => order,
         Err(issue) => return refusal(422, issue),
     };
-    match paypal.outcome(&headers, order.minor) {
-        Some(Outcome::Down) => return refusal(503, "SERVICE_UNAVAILABLE"),
-        Some(Outcome::Setup) => return refusal(422, "PAYEE_ACCOUNT_RESTRICTED"),
-        _ => {}
-    }
+    order.forced = paypal.outcome(&headers, order.minor);
     let id = order.id.clone();
     paypal.inner.lock().book.add(order);
     let answer = paypal.order_json(&id, &base(&headers));
@@ -433,7 +460,7 @@ async fn capture(State(paypal): Shared, Path(id): Path<String>, headers: HeaderM
         let Some(order) = inner.book.order_mut(&id) else {
             return refusal(404, "INVALID_RESOURCE_ID");
         };
-        let outcome = paypal.outcome(&headers, order.minor);
+        let outcome = order.forced.or(paypal.outcome(&headers, 0));
         match order.capture(outcome, number, now_s) {
             Ok(capture) if capture.taken => Some((
                 capture,
@@ -548,13 +575,13 @@ async fn decide(
         let mut inner = paypal.inner.lock();
         inner.book.order_mut(&token).map(|order| {
             order.declined_by_payer = choice == "decline";
-            (order.minor, order.return_url.clone(), order.cancel_url.clone())
+            (order.forced, order.return_url.clone(), order.cancel_url.clone())
         })
     };
-    let Some((minor, return_url, cancel_url)) = found else {
+    let Some((forced, return_url, cancel_url)) = found else {
         return page::notice(StatusCode::NOT_FOUND, "There is no such order.");
     };
-    let outcome = paypal.outcome(&headers, minor);
+    let outcome = forced.or(paypal.outcome(&headers, 0));
     if choice == "cancel" || matches!(outcome, Some(Outcome::Cancel)) {
         return page::go(&book::joined(&cancel_url, &[("token", &token)]));
     }

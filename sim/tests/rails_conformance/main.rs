@@ -2,8 +2,10 @@
 //!
 //! A new rail adds a file with its [`stage::Stage`] and one line below.
 
+mod card;
 mod easypaisa;
 mod jazzcash;
+mod paypal;
 mod stage;
 mod suite;
 
@@ -24,6 +26,8 @@ macro_rules! conformance {
 }
 
 conformance! {
+    card: crate::card::page();
+    paypal: crate::paypal::orders();
     jazzcash_page: crate::jazzcash::page();
     jazzcash_wallet: crate::jazzcash::wallet();
     easypaisa_wallet_v4: crate::easypaisa::stage("mobile-account", false);

@@ -164,6 +164,19 @@ pub async fn ask(stage: &dyn Stage, order: &Order) -> Result<Statement, RailErro
     stage.rail().inquire(&io(), order, now()).await
 }
 
+/// Asks again while it is open, as the desk does: a rail that takes the money when it is asked may need a second question.
+pub async fn ask_on(stage: &dyn Stage, order: &Order) -> Statement {
+    let mut said = ask(stage, order).await;
+    for _ in 0..2 {
+        match said {
+            Ok(Statement::Succeeded { .. } | Statement::Failed { .. } | Statement::Expired) => break,
+            Ok(_) | Err(RailError::Transport(_)) => said = ask(stage, order).await,
+            Err(_) => break,
+        }
+    }
+    said.unwrap()
+}
+
 /// A callback as our server would see it.
 pub fn arriving(stage: &dyn Stage, callback: &Callback) -> (String, HttpRequest) {
     let what = callback

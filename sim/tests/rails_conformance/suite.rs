@@ -1,8 +1,8 @@
 //! What every rail must do, whatever its wire format.
 
 use crate::stage::{
-    SHOP, Stage, Went, arriving, ask, begin, callbacks_of, go, hear, io, keeping, long_after, minor, now,
-    order, said_by,
+    SHOP, Stage, Went, arriving, ask, ask_on, begin, callbacks_of, go, hear, io, keeping, long_after, minor,
+    now, order, said_by,
 };
 use charge::payment::{Currency, Price, Statement};
 use charge::{Money, Timestamp};
@@ -177,7 +177,7 @@ pub async fn unknown_then_known(stage: &dyn Stage) {
         !matches!(said_by(&begun), Statement::Failed { .. } | Statement::Expired),
         "{begun:?}"
     );
-    let said = ask(stage, &order).await.unwrap();
+    let said = ask_on(stage, &order).await;
     assert!(is_paid(&said, order.price), "{said:?}");
     assert_eq!(stage.desk().count(&order.id.to_string(), Direction::Payment), 1);
 }
@@ -228,7 +228,7 @@ pub async fn dropped(stage: &dyn Stage) {
         let begun = stage.rail().begin(&io(), &order, now()).await.unwrap();
         let order = keeping(order, said_by(&begun));
         stage.act(&order, &begun, "approve").await;
-        let said = ask(stage, &order).await.unwrap();
+        let said = ask_on(stage, &order).await;
         assert!(is_paid(&said, order.price), "{said:?}");
         assert_eq!(stage.desk().count(&order.id.to_string(), Direction::Payment), 1);
     }
@@ -677,6 +677,7 @@ pub async fn buttons(stage: &dyn Stage) {
         let said = ask(stage, &order).await.unwrap();
         match click {
             "approve" => assert!(is_paid(&said, order.price), "{said:?}"),
+            "cancel" if stage.lacks().contains(&Outcome::Cancel) => assert!(is_open(&said), "{said:?}"),
             _ => assert!(matches!(said, Statement::Failed { .. }), "{click}: {said:?}"),
         }
     }

@@ -42,6 +42,8 @@ pub(super) struct Order {
     pub cancel_url: String,
     pub status: Status,
     pub declined_by_payer: bool,
+    /// Chosen when it was made, whatever comes later.
+    pub forced: Option<Outcome>,
     pub created_s: i64,
     pub updated_s: i64,
     pub captures: Vec<Capture>,
@@ -85,6 +87,12 @@ impl Book {
         Some(order)
     }
 
+    pub fn of_custom_mut(&mut self, custom_id: &str) -> Option<&mut Order> {
+        self.orders
+            .values_mut()
+            .find(|order| order.custom_id == custom_id)
+    }
+
     pub fn of_capture(&self, id: &str) -> Option<(&Order, &Capture)> {
         self.orders.values().find_map(|order| {
             let capture = order.captures.iter().find(|capture| capture.id == id)?;
@@ -122,6 +130,7 @@ impl Order {
             cancel_url: text(&context["cancel_url"]),
             status: Status::Created,
             declined_by_payer: false,
+            forced: None,
             created_s: now_s,
             updated_s: now_s,
             captures: Vec::new(),
@@ -169,6 +178,17 @@ impl Order {
         self.status = Status::Completed;
         self.captures.push(capture.clone());
         Ok(capture)
+    }
+
+    /// Decides the capture that is under review; it, when there was one.
+    pub fn settle(&mut self, takes_money: bool) -> Option<Capture> {
+        let capture = self
+            .captures
+            .iter_mut()
+            .find(|capture| capture.status == "PENDING")?;
+        capture.status = if takes_money { "COMPLETED" } else { "DECLINED" };
+        capture.taken = takes_money;
+        Some(capture.clone())
     }
 
     /// Gives money back, or names the issue.
@@ -232,8 +252,11 @@ pub(super) fn report(movements: &[Movement]) -> String {
             movement.reference, movement.order, movement.minor, movement.currency, movement.order
         ));
     }
-    lines.push(format!("\"SF\",{}", movements.len()));
-    lines.join("\n") + "\n"
+    let count = movements.len();
+    lines.push(format!(
+        "\"SF\",\"USD\"\n\"SC\",{count}\n\"RF\",\"USD\"\n\"RC\",{count}\n\"FF\",01\n"
+    ));
+    lines.join("\n")
 }
 
 /// Cents of a decimal with exactly two places.
