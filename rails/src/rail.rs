@@ -71,6 +71,22 @@ pub trait Rail: Send + Sync {
         self.refund(io, order, amount, now)
     }
 
+    /// Money that named no payment ([`Told::Unmatched`]) goes back by itself after so many seconds; `None`: people decide.
+    fn return_after_s(&self) -> Option<i64> {
+        None
+    }
+
+    /// Gives back money that named no payment. `reference` is the one it came with; repeating it gives it back once.
+    fn return_unmatched<'a>(
+        &'a self,
+        _io: &'a dyn Transport,
+        _reference: &'a str,
+        _paid: Price,
+        _now: Timestamp,
+    ) -> Later<'a, Result<Statement, RailError>> {
+        Box::pin(async { Err(RailError::Unsupported) })
+    }
+
     /// A message from the rail's servers (webhook, IPN) at `/rails/{code}/{what}`. Fails closed: what cannot be verified is
     /// an error, and nothing is learned from it.
     fn callback<'a>(
@@ -117,7 +133,7 @@ pub struct Order {
     pub language: Language,
     /// When it was made: rails that sign a time use this one, so that a repetition is the same.
     pub created_at: Timestamp,
-    /// Not payable after this.
+    /// Not payable after this: the deadline, or the moment when the payer gave up if that was earlier.
     pub expires_at: Timestamp,
     /// Where the browser comes back to.
     pub return_url: String,

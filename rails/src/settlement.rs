@@ -161,7 +161,9 @@ impl Columns {
         }
         Ok(Some(SettlementLine {
             line: number,
-            payment: PaymentId::parse(field(self.payment)),
+            // A statement of a bank has the payer's words there.
+            payment: PaymentId::parse(field(self.payment))
+                .or_else(|| crate::reference::find(field(self.payment))),
             reference: reference.to_owned(),
             kind,
             gross: amount(field(self.gross))?,

@@ -10,6 +10,7 @@
 //! - [`paypal`]: the rails.
 //! - [`transport`]: carries the requests of the clients, in tests.
 
+pub mod bank;
 pub mod browser;
 pub mod card;
 pub mod desk;

@@ -22,6 +22,7 @@ use axum::{Json, Router};
 use book::{Book, Capture, Refund, Status};
 pub use identity::Certificate;
 use identity::Identity;
+pub(super) use identity::base64;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -375,7 +376,7 @@ impl PayPal {
 
 async fn token(State(paypal): Shared, headers: HeaderMap, body: Bytes) -> Response {
     paypal.desk.arrive().await;
-    let credentials = identity::base64(format!("{}:{}", CLIENT.0, CLIENT.1).as_bytes());
+    let credentials = base64(format!("{}:{}", CLIENT.0, CLIENT.1).as_bytes());
     let known = text_header(&headers, "authorization") == format!("Basic {credentials}");
     if !known || body.as_ref() != b"grant_type=client_credentials" {
         let body = json!({"error": "invalid_client", "error_description": "Client Authentication failed"});

@@ -2,6 +2,7 @@
 //!
 //! A new rail adds a file with its [`stage::Stage`] and one line below.
 
+mod bank;
 mod card;
 mod easypaisa;
 mod jazzcash;
@@ -26,8 +27,10 @@ macro_rules! conformance {
 }
 
 conformance! {
-    card: crate::card::page();
-    paypal: crate::paypal::orders();
+    bank_transfer: crate::bank::transfer();
+    raast_qr: crate::bank::raast();
+    card_page: crate::card::page();
+    paypal_orders: crate::paypal::orders();
     jazzcash_page: crate::jazzcash::page();
     jazzcash_wallet: crate::jazzcash::wallet();
     easypaisa_wallet_v4: crate::easypaisa::stage("mobile-account", false);

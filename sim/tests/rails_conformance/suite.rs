@@ -169,6 +169,7 @@ pub async fn unknown_then_known(stage: &dyn Stage) {
         let said = ask(stage, &order).await.unwrap();
         match verdict {
             Outcome::Approve => assert!(is_paid(&said, order.price), "{said:?}"),
+            _ if !stage.says_no() => assert!(is_open(&said), "{said:?}"),
             _ => assert!(matches!(said, Statement::Failed { .. }), "{said:?}"),
         }
     }
@@ -314,7 +315,7 @@ pub async fn callback_again(stage: &dyn Stage) {
             heard.push(hear(stage, &callback).await.unwrap());
             heard.push(hear(stage, &callback).await.unwrap());
         }
-        assert_eq!(heard.len() >= 4, stage.calls_back());
+        assert_eq!(heard.len() >= 4, stage.calls_back() && (paid || stage.says_no()));
         for one in &heard {
             assert_eq!(one.about, Some(order.id));
             assert!(paid || !says_money(one), "{:?}", one.told);
