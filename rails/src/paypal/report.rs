@@ -1,5 +1,6 @@
 //! PayPal's settlement report (STL): CSV with a row type in the first column; `CH` names the columns, `SB` is a transaction.
-//! `SC` counts the transactions of a section and `FF` ends the file: without them it was cut. Amounts are unsigned minor units; the `Debit or Credit` columns give the direction.
+//! `SC` counts the transactions of a section and `FF` ends the file: without them it was cut. Amounts are unsigned minor
+//! units; the `Debit or Credit` columns give the direction.
 
 use crate::csv::Reader;
 use crate::money::of_minor;

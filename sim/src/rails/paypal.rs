@@ -1,4 +1,4 @@
-//! A sandbox of PayPal: token, Orders v2, captures, refunds, the page where the payer approves, signed webhooks, settlement report.
+//! A sandbox of PayPal: token, Orders v2, captures, refunds, the page where the payer approves, signed webhooks, report.
 //!
 //! Outcomes come as the shared frame says, with two differences. `PayPal-Mock-Response: {"mock_application_codes":"ISSUE"}`
 //! refuses one call with that issue, as PayPal's own sandbox does. Magic amounts are 9000.01 to 9000.11 dollars only, because
