@@ -16,11 +16,8 @@
 //! * [`fx`]: locked quotes for rails that do not take the operator's currency.
 //! * [`reference`]: what payers type into bank transfers. [`time`], [`money`]: times and amounts as rails write them.
 //! * [`base`]: where a rail is. [`codes`]: answer codes as data. [`json`]: strict JSON. [`settlement`]: settlement files.
-<<<<<<< HEAD
-//! * [`pkr`]: what the Pakistani rails have in common. [`jazzcash`], [`easypaisa`], [`paypal`]: the rails.
-=======
-//! * [`pkr`]: what the Pakistani rails have in common. [`jazzcash`], [`paypal`], [`card`], [`bank`] with [`raast_qr`]: the rails.
->>>>>>> 21183a5 (Bank transfers and the Raast QR: references, notifications, returns, statement; their sandbox)
+//! * [`pkr`]: what the Pakistani rails have in common. [`jazzcash`], [`easypaisa`], [`paypal`], [`card`], [`bank`] with
+//!   [`raast_qr`]: the rails.
 //! * [`limits`]: every limit of this crate.
 
 pub mod bank;

@@ -333,7 +333,7 @@ async fn give_back(State(bank): Shared, uri: Uri, headers: HeaderMap, body: Byte
         (credit.clone(), reference)
     };
     bank.book(Direction::Refund, &credit, &reference, minor);
-    if bank.desk.drops_after() {
+    if bank.desk.leave().await {
         return dropped();
     }
     Json(json!({"ResponseCode": "00", "Reference": reference})).into_response()

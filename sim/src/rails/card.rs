@@ -366,7 +366,7 @@ impl Card {
             .insert(key, (body.to_vec(), answer.clone()));
     }
 
-    fn decided(self: &Arc<Card>, id: &str, outcome: Outcome) -> Response {
+    async fn decided(self: &Arc<Card>, id: &str, outcome: Outcome) -> Response {
         if self.desk.drops_before() {
             return dropped();
         }
@@ -374,7 +374,7 @@ impl Card {
         if !matches!(outcome, Outcome::Hidden | Outcome::Unknown) {
             self.announce_outcome(id);
         }
-        if self.desk.drops_after() {
+        if self.desk.leave().await {
             return dropped();
         }
         let Some(session) = self.inner.lock().sessions.get(id).cloned() else {
@@ -523,7 +523,7 @@ async fn refund(State(card): Shared, uri: Uri, headers: HeaderMap, body: Bytes) 
     });
     card.announce("charge.refunded", &charge);
     card.remember(&uri, key, &body, &answer);
-    if card.desk.drops_after() {
+    if card.desk.leave().await {
         dropped()
     } else {
         Json(answer).into_response()
@@ -577,18 +577,18 @@ async fn decide(State(card): Shared, Form(form): Form<Fields>) -> Response {
             ],
         });
     }
-    answer(&card, &session, choice)
+    answer(&card, &session, choice).await
 }
 
 async fn challenge(State(card): Shared, Form(form): Form<Fields>) -> Response {
     let id = form.get("session").cloned().unwrap_or_default();
     match card.find(|session| session.id == id) {
-        Some(session) => answer(&card, &session, form.get("choice").map_or("", String::as_str)),
+        Some(session) => answer(&card, &session, form.get("choice").map_or("", String::as_str)).await,
         None => page::notice(StatusCode::NOT_FOUND, "There is no such payment."),
     }
 }
 
-fn answer(card: &Arc<Card>, session: &Session, choice: &str) -> Response {
+async fn answer(card: &Arc<Card>, session: &Session, choice: &str) -> Response {
     match card
         .desk
         .wrong()
@@ -596,7 +596,7 @@ fn answer(card: &Arc<Card>, session: &Session, choice: &str) -> Response {
         .or(session.forced)
         .or(Outcome::parse(choice))
     {
-        Some(outcome) => card.decided(&session.id, outcome),
+        Some(outcome) => card.decided(&session.id, outcome).await,
         None => page::notice(StatusCode::BAD_REQUEST, "There is no such choice."),
     }
 }

@@ -5,9 +5,8 @@
 //! # Layout
 //! - [`misbehaviour`]: what can go wrong, and the ways to ask for it.
 //! - [`Desk`]: what all sandboxes share: orders to misbehave, the book of what was really taken, callbacks on their way.
-//! - [`jazzcash`], [`easypaisa`]: the rails.
+//! - [`jazzcash`], [`easypaisa`], [`paypal`], [`card`], [`bank`]: the rails.
 //! - [`page`]: hosted pages. [`browser`]: a payer's browser for tests without a real one.
-//! - [`paypal`]: the rails.
 //! - [`transport`]: carries the requests of the clients, in tests.
 
 pub mod bank;

@@ -491,7 +491,7 @@ async fn capture(State(paypal): Shared, Path(id): Path<String>, headers: HeaderM
     };
     paypal.announce(name, &resource, &base);
     let response = paypal.remember(&path, request_id, 201, &answer);
-    if paypal.desk.drops_after() {
+    if paypal.desk.leave().await {
         return dropped();
     }
     if hidden {
@@ -533,7 +533,7 @@ async fn refund(State(paypal): Shared, Path(id): Path<String>, headers: HeaderMa
     paypal.book(Direction::Refund, &custom, &refund.id, refund.minor, &currency);
     paypal.announce("PAYMENT.CAPTURE.REFUNDED", &answer, &base(&headers));
     let response = paypal.remember(&path, request_id, 201, &answer);
-    if paypal.desk.drops_after() {
+    if paypal.desk.leave().await {
         dropped()
     } else {
         response

@@ -46,17 +46,16 @@ pub trait Stage: Send + Sync {
     fn inquiry_names_price(&self) -> bool {
         true
     }
-<<<<<<< HEAD
     /// True when an answer names a currency.
     fn names_currency(&self) -> bool {
         true
     }
     /// True when answers and callbacks are signed.
     fn signs(&self) -> bool {
-=======
+        true
+    }
     /// True when the rail says that a payment failed. A bank account cannot: money comes, or it does not.
     fn says_no(&self) -> bool {
->>>>>>> 21183a5 (Bank transfers and the Raast QR: references, notifications, returns, statement; their sandbox)
         true
     }
     /// Outcomes that this rail has no way to say.
