@@ -321,6 +321,87 @@ async fn a_webhook_of_another_webhook_id_is_not_believed() {
     assert_eq!(heard, Err(RailError::NotGenuine("signature")));
 }
 
+/// The signature covers a CRC-32 of the body, and bodies can be made for a CRC-32: 64 letters of `a` or `c` are 64 choices, each
+/// of which changes the checksum in its own way, and some of them together change it as needed.
+fn forged(original: &[u8], change: impl Fn(&str) -> String) -> Vec<u8> {
+    let target = crc32fast::hash(original);
+    let text = change(std::str::from_utf8(original).unwrap());
+    let stem = format!("{},\"filler\":\"", &text[..text.len() - 1]);
+    let body = |letters: &[u8]| [stem.as_bytes(), letters, b"\"}"].concat();
+    let plain = vec![b'a'; 64];
+    let start = crc32fast::hash(&body(&plain));
+    let mut rows: Vec<(u32, u64)> = Vec::new();
+    for place in 0..64 {
+        let mut letters = plain.clone();
+        letters[place] = b'c';
+        let (mut effect, mut choice) = (crc32fast::hash(&body(&letters)) ^ start, 1u64 << place);
+        for (known, with) in &rows {
+            if effect ^ known < effect {
+                (effect, choice) = (effect ^ known, choice ^ with);
+            }
+        }
+        if effect != 0 {
+            rows.push((effect, choice));
+            rows.sort_by_key(|row| std::cmp::Reverse(row.0));
+        }
+    }
+    let (mut needed, mut chosen) = (target ^ start, 0u64);
+    for (effect, choice) in &rows {
+        if needed ^ effect < needed {
+            (needed, chosen) = (needed ^ effect, chosen ^ choice);
+        }
+    }
+    let letter = |place: u32| if chosen >> place & 1 == 1 { b'c' } else { b'a' };
+    let forged = body(&(0..64).map(letter).collect::<Vec<u8>>());
+    assert_eq!(crc32fast::hash(&forged), target);
+    forged
+}
+
+#[tokio::test]
+async fn a_body_forged_to_the_same_checksum_makes_no_payment() {
+    let world = world().await;
+    let paid = world.paid(40, 365).await;
+    let genuine = world.last_callback();
+    let unpaid = world.approved(41, 365).await;
+    let forgery = forged(&genuine.body, |text| {
+        text.replace(&paid.id.to_string(), &unpaid.id.to_string())
+    });
+    assert!(String::from_utf8_lossy(&forgery).contains(&unpaid.id.to_string()));
+    let heard = world
+        .hear(&Callback {
+            body: forgery,
+            ..genuine.clone()
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        heard.about,
+        Some(paid.id),
+        "what PayPal says of that capture, and not what the body says"
+    );
+    let dearer = forged(&genuine.body, |text| text.replace("3.65", "365.00"));
+    let heard = world
+        .hear(&Callback {
+            body: dearer,
+            ..genuine.clone()
+        })
+        .await
+        .unwrap();
+    assert!(matches!(heard.told, Told::Said(Statement::Succeeded { paid, .. }) if paid == usd(365)));
+    let unknown = forged(&genuine.body, |text| {
+        text.replace(&paid.reference, "3C99999999999999L")
+    });
+    let heard = world
+        .hear(&Callback {
+            body: unknown,
+            ..genuine
+        })
+        .await
+        .unwrap();
+    assert_eq!((heard.about, heard.told), (None, Told::Ask));
+    assert_eq!(world.net(&unpaid), 0);
+}
+
 #[tokio::test]
 async fn every_issue_of_a_capture_has_its_meaning() {
     let world = world().await;

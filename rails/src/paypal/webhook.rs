@@ -245,6 +245,8 @@ pub(super) struct Event {
     pub told: Told,
     /// The capture that it is about, where our payment is not named.
     pub capture: Option<String>,
+    /// Id of the thing that it is about.
+    pub resource_id: String,
 }
 
 impl Event {
@@ -268,6 +270,7 @@ impl Event {
                     about: None,
                     told: Told::Ask,
                     capture: None,
+                    resource_id: String::new(),
                 };
             }
         };
@@ -276,7 +279,12 @@ impl Event {
             .filter(|id| {
                 !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
             });
-        Event { about, told, capture }
+        Event {
+            about,
+            told,
+            capture,
+            resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
+        }
     }
 }
 
