@@ -5,10 +5,31 @@ use serde::Deserialize;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// A key, password or salt from the configuration. `Debug` hides it; nothing serializes it.
+/// Longest file with a secret.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// A key, password or salt from the configuration: the text itself, `{ env = "NAME" }` or `{ file = "path" }`, whose last line
+/// break does not count. `Debug` hides it; nothing serializes it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Source")]
 pub struct Secret(String);
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a secret is a text, { env = \"NAME\" } or { file = \"path\" }"
+)]
+enum Source {
+    Text(String),
+    Elsewhere(Elsewhere),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+enum Elsewhere {
+    Env(String),
+    File(String),
+}
 
 impl Secret {
     /// A secret; `None` when it is empty, because an empty key is no key.
@@ -38,10 +59,25 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-impl TryFrom<String> for Secret {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Secret, &'static str> {
-        Secret::new(&text).ok_or("a secret must not be empty")
+impl TryFrom<Source> for Secret {
+    type Error = String;
+    /// Errors name the place and never what is in it.
+    fn try_from(source: Source) -> Result<Secret, String> {
+        let text = match source {
+            Source::Text(text) => text,
+            Source::Elsewhere(Elsewhere::Env(name)) => {
+                std::env::var(&name).map_err(|_| format!("the environment has no text called {name}"))?
+            }
+            Source::Elsewhere(Elsewhere::File(path)) => {
+                let size = std::fs::metadata(&path).map_or(0, |file| file.len());
+                let text = (size <= FILE_BYTES_MAX).then(|| std::fs::read_to_string(&path).ok());
+                let text = text
+                    .flatten()
+                    .ok_or_else(|| format!("the secret file {path} cannot be read"))?;
+                text.trim_end_matches(['\r', '\n']).to_owned()
+            }
+        };
+        Secret::new(&text).ok_or_else(|| "a secret must not be empty".to_owned())
     }
 }
 
@@ -94,6 +130,35 @@ mod tests {
         assert!(!secret.is(b"husk"));
         assert!(!secret.is(b"hush "));
         assert!(serde_json::from_str::<Secret>("\"\"").is_err());
+    }
+
+    #[test]
+    fn secrets_come_from_files_and_the_environment() {
+        let path = std::env::temp_dir().join(format!("rails-secret-{}", std::process::id()));
+        std::fs::write(&path, "hush\n").unwrap();
+        let read = |json: serde_json::Value| serde_json::from_value::<Secret>(json);
+        assert!(read(serde_json::json!({ "file": path })).unwrap().is(b"hush"));
+        std::fs::write(&path, "\n").unwrap();
+        assert!(read(serde_json::json!({ "file": path })).is_err());
+        std::fs::remove_file(&path).unwrap();
+        assert!(read(serde_json::json!({ "file": path })).is_err());
+        // Cargo sets this one for every test.
+        let name = env!("CARGO_PKG_NAME");
+        assert!(
+            read(serde_json::json!({ "env": "CARGO_PKG_NAME" }))
+                .unwrap()
+                .is(name.as_bytes())
+        );
+        assert!(read(serde_json::json!({ "env": "NO_SUCH_NAME_IN_ANY_PLACE" })).is_err());
+        // A secret of the wrong kind is not repeated in the complaint.
+        for wrong in [
+            serde_json::json!(4321),
+            serde_json::json!({ "text": "4321" }),
+            serde_json::json!(["4321"]),
+        ] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(!error.contains("4321"), "{error}");
+        }
     }
 
     #[test]

@@ -52,8 +52,9 @@ impl JazzCash {
             return Err(RailError::NotGenuine("answer about another order"));
         }
         match self.codes.meaning(code) {
-            // The wallet says yes; the inquiry is what counts. If that one fails, we ask again later.
-            Meaning::Paid => Ok(self
+            // The wallet says yes, or does not say (also of a repetition); the inquiry is what counts. If that one fails, we
+            // ask again later.
+            Meaning::Paid | Meaning::Pending => Ok(self
                 .ask(io, order.id, told_price(&answer, order.price)?, false)
                 .await
                 .unwrap_or_else(|_| pending(code))),

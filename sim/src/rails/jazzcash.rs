@@ -438,7 +438,12 @@ async fn wallet(
     if sandbox.desk.leave().await {
         return dropped();
     }
-    sandbox.json(sandbox.result(&id))
+    let mut answer = sandbox.result(&id);
+    if !first {
+        // The real one complains about a repetition; what became of the first request has to be asked.
+        answer.insert("pp_ResponseCode".to_owned(), "422".to_owned());
+    }
+    sandbox.json(answer)
 }
 
 async fn inquire(State(sandbox): State<Arc<JazzCash>>, Json(fields): Json<Fields>) -> Response {
@@ -524,7 +529,7 @@ impl JazzCash {
             return ("110", String::new());
         };
         let paid = order.outcome.is_some_and(Outcome::takes_money);
-        if order.refunded {
+        if order.refunded && !self.desk.wrong().repeat_refunds {
             return ("131", order.reference.clone());
         }
         if refuse || !paid || minor <= 0 || minor > order.minor {

@@ -131,6 +131,8 @@ pub struct Misbehaviour {
     pub slow_inquiries: u32,
     /// Refunds are refused.
     pub refuse_refunds: bool,
+    /// A refund that is asked for again is given again, where the real rail promises nothing else.
+    pub repeat_refunds: bool,
 }
 
 impl Default for Misbehaviour {
@@ -149,6 +151,7 @@ impl Default for Misbehaviour {
             clock_skew_s: 0,
             slow_inquiries: 0,
             refuse_refunds: false,
+            repeat_refunds: false,
         }
     }
 }

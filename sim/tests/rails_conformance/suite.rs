@@ -508,12 +508,18 @@ pub async fn refund(stage: &dyn Stage) {
         assert_eq!(said, Err(RailError::Unsupported));
         return;
     }
-    for (number, before, after) in [(150, 0, 0), (151, 1, 0), (152, 0, 1)] {
+    for (number, before, after, repeat_refunds) in [
+        (150, 0, 0, false),
+        (151, 1, 0, false),
+        (152, 0, 1, false),
+        (153, 0, 1, true),
+    ] {
         stage.desk().misbehave(Misbehaviour::default());
         let order = paid_order(stage, number).await;
         stage.desk().misbehave(Misbehaviour {
             drop_before_commit: before,
             drop_after_commit: after,
+            repeat_refunds,
             ..Misbehaviour::default()
         });
         let first = stage.rail().refund(&io(), &order, order.price, now()).await;
