@@ -3,8 +3,8 @@
 use crate::keys::Keys;
 use crate::limits;
 use crate::{
-    audit, codes, consents, numbers, passkeys, password, person, recipients, recovery, sessions, throttle,
-    totp,
+    audit, budgets, codes, consents, numbers, passkeys, password, person, recipients, recovery, sessions,
+    throttle, totp,
 };
 use charge::Timestamp;
 use parking_lot::Mutex;
@@ -30,6 +30,7 @@ pub const MODULES: &[Module] = &[
     consents::MODULE,
     recipients::MODULE,
     audit::MODULE,
+    budgets::MODULE,
 ];
 
 /// A kind of data with its tables.

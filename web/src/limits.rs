@@ -74,3 +74,5 @@ pub const STATEMENT_MONTHS: usize = 12;
 pub const COMPARED_MAX: usize = 3;
 /// Longest search, in characters.
 pub const SEARCH_CHARACTERS_MAX: usize = 80;
+/// Largest budget of a month.
+pub const BUDGET_MAX: charge::Money = charge::Money::from_units(1_000_000);

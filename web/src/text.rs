@@ -12,6 +12,8 @@ macro_rules! files {
         [$(&[
             include_str!(concat!("../locales/", $language, "/app.ftl")),
             include_str!(concat!("../locales/", $language, "/home.ftl")),
+            include_str!(concat!("../locales/", $language, "/budget.ftl")),
+            include_str!(concat!("../locales/", $language, "/help.ftl")),
             include_str!(concat!("../locales/", $language, "/page.ftl")),
             include_str!(concat!("../locales/", $language, "/problem.ftl")),
             include_str!(concat!("../locales/", $language, "/receipt.ftl")),

@@ -16,8 +16,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Pages of anybody, then pages of a member. A new page gets a line.
-const OPEN_PAGES: [(&str, &str); 3] = [("welcome", "/"), ("more", "/more"), ("offline", "/offline")];
-const MEMBER_PAGES: [(&str, &str); 5] = [
+const OPEN_PAGES: [(&str, &str); 5] = [
+    ("welcome", "/"),
+    ("more", "/more"),
+    ("offline", "/offline"),
+    ("help", "/help"),
+    ("verify", "/verify"),
+];
+const MEMBER_PAGES: [(&str, &str); 7] = [
     ("home", "/"),
     ("bundles", "/bundles"),
     (
@@ -25,6 +31,8 @@ const MEMBER_PAGES: [(&str, &str); 5] = [
         "/bundles/compare?offer=daily-extreme&offer=weekly-all-in-one",
     ),
     ("statement", "/statement"),
+    ("receipts", "/receipts"),
+    ("budget", "/budget"),
     ("demo", "/demo"),
 ];
 const LANGUAGES: [&str; 3] = ["en", "ur", "zh"];
@@ -373,5 +381,9 @@ fn golden_images() {
     };
     draw(&OPEN_PAGES);
     sign_in(&browser, &service, &service.url);
+    browser.go(&format!("{}/budget", service.url));
+    browser.fill("#target", "120");
+    browser.click("main button.primary");
+    browser.until("document.querySelector('.gauge') !== null");
     draw(&MEMBER_PAGES);
 }

@@ -377,3 +377,160 @@ fn the_demonstration_shows_its_own_numbers_only() {
     let code = browser.code(NUMBER);
     assert!(browser.get("/demo/inbox").body.contains(&code));
 }
+
+#[test]
+fn a_statement_is_filtered_and_comes_as_a_file() {
+    let service = Service::start();
+    sell(&service, "a", "100");
+    service.pass(Duration::from_secs(60));
+    service.use_service(Kind::Data, Called::Nobody, 40 << 20);
+    let mut browser = Browser::signed_in(&service);
+    service.eventually(|| {
+        let cookies = browser.cookies.clone();
+        let page = String::new();
+        let mut other = Browser {
+            service: &service,
+            cookies,
+            page,
+        };
+        other
+            .get("/statement")
+            .body
+            .contains("/statement/why/use/")
+            .then_some(())
+    });
+    for (query, data, recharge) in [
+        ("", true, true),
+        ("?kind=data", true, false),
+        ("?kind=in", false, true),
+        ("?kind=voice", false, false),
+        ("?month=2026-11", true, true),
+        ("?month=2026-10", false, false),
+        ("?kind=nonsense&month=9999-99&before=zz", true, true),
+    ] {
+        let page = browser.get(&format!("/statement{query}")).body;
+        assert_eq!(page.contains("data-kind=\"data\""), data, "{query}");
+        assert_eq!(page.contains("data-kind=\"recharge\""), recharge, "{query}");
+    }
+    let file = browser.get("/statement.csv?kind=in&month=2026-11");
+    assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
+    assert!(
+        file.header("content-disposition")
+            .contains("raseed-statement-2026-11.csv")
+    );
+    let lines: Vec<&str> = file.body.trim_end().split("\r\n").collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[1].contains(
+            "\"recharge\",\"Recharge\",\"\",\"\",\"86.956522\",\"13.043478\",\"86.956522\",\"PKR\""
+        ),
+        "{}",
+        lines[1]
+    );
+    assert_eq!(service.send("GET", "/statement.csv", &[], "").status, 401);
+    assert_eq!(
+        service
+            .send("GET", "/statement/more?before=0.0.0", &[], "")
+            .status,
+        401
+    );
+}
+
+#[test]
+fn a_budget_tells_at_its_marks() {
+    let service = Service::with_story();
+    let mut browser = Browser::signed_in(&service);
+    assert!(
+        browser.get("/budget").body.contains("Rs\u{a0}25.40"),
+        "spent so far"
+    );
+    for (target, told) in [
+        ("1000", ""),
+        ("40", "Half of your target"),
+        ("30", "80 % of your target"),
+        ("25", "is reached"),
+    ] {
+        browser.get("/budget");
+        let answer = browser.post("/budget", &format!("target={target}"));
+        assert_eq!((answer.status, answer.header("location")), (303, "/budget"));
+        for page in ["/", "/budget"] {
+            let body = browser.get(page).body;
+            assert!(body.contains(told), "{target} on {page}");
+            assert_eq!(
+                body.contains("of your target") || body.contains("is reached"),
+                !told.is_empty()
+            );
+        }
+    }
+    browser.get("/budget");
+    assert_eq!(
+        browser.post("/budget", "target=much").header("location"),
+        "/budget?error=1"
+    );
+    assert!(browser.get("/budget?error=1").body.contains("aria-invalid"));
+    browser.get("/budget");
+    browser.post("/budget", "target=");
+    assert!(!browser.get("/").body.contains("is reached"));
+}
+
+#[test]
+fn every_open_place_is_there() {
+    let service = Service::start();
+    let mut guest = Browser::new(&service);
+    let mut member = Browser::signed_in(&service);
+    for place in web::page::places::PLACES.iter().filter(|place| place.open) {
+        let answer = member.get(place.path);
+        let is_guests = place.who == web::page::places::Who::Guest;
+        assert!(
+            answer.status == 200 || (is_guests && answer.status == 303),
+            "{} {}",
+            place.path,
+            answer.status
+        );
+        let answer = guest.get(place.path);
+        let expected = if place.who == web::page::places::Who::Member {
+            303
+        } else {
+            200
+        };
+        assert_eq!(answer.status, expected, "{} for a guest", place.path);
+    }
+}
+
+#[test]
+fn pages_are_compressed_and_files_kept_for_ever() {
+    let service = Service::start();
+    let page = service.send(
+        "GET",
+        "/",
+        &[("accept-encoding", "gzip"), ("accept", "text/html")],
+        "",
+    );
+    assert_eq!(
+        page.header("raseed-offline"),
+        "forget",
+        "nothing of a guest is kept"
+    );
+    let page = service.send("GET", "/", &[("accept", "text/html")], "").body;
+    for file in ["app.css", "app.js", "htmx.min.js", "icons.svg"] {
+        let start = page.find(&format!("/static/{file}?v=")).unwrap();
+        let address: String = page[start..]
+            .chars()
+            .take_while(|c| !"\"#".contains(*c))
+            .collect();
+        let answer = service.send("GET", &address, &[], "");
+        assert!(answer.header("cache-control").contains("immutable"), "{address}");
+        let other = service.send("GET", &format!("/static/{file}?v=0"), &[], "");
+        assert!(!other.header("cache-control").contains("immutable"));
+    }
+    let worker = service.send("GET", "/sw.js", &[], "");
+    assert_eq!((worker.status, worker.header("cache-control")), (200, "no-cache"));
+    for tag in ["en", "ur", "zh"] {
+        let manifest = service.send("GET", &format!("/static/manifest-{tag}.webmanifest"), &[], "");
+        assert_eq!(manifest.json()["lang"], tag);
+        for icon in manifest.json()["icons"].as_array().unwrap() {
+            let icon = service.send("HEAD", icon["src"].as_str().unwrap(), &[], "");
+            assert_eq!(icon.status, 200);
+        }
+    }
+}

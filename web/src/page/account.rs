@@ -123,7 +123,7 @@ fn bucket_of(lot: &Lot, catalog: &Catalog, t: Speech) -> Bucket {
     Bucket {
         label: format!("{what}: {left}").replace(text::ISOLATES, ""),
         what: Html::isolated(&what),
-        left: Html::isolated(&amount(lot.amount)),
+        left: Html::bdi(&amount(lot.amount)),
         of: Html::isolated(&t.with("of-initial", &[("initial", amount(lot.initial).into())])),
         percent: percent(lot.amount.0, lot.initial.0),
     }

@@ -24,6 +24,7 @@ const CSS: &str = concat!(
     include_str!("../../static/css/home.css"),
     include_str!("../../static/css/statement.css"),
     include_str!("../../static/css/bundles.css"),
+    include_str!("../../static/css/budget.css"),
 );
 
 /// A file as it is sent.

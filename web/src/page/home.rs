@@ -5,7 +5,7 @@ use super::format::{NBSP, Speech};
 use super::frame::{self, Frame, Visitor, page};
 use super::spending::{self, KINDS, Month, Spending};
 use super::statement::{self, Lines};
-use super::{places, signin};
+use super::{budget, places, signin};
 use crate::problem::Problem;
 use crate::state::Web;
 use crate::text::Html;
@@ -27,6 +27,7 @@ struct Home {
     valid: Html,
     valid_left: Html,
     warning: Option<Html>,
+    alert: Option<(Html, bool)>,
     actions: Vec<(&'static str, &'static str, Html)>,
     bundles: Vec<Held>,
     chart: Chart,
@@ -89,6 +90,10 @@ pub async fn show(State(web): State<Web>, visitor: Visitor) -> Result<Response, 
         valid: Html::isolated(&t.with("valid-until", &until)),
         valid_left: Html::isolated(&t.left(account.valid_until, now)),
         warning: warning_of(&account, catalog, t, now),
+        alert: match budget::target_of(&web, sign_in).await? {
+            Some(target) => budget::alert_of(&budget::standing(&web, &account, catalog).await?, target, t),
+            None => None,
+        },
         actions: actions(t),
         bundles: account::held_bundles(&account, catalog, t, now),
         chart: chart(&spent, month, today, catalog, t),

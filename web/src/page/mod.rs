@@ -4,15 +4,18 @@
 //!
 //! * [`session`]: cookies, sign-ins, codes, form tokens. [`frame`]: what every page shares, and its headers.
 //! * [`places`]: the navigation. [`assets`]: static files, manifest, service worker. [`shell`]: all places; without a network.
-//! * [`signin`], [`home`], [`bundles`], [`statement`], [`demo`]: the pages. [`account`]: what they share of an account.
+//! * [`signin`], [`home`], [`bundles`], [`statement`], [`budget`], [`help`], [`demo`]: the pages.
+//!   [`account`]: what they share of an account.
 //! * [`spending`]: what a month took. [`format`](mod@format): values as people read them.
 
 pub mod account;
 pub mod assets;
+pub mod budget;
 pub mod bundles;
 pub mod demo;
 pub mod format;
 pub mod frame;
+pub mod help;
 pub mod home;
 pub mod places;
 pub mod session;
@@ -40,6 +43,8 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/bundles/compare", get(bundles::compare))
         .route("/bundles/buy", post(bundles::buy))
         .route("/bundles/renewal", post(bundles::renewal))
+        .route("/budget", get(budget::show).post(budget::set))
+        .route("/help", get(help::show))
         .route("/statement", get(statement::show))
         .route("/statement/more", get(statement::more))
         .route("/statement.csv", get(statement::file))

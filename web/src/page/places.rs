@@ -37,13 +37,13 @@ pub const PLACES: [Place; 13] = [
     place("/bundles", "bundles", Who::Member, true, true),
     place("/statement", "statement", Who::Member, true, true),
     place("/receipts", "receipts", Who::Member, false, true),
-    place("/budget", "budget", Who::Member, false, false),
+    place("/budget", "budget", Who::Member, false, true),
     place("/auto", "auto", Who::Member, false, false),
     place("/offers", "offers", Who::All, false, false),
     place("/complaints", "complaints", Who::Member, false, false),
     place("/profile", "profile", Who::Member, false, false),
     place("/verify", "verify", Who::All, false, true),
-    place("/help", "help", Who::All, false, false),
+    place("/help", "help", Who::All, false, true),
     place("/sign-in", "sign-in", Who::Guest, true, false),
 ];
 
@@ -116,6 +116,11 @@ impl Frame {
     /// The places of the visitor, for the navigation.
     pub fn places(&self) -> Vec<Link> {
         links(self.t, &self.path, self.number.is_some())
+    }
+
+    /// Whether the page of a place is there.
+    pub fn is_open(&self, name: &str) -> bool {
+        PLACES.iter().any(|place| place.name == name && place.open)
     }
 }
 
