@@ -14,6 +14,7 @@ macro_rules! conformance {
     ($($rail:ident: $stage:expr;)*) => {$(
         mod $rail {
             conformance!(@ $stage, success, decline, abandon, never_reached, unknown_then_known, slow_inquiry, dropped, timeouts,
+                clock_skew,
                 begun_twice, callback_again, callback_for_another_order, tampered, wrong_signature, wrong_price, garbage,
                 refund, refund_part, refund_refused, settlement, hostile_order, buttons);
         }

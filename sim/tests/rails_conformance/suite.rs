@@ -287,6 +287,23 @@ async fn too_late(stage: &dyn Stage, number: u64, slow: Misbehaviour) {
     }
 }
 
+/// The rail's clock is some minutes off: an order is paid all the same.
+pub async fn clock_skew(stage: &dyn Stage) {
+    for (number, clock_skew_s) in [(75, -240), (76, 240)] {
+        stage.desk().misbehave(Misbehaviour {
+            clock_skew_s,
+            ..Misbehaviour::default()
+        });
+        let Went { order, .. } = go(stage, number, Outcome::Approve).await;
+        let said = ask(stage, &order).await.unwrap();
+        assert!(is_paid(&said, order.price), "{clock_skew_s}: {said:?}");
+        for callback in callbacks_of(stage, &order) {
+            let heard = hear(stage, &callback).await.unwrap();
+            assert_eq!(heard.about, Some(order.id));
+        }
+    }
+}
+
 /// Begun twice (two tabs, a retry): paid once.
 pub async fn begun_twice(stage: &dyn Stage) {
     let made = order(stage, 80);
