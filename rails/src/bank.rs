@@ -269,7 +269,7 @@ impl Rail for Bank {
     ) -> Later<'a, Result<Statement, RailError>> {
         Box::pin(async move {
             paisa(paid)?;
-            self.send_back(io, &format!("{reference}-U"), reference, paid, now)
+            self.send_back(io, &account::unmatched_id(reference), reference, paid, now)
                 .await
         })
     }

@@ -182,6 +182,32 @@ async fn money_without_an_owner_goes_back_once() {
 }
 
 #[tokio::test]
+async fn a_credit_that_went_back_pays_for_nothing() {
+    let world = world().await;
+    let order = order(6);
+    let note = reference::compact(order.id);
+    let first = world.sandbox.pay(&note, 10_000, Outcome::Approve).unwrap();
+    world
+        .rail
+        .return_unmatched(&world.io, &first, order.price, now())
+        .await
+        .unwrap();
+    assert_eq!(
+        world.rail.inquire(&world.io, &order, now()).await.unwrap(),
+        Statement::AwaitingCash
+    );
+    let reference = world.sandbox.pay(&note, 10_000, Outcome::Approve).unwrap();
+    let said = world.rail.inquire(&world.io, &order, now()).await.unwrap();
+    assert_eq!(
+        said,
+        Statement::Succeeded {
+            paid: order.price,
+            reference
+        }
+    );
+}
+
+#[tokio::test]
 async fn a_credit_told_twice_is_one_and_two_credits_are_two() {
     let world = world().await;
     let order = order(2);

@@ -25,6 +25,21 @@ pub(super) struct Credit {
     returns: Vec<(String, String)>,
 }
 
+/// Ends the id of a return of money that named no payment.
+const UNMATCHED: &str = "-U";
+
+impl Credit {
+    /// It went back as money without an owner: it pays for nothing any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.returns.iter().any(|(_, id)| id.ends_with(UNMATCHED))
+    }
+}
+
+/// The id under which a credit without an owner goes back.
+pub(super) fn unmatched_id(reference: &str) -> String {
+    format!("{reference}{UNMATCHED}")
+}
+
 struct Answer {
     status: u16,
     body: Value,
@@ -54,7 +69,7 @@ impl Bank {
         // The bank searches by text; which payment a note names is our decision.
         let ours = credits
             .into_iter()
-            .filter(|(_, note)| reference::find(note) == Some(id));
+            .filter(|(credit, note)| reference::find(note) == Some(id) && !credit.is_gone());
         Ok(Ok(ours.map(|(credit, _)| credit).collect()))
     }
 
