@@ -6,6 +6,7 @@
 //! * [`places`]: the navigation. [`assets`]: static files, manifest, service worker. [`shell`]: all places; without a network.
 //! * [`signin`], [`home`], [`bundles`], [`statement`], [`budget`], [`help`], [`demo`]: the pages.
 //!   [`account`]: what they share of an account.
+//! * [`signup`], [`profile`], [`security`], [`privacy`]: the account of a person; [`passkey`]: its script's other side.
 //! * [`spending`]: what a month took. [`format`](mod@format): values as people read them.
 
 pub mod account;
@@ -17,10 +18,15 @@ pub mod format;
 pub mod frame;
 pub mod help;
 pub mod home;
+pub mod passkey;
 pub mod places;
+pub mod privacy;
+pub mod profile;
+pub mod security;
 pub mod session;
 pub mod shell;
 pub mod signin;
+pub mod signup;
 pub mod spending;
 pub mod statement;
 
@@ -49,6 +55,7 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/statement/more", get(statement::more))
         .route("/statement.csv", get(statement::file))
         .route("/statement/why/{kind}/{id}", get(statement::why));
+    pages = pages.merge(people());
     if web.demo().is_some() {
         pages = pages
             .route("/demo", get(demo::show))
@@ -61,4 +68,42 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/static/{file}", get(assets::file))
         .route("/sw.js", get(assets::service_worker))
         .layer(CompressionLayer::new().gzip(true))
+}
+
+/// The routes of the account of a person.
+fn people() -> Router<Web> {
+    Router::new()
+        .route("/sign-in", get(signin::ways))
+        .route("/sign-in/password", post(signin::password))
+        .route("/sign-in/second", get(signin::second).post(signin::second_given))
+        .route("/sign-in/recover", post(signin::recover))
+        .route("/sign-in/passkey/begin", post(passkey::sign_in_begin))
+        .route("/sign-in/passkey", post(passkey::sign_in))
+        .route("/sign-up", get(signup::start))
+        .route("/sign-up/secure", get(signup::secure))
+        .route("/security", get(security::show))
+        .route("/security/password", post(security::set_password))
+        .route("/security/password/remove", post(security::remove_password))
+        .route("/security/passkey/begin", post(passkey::register_begin))
+        .route("/security/passkey", post(passkey::register))
+        .route("/security/passkey/remove", post(security::remove_passkey))
+        .route("/security/totp/begin", post(security::totp_begin))
+        .route("/security/totp", post(security::totp_confirm))
+        .route("/security/totp/off", post(security::totp_off))
+        .route("/security/codes", post(security::recovery_codes))
+        .route("/security/session/end", post(security::end_session))
+        .route("/security/sessions/end", post(security::end_sessions))
+        .route("/security/recovery/cancel", post(security::cancel_recovery))
+        .route("/security/unlock", post(security::unlock))
+        .route("/not-me", get(security::not_me).post(security::lock))
+        .route("/profile", get(profile::show).post(profile::change))
+        .route("/profile/number", post(profile::number_code))
+        .route("/profile/number/add", post(profile::number_add))
+        .route("/profile/number/use", post(profile::number_use))
+        .route("/profile/number/remove", post(profile::number_remove))
+        .route("/privacy", get(privacy::show))
+        .route("/privacy/consents", post(privacy::consents))
+        .route("/privacy/export", post(privacy::export))
+        .route("/privacy/delete", post(privacy::delete))
+        .route("/privacy/keep", post(privacy::keep))
 }

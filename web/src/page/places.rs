@@ -41,10 +41,10 @@ pub const PLACES: [Place; 13] = [
     place("/auto", "auto", Who::Member, false, false),
     place("/offers", "offers", Who::All, false, false),
     place("/complaints", "complaints", Who::Member, false, false),
-    place("/profile", "profile", Who::Member, false, false),
+    place("/profile", "profile", Who::Member, false, true),
     place("/verify", "verify", Who::All, false, true),
     place("/help", "help", Who::All, false, true),
-    place("/sign-in", "sign-in", Who::Guest, true, false),
+    place("/sign-in", "sign-in", Who::Guest, true, true),
 ];
 
 const fn place(path: &'static str, name: &'static str, who: Who, main: bool, open: bool) -> Place {

@@ -1,0 +1,165 @@
+# Accounts of people: signing up and in, security, profile, privacy.
+
+signin-heading = Sign in
+signin-by-code = With a code by SMS
+signin-by-passkey = With a passkey
+signin-by-password = With a password
+signin-password-wrong = Number and password do not belong together.
+signin-new = New here?
+sign-in-do = Sign in
+passkey-hint = A passkey lives on your device and opens with your finger, face or screen lock. It cannot be guessed or passed on.
+passkey-refused = That did not work. Try again, or use another way.
+
+second-title = One more step
+second-label = Code from your app, or a recovery code
+second-hint = Open your authenticator app and type the six digits.
+second-wrong = This code is not right, or it was used already.
+second-lost = I have lost both
+second-lost-hint = We can remove the second step, the password and the passkeys after three days. We tell your number now, and you can stop it while you are signed in elsewhere.
+second-wait = Start the three days
+second-waiting = It can be finished from { $moment }. Come back then and sign in with a code.
+second-finish = Remove them and start again
+
+signup-title = Open an account
+signup-lead = Your number is your account. Prove it with a code; add a password or a passkey if you like.
+signup-hint = An account that is there already stays as it is.
+signup-known = Been here before?
+secure-title = Make signing in easy
+secure-lead = You are in. A passkey or a password is quicker than waiting for an SMS. You can also do this later.
+secure-later = Not now
+
+security-title = Security
+security-again = To change something here, prove once more that it is you.
+security-locked = You told us that something was not you. Nothing can leave your balance from the app until you unlock it.
+security-unlock = Unlock
+security-waiting = Somebody with your number asked to remove your second step. It can be done from { $moment }.
+security-stop = Stop that
+password = Password
+password-new = New password
+password-since = Set on { $moment }.
+password-hint = At least 10 characters. A few words that only you would put together are best.
+password-set = Save the password
+password-remove = Remove the password
+passkeys = Passkeys
+passkey-make = Make a passkey on this device
+passkey-made = made on { $moment }
+passkey-impossible = Passkeys need this site's name and https.
+totp-title = Second step
+totp-hint = Besides code or password, a code from an authenticator app.
+totp-turn-on = Turn on
+totp-turn-off = Turn off
+totp-is-on = On.
+totp-lead = Put this key into an authenticator app, then type the code that it shows.
+totp-key = Key
+totp-open = Open in the app on this device
+totp-code = Code from the app
+codes-left =
+    { $count ->
+        [one] { $count } recovery code left.
+       *[other] { $count } recovery codes left.
+    }
+codes-make = New recovery codes
+codes-title = Recovery codes
+codes-lead = Each works once, when the app is not at hand. Write them down now: they are not shown again.
+codes-kept = I have kept them
+sessions = Where you are signed in
+session-here = here
+session-detail = { $moment } · { $place } · { $method }
+session-end = End
+sessions-end = Sign out everywhere
+method-code = SMS code
+method-password = password
+method-passkey = passkey
+method-recovery = recovery
+trail = What was done
+remove = Remove
+
+done-password = The password is set. Other devices were signed out.
+done-passkey = The passkey is ready.
+done-removed = Removed.
+done-totp = The second step is on.
+done-totp-off = The second step is off.
+done-ended = That device is signed out.
+done-unlocked = Unlocked.
+done-cancelled = Stopped.
+wrong-short = That password is too short: at least 10 characters.
+wrong-long = That password is too long.
+wrong-common = That password is among those that are guessed first.
+wrong-number = That password is your number.
+wrong-code = This code is not right, or it was used already.
+
+notme-title = This wasn't me
+notme-lead = We sign out every device, stop everything that would leave your balance from the app, and tell support. Your calls and data go on.
+notme-about = What was it? (optional)
+notme-do = Lock my account
+notme-no = It was me
+locked-title = Locked
+locked-lead = Every device is signed out, and support knows. Sign in when you are ready, look at what was done, and unlock.
+
+profile-title = Profile
+profile-about = About you
+profile-name = Name
+profile-email = E-mail
+profile-optional = Both are optional.
+profile-language = Language of messages
+profile-email-wrong = This is not an e-mail address.
+profile-no-number = You have no number at the moment. Prove one to see its balance.
+save = Save
+saved = Saved.
+numbers = Your numbers
+number-here = shown now
+number-use = Show
+number-add = Add a number
+number-too-many = That is one number too many.
+
+privacy-title = Privacy
+consents = Messages you want
+consents-hint = Offers come only if you tick them. You can change this at any time.
+consents-what = About
+notice-recharge = Recharges
+notice-low-balance = Low balance
+notice-bundle-expiry = Bundles that end
+notice-offers = Offers
+channel-sms = SMS
+channel-push = Push
+channel-email = E-mail
+export-title = Your data
+export-hint = Everything about you as a file: profile, numbers, sign-ins, consents, what was done.
+export-do = Download
+delete-title = Delete your data
+delete-hint = Everything about you is deleted after 14 days. Until then you can change your mind. These stay, as the law asks:
+delete-do = Delete my data
+privacy-leaving = Your data will be deleted on { $moment }.
+privacy-keep = Keep my data
+kept-money-records = Records of recharges, charges and taxes, by number.
+kept-deletion-record = That a deletion took place, without your name or number.
+
+deed-signed-up = Account opened
+deed-signed-in = Signed in
+deed-proved-again = Proved again
+deed-session-ended = A device signed out
+deed-sessions-ended = Signed out everywhere
+deed-number-added = Number added
+deed-number-ended = Number ended
+deed-password-set = Password set
+deed-password-removed = Password removed
+deed-passkey-added = Passkey made
+deed-passkey-removed = Passkey removed
+deed-totp-on = Second step on
+deed-totp-off = Second step off
+deed-recovery-codes-made = Recovery codes made
+deed-recovery-code-used = Recovery code used
+deed-recovery-asked = Removal of the second step asked for
+deed-recovery-cancelled = Removal stopped
+deed-recovered = Second step, password and passkeys removed
+deed-profile-changed = Profile changed
+deed-consent-changed = Messages changed
+deed-exported = Data downloaded
+deed-deletion-asked = Deletion asked for
+deed-deletion-cancelled = Deletion stopped
+deed-locked = Locked: this wasn't me
+deed-unlocked = Unlocked
+
+sms-changed = Raseed: the security of your account was changed. Not you? Sign in and press "This wasn't me".
+sms-locked = Raseed: your account is locked and every device is signed out, as you asked. Support knows.
+sms-recovery = Raseed: somebody asked to remove the second step of your account. It happens in 3 days. Not you? Sign in and stop it.

@@ -1,0 +1,165 @@
+# لوگوں کے اکاؤنٹ: اندراج، داخلہ، حفاظت، پروفائل، رازداری۔
+
+signin-heading = سائن اِن
+signin-by-code = ایس ایم ایس کوڈ سے
+signin-by-passkey = پاس کی سے
+signin-by-password = پاس ورڈ سے
+signin-password-wrong = نمبر اور پاس ورڈ آپس میں نہیں ملتے۔
+signin-new = پہلی بار آئے ہیں؟
+sign-in-do = سائن اِن کریں
+passkey-hint = پاس کی آپ کے آلے میں رہتی ہے اور انگلی، چہرے یا اسکرین لاک سے کھلتی ہے۔ اسے کوئی بوجھ نہیں سکتا، نہ آگے دے سکتا ہے۔
+passkey-refused = یہ نہیں ہو سکا۔ دوبارہ کوشش کریں یا کوئی اور طریقہ اپنائیں۔
+
+second-title = ایک قدم اور
+second-label = آپ کی ایپ کا کوڈ، یا بحالی کوڈ
+second-hint = تصدیقی ایپ کھولیں اور چھ ہندسے لکھیں۔
+second-wrong = یہ کوڈ درست نہیں، یا پہلے استعمال ہو چکا ہے۔
+second-lost = دونوں میرے پاس نہیں رہے
+second-lost-hint = ہم تین دن بعد دوسرا قدم، پاس ورڈ اور پاس کیز ہٹا سکتے ہیں۔ ہم ابھی آپ کے نمبر پر اطلاع دیتے ہیں، اور جہاں آپ سائن اِن ہیں وہاں سے اسے روک سکتے ہیں۔
+second-wait = تین دن شروع کریں
+second-waiting = یہ { $moment } سے مکمل ہو سکتا ہے۔ تب واپس آئیں اور کوڈ سے سائن اِن کریں۔
+second-finish = انہیں ہٹائیں اور نئے سرے سے شروع کریں
+
+signup-title = اکاؤنٹ کھولیں
+signup-lead = آپ کا نمبر ہی آپ کا اکاؤنٹ ہے۔ کوڈ سے اس کی تصدیق کریں؛ چاہیں تو پاس ورڈ یا پاس کی بھی لگائیں۔
+signup-hint = جو اکاؤنٹ پہلے سے ہے وہ ویسا ہی رہے گا۔
+signup-known = پہلے آ چکے ہیں؟
+secure-title = سائن اِن آسان بنائیں
+secure-lead = آپ اندر ہیں۔ پاس کی یا پاس ورڈ ایس ایم ایس کے انتظار سے جلد ہے۔ یہ بعد میں بھی ہو سکتا ہے۔
+secure-later = ابھی نہیں
+
+security-title = حفاظت
+security-again = یہاں کچھ بدلنے کے لیے ایک بار پھر ثابت کریں کہ یہ آپ ہیں۔
+security-locked = آپ نے بتایا تھا کہ کچھ آپ نے نہیں کیا۔ جب تک آپ تالا نہ کھولیں، ایپ سے آپ کے بیلنس سے کچھ نہیں جا سکتا۔
+security-unlock = تالا کھولیں
+security-waiting = آپ کے نمبر سے کسی نے دوسرا قدم ہٹانے کو کہا ہے۔ یہ { $moment } سے ہو سکتا ہے۔
+security-stop = اسے روکیں
+password = پاس ورڈ
+password-new = نیا پاس ورڈ
+password-since = { $moment } کو لگایا گیا۔
+password-hint = کم از کم 10 حروف۔ چند ایسے لفظ بہترین ہیں جو صرف آپ ہی جوڑتے۔
+password-set = پاس ورڈ محفوظ کریں
+password-remove = پاس ورڈ ہٹائیں
+passkeys = پاس کیز
+passkey-make = اس آلے پر پاس کی بنائیں
+passkey-made = { $moment } کو بنی
+passkey-impossible = پاس کی کے لیے اس سائٹ کا نام اور https چاہیے۔
+totp-title = دوسرا قدم
+totp-hint = کوڈ یا پاس ورڈ کے ساتھ تصدیقی ایپ کا ایک کوڈ بھی۔
+totp-turn-on = چالو کریں
+totp-turn-off = بند کریں
+totp-is-on = چالو ہے۔
+totp-lead = یہ کلید تصدیقی ایپ میں ڈالیں، پھر جو کوڈ وہ دکھائے وہ لکھیں۔
+totp-key = کلید
+totp-open = اس آلے کی ایپ میں کھولیں
+totp-code = ایپ کا کوڈ
+codes-left =
+    { $count ->
+        [one] { $count } بحالی کوڈ باقی ہے۔
+       *[other] { $count } بحالی کوڈ باقی ہیں۔
+    }
+codes-make = نئے بحالی کوڈ
+codes-title = بحالی کوڈ
+codes-lead = جب ایپ پاس نہ ہو تو ہر کوڈ ایک بار کام کرتا ہے۔ انہیں ابھی لکھ لیں: یہ دوبارہ نہیں دکھائے جاتے۔
+codes-kept = میں نے محفوظ کر لیے
+sessions = آپ کہاں کہاں سائن اِن ہیں
+session-here = یہاں
+session-detail = { $moment } · { $place } · { $method }
+session-end = ختم کریں
+sessions-end = ہر جگہ سے سائن آؤٹ
+method-code = ایس ایم ایس کوڈ
+method-password = پاس ورڈ
+method-passkey = پاس کی
+method-recovery = بحالی
+trail = کیا کیا ہوا
+remove = ہٹائیں
+
+done-password = پاس ورڈ لگ گیا۔ دوسرے آلے سائن آؤٹ ہو گئے۔
+done-passkey = پاس کی تیار ہے۔
+done-removed = ہٹا دیا گیا۔
+done-totp = دوسرا قدم چالو ہے۔
+done-totp-off = دوسرا قدم بند ہے۔
+done-ended = وہ آلہ سائن آؤٹ ہو گیا۔
+done-unlocked = تالا کھل گیا۔
+done-cancelled = روک دیا گیا۔
+wrong-short = یہ پاس ورڈ بہت چھوٹا ہے: کم از کم 10 حروف۔
+wrong-long = یہ پاس ورڈ بہت لمبا ہے۔
+wrong-common = یہ پاس ورڈ ان میں سے ہے جو سب سے پہلے آزمائے جاتے ہیں۔
+wrong-number = یہ پاس ورڈ آپ کا نمبر ہے۔
+wrong-code = یہ کوڈ درست نہیں، یا پہلے استعمال ہو چکا ہے۔
+
+notme-title = یہ میں نے نہیں کیا
+notme-lead = ہم ہر آلے کو سائن آؤٹ کرتے ہیں، ایپ سے آپ کے بیلنس سے جانے والی ہر چیز روکتے ہیں، اور مدد والوں کو بتاتے ہیں۔ آپ کی کالیں اور ڈیٹا چلتے رہتے ہیں۔
+notme-about = کیا تھا؟ (اختیاری)
+notme-do = میرا اکاؤنٹ بند کریں
+notme-no = یہ میں ہی تھا
+locked-title = بند کر دیا گیا
+locked-lead = ہر آلہ سائن آؤٹ ہے اور مدد والوں کو خبر ہے۔ جب تیار ہوں سائن اِن کریں، دیکھیں کیا ہوا، اور تالا کھولیں۔
+
+profile-title = پروفائل
+profile-about = آپ کے بارے میں
+profile-name = نام
+profile-email = ای میل
+profile-optional = دونوں اختیاری ہیں۔
+profile-language = پیغامات کی زبان
+profile-email-wrong = یہ ای میل کا پتہ نہیں۔
+profile-no-number = اس وقت آپ کا کوئی نمبر نہیں۔ بیلنس دیکھنے کے لیے کسی نمبر کی تصدیق کریں۔
+save = محفوظ کریں
+saved = محفوظ ہو گیا۔
+numbers = آپ کے نمبر
+number-here = ابھی یہی دکھایا جا رہا ہے
+number-use = دکھائیں
+number-add = نمبر شامل کریں
+number-too-many = یہ ایک نمبر زیادہ ہے۔
+
+privacy-title = رازداری
+consents = وہ پیغامات جو آپ چاہتے ہیں
+consents-hint = پیشکشیں صرف تب آتی ہیں جب آپ نشان لگائیں۔ آپ اسے کبھی بھی بدل سکتے ہیں۔
+consents-what = کس بارے میں
+notice-recharge = ریچارج
+notice-low-balance = کم بیلنس
+notice-bundle-expiry = ختم ہونے والے بنڈل
+notice-offers = پیشکشیں
+channel-sms = ایس ایم ایس
+channel-push = پُش
+channel-email = ای میل
+export-title = آپ کا ڈیٹا
+export-hint = آپ کے بارے میں سب کچھ ایک فائل میں: پروفائل، نمبر، سائن اِن، اجازتیں، جو کچھ ہوا۔
+export-do = ڈاؤن لوڈ کریں
+delete-title = اپنا ڈیٹا مٹائیں
+delete-hint = آپ کے بارے میں سب کچھ 14 دن بعد مٹا دیا جاتا ہے۔ تب تک آپ ارادہ بدل سکتے ہیں۔ قانون کے مطابق یہ باقی رہتا ہے:
+delete-do = میرا ڈیٹا مٹائیں
+privacy-leaving = آپ کا ڈیٹا { $moment } کو مٹا دیا جائے گا۔
+privacy-keep = میرا ڈیٹا رہنے دیں
+kept-money-records = نمبر کے حساب سے ریچارج، کٹوتی اور ٹیکس کا ریکارڈ۔
+kept-deletion-record = یہ کہ ڈیٹا مٹایا گیا، آپ کے نام یا نمبر کے بغیر۔
+
+deed-signed-up = اکاؤنٹ کھلا
+deed-signed-in = سائن اِن
+deed-proved-again = دوبارہ تصدیق
+deed-session-ended = ایک آلہ سائن آؤٹ ہوا
+deed-sessions-ended = ہر جگہ سے سائن آؤٹ
+deed-number-added = نمبر شامل ہوا
+deed-number-ended = نمبر ختم ہوا
+deed-password-set = پاس ورڈ لگا
+deed-password-removed = پاس ورڈ ہٹا
+deed-passkey-added = پاس کی بنی
+deed-passkey-removed = پاس کی ہٹی
+deed-totp-on = دوسرا قدم چالو
+deed-totp-off = دوسرا قدم بند
+deed-recovery-codes-made = بحالی کوڈ بنے
+deed-recovery-code-used = بحالی کوڈ استعمال ہوا
+deed-recovery-asked = دوسرا قدم ہٹانے کو کہا گیا
+deed-recovery-cancelled = ہٹانا روکا گیا
+deed-recovered = دوسرا قدم، پاس ورڈ اور پاس کیز ہٹیں
+deed-profile-changed = پروفائل بدلا
+deed-consent-changed = پیغامات بدلے
+deed-exported = ڈیٹا ڈاؤن لوڈ ہوا
+deed-deletion-asked = مٹانے کو کہا گیا
+deed-deletion-cancelled = مٹانا روکا گیا
+deed-locked = بند: یہ میں نے نہیں کیا
+deed-unlocked = تالا کھلا
+
+sms-changed = رسید: آپ کے اکاؤنٹ کی حفاظت بدلی گئی ہے۔ یہ آپ نہیں تھے؟ سائن اِن کریں اور "یہ میں نے نہیں کیا" دبائیں۔
+sms-locked = رسید: آپ کے کہنے پر آپ کا اکاؤنٹ بند ہے اور ہر آلہ سائن آؤٹ ہے۔ مدد والوں کو خبر ہے۔
+sms-recovery = رسید: کسی نے آپ کے اکاؤنٹ کا دوسرا قدم ہٹانے کو کہا ہے۔ یہ 3 دن میں ہوگا۔ یہ آپ نہیں؟ سائن اِن کریں اور روکیں۔

@@ -1,0 +1,319 @@
+//! Who one is: name, e-mail address, language of messages, numbers.
+
+use super::frame::{Frame, Visitor, page};
+use super::security::to_sign_in;
+use super::session::line_of;
+use super::signin::{new_code, take_code};
+use crate::number;
+use crate::problem::{Fault, Problem};
+use crate::state::Web;
+use crate::text::{self, Html};
+use askama::Template;
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use charge::Msisdn;
+use charge::catalog::Language;
+use charge::time::{HOUR, Zone};
+use people::codes::Purpose;
+use people::numbers::Ended;
+use serde::Deserialize;
+
+/// A notice about the account is worth sending for this long.
+const NOTICE_LIFE: i64 = 24 * HOUR;
+
+/// The zone in which times are shown: that of the first operator.
+pub fn zone(web: &Web) -> Zone {
+    web.catalogs()
+        .iter()
+        .next()
+        .map_or(Zone::UTC, |catalog| catalog.zone.clone())
+}
+
+/// Tells the numbers of somebody by SMS that something about their account changed. The page does not wait for it.
+pub fn tell(web: &Web, numbers: &[Msisdn], language: Language, key: &str) {
+    let sentence = text::plain(language, key, &[]);
+    for number in numbers.iter().copied() {
+        let (web, sentence) = (web.clone(), sentence.clone());
+        tokio::spawn(async move {
+            let until = web.now().plus(NOTICE_LIFE);
+            if let Err(error) = web.parts.codes.send_code(number, sentence, until).await {
+                tracing::warn!(number = number.masked(), %error, "a notice was not sent");
+            }
+        });
+    }
+}
+
+#[derive(Template)]
+#[template(path = "profile.html")]
+struct Profile {
+    page: Frame,
+    done: bool,
+    error: Option<Html>,
+    name: String,
+    email: String,
+    languages: [(&'static str, &'static str, bool); 3],
+    numbers: Vec<Number>,
+    has_number: bool,
+}
+
+/// A number of the list.
+struct Number {
+    value: String,
+    shown: Html,
+    here: bool,
+}
+
+/// What happened just before.
+#[derive(Default, Deserialize)]
+pub struct Before {
+    done: Option<String>,
+}
+
+/// The profile.
+pub async fn show(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Query(before): Query<Before>,
+) -> Result<Response, Problem> {
+    show_with(&web, &visitor, before.done.is_some(), None).await
+}
+
+async fn show_with(
+    web: &Web,
+    visitor: &Visitor,
+    done: bool,
+    error: Option<Html>,
+) -> Result<Response, Problem> {
+    let Some(session) = visitor.member() else {
+        return Ok(to_sign_in("/profile"));
+    };
+    let person = session.person;
+    let known = web.people(move |people| Ok((people.person(person)?, people.numbers_of(person)?)));
+    let (Some(person), numbers) = known.await? else {
+        return Err(Fault::Unauthorized.into());
+    };
+    let t = visitor.speech();
+    let status = if error.is_some() {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::OK
+    };
+    let names = [
+        (Language::En, "English"),
+        (Language::Ur, "اردو"),
+        (Language::Zh, "中文"),
+    ];
+    let row = |owned: &people::numbers::Owned| Number {
+        value: owned.number.to_string(),
+        shown: Html::bdi(&web.number_shown(owned.number)),
+        here: session.number.is_some_and(|(number, _)| number == owned.number),
+    };
+    let template = Profile {
+        page: visitor.frame(web, t.p("profile-title")),
+        done,
+        error,
+        name: person.name,
+        email: person.email,
+        languages: names.map(|(language, name)| (language.tag(), name, language == person.language)),
+        numbers: numbers.iter().map(row).collect(),
+        has_number: session.number.is_some(),
+    };
+    Ok(page(status, &template))
+}
+
+/// What one tells about oneself.
+#[derive(Deserialize)]
+pub struct ProfileForm {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    email: String,
+    language: String,
+    form: String,
+}
+
+/// Changes name, e-mail address and language.
+pub async fn change(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Form(form): Form<ProfileForm>,
+) -> Result<Response, Problem> {
+    visitor.check_form(&web, &form.form)?;
+    let Some(session) = visitor.member() else {
+        return Ok(to_sign_in("/profile"));
+    };
+    let language = Language::from_tag(&form.language).ok_or(Fault::BadField)?;
+    if !form.email.is_empty() && !is_address(&form.email) {
+        let error = visitor.speech().h("profile-email-wrong");
+        return show_with(&web, &visitor, false, Some(error)).await;
+    }
+    let (place, now) = (visitor.place.clone(), web.now());
+    web.people(move |people| {
+        people.set_profile(session.person, &form.name, form.email.trim(), &place, now)?;
+        people.set_language(session.person, language)
+    })
+    .await?;
+    Ok(Redirect::to("/profile?done=1").into_response())
+}
+
+/// Whether it can be an e-mail address; whether it is one, only a message to it shows.
+fn is_address(text: &str) -> bool {
+    let text = text.trim();
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"".contains(c);
+    text.len() <= 100
+        && text.chars().all(plain)
+        && text
+            .split_once('@')
+            .is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.') && !domain.contains('@'))
+}
+
+/// A number to add, to show or to take off.
+#[derive(Deserialize)]
+pub struct NumberForm {
+    number: String,
+    #[serde(default)]
+    code: String,
+    form: String,
+}
+
+#[derive(Template)]
+#[template(path = "number.html")]
+struct NumberCode {
+    page: Frame,
+    typed: String,
+    sent: Html,
+    error: Option<Html>,
+}
+
+/// Sends a code to a number that is to be added. The same answer whether or not the number is one of ours.
+pub async fn number_code(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Form(form): Form<NumberForm>,
+) -> Result<Response, Problem> {
+    visitor.check_form(&web, &form.form)?;
+    if visitor.fresh(web.now()).is_none() {
+        return Ok(to_sign_in("/profile"));
+    }
+    let Some(msisdn) = number::parse(&form.number, web.catalogs()) else {
+        let error = visitor.speech().h("error-number");
+        return show_with(&web, &visitor, false, Some(error)).await;
+    };
+    let code = new_code(&web, &visitor, msisdn, Purpose::AddNumber).await?;
+    super::signin::send(&web, msisdn, visitor.language, code);
+    Ok(number_page(&web, &visitor, msisdn, None))
+}
+
+fn number_page(web: &Web, visitor: &Visitor, msisdn: Msisdn, error: Option<Html>) -> Response {
+    let t = visitor.speech();
+    let status = if error.is_some() {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::OK
+    };
+    let shown = web.number_shown(msisdn);
+    let template = NumberCode {
+        page: visitor.frame(web, t.p("number-add")),
+        sent: Html::isolated(&t.with("code-sent", &[("number", shown.clone().into())])),
+        typed: shown,
+        error,
+    };
+    page(status, &template)
+}
+
+/// Adds a number, with the code that was sent to it.
+pub async fn number_add(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Form(form): Form<NumberForm>,
+) -> Result<Response, Problem> {
+    visitor.check_form(&web, &form.form)?;
+    let Some(session) = visitor.fresh(web.now()) else {
+        return Ok(to_sign_in("/profile"));
+    };
+    let msisdn = number::parse(&form.number, web.catalogs()).ok_or(Fault::BadNumber)?;
+    let digits: String = form
+        .code
+        .chars()
+        .take(32)
+        .filter_map(number::latin_digit)
+        .collect();
+    let right = take_code(&web, &visitor, msisdn, &digits, Purpose::AddNumber).await?;
+    let line = if right { line_of(&web, msisdn).await? } else { None };
+    let Some(line) = line else {
+        let error = visitor.speech().h("error-code");
+        return Ok(number_page(&web, &visitor, msisdn, Some(error)));
+    };
+    let (place, now) = (visitor.place.clone(), web.now());
+    let added = web
+        .people(move |people| {
+            let added = people.add_number(session.person, line, &place, now)?;
+            if added {
+                people.session_number(&session, msisdn)?;
+            }
+            Ok(added)
+        })
+        .await?;
+    if !added {
+        let error = visitor.speech().h("number-too-many");
+        return show_with(&web, &visitor, false, Some(error)).await;
+    }
+    Ok(Redirect::to("/profile?done=1").into_response())
+}
+
+/// Shows another number of one's own.
+pub async fn number_use(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Form(form): Form<NumberForm>,
+) -> Result<Response, Problem> {
+    visitor.check_form(&web, &form.form)?;
+    let Some(session) = visitor.member() else {
+        return Ok(to_sign_in("/profile"));
+    };
+    let msisdn = Msisdn::parse(&form.number).map_err(|_| Fault::BadNumber)?;
+    let shown = web
+        .people(move |people| people.session_number(&session, msisdn))
+        .await?;
+    if shown {
+        Ok(Redirect::to("/profile?done=1").into_response())
+    } else {
+        Err(Fault::NotFound.into())
+    }
+}
+
+/// Takes a number off.
+pub async fn number_remove(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Form(form): Form<NumberForm>,
+) -> Result<Response, Problem> {
+    visitor.check_form(&web, &form.form)?;
+    let Some(session) = visitor.fresh(web.now()) else {
+        return Ok(to_sign_in("/profile"));
+    };
+    let msisdn = Msisdn::parse(&form.number).map_err(|_| Fault::BadNumber)?;
+    let (place, now) = (visitor.place.clone(), web.now());
+    let removed = web
+        .people(move |people| {
+            let owned = people.numbers_of(session.person)?;
+            let theirs = owned.len() > 1 && owned.iter().any(|owned| owned.number == msisdn);
+            if theirs {
+                if session.number.is_some_and(|(number, _)| number == msisdn)
+                    && let Some(other) = owned.iter().find(|owned| owned.number != msisdn)
+                {
+                    people.session_number(&session, other.number)?;
+                }
+                people.end_number(msisdn, Ended::Removed, &place, now)?;
+            }
+            Ok(theirs)
+        })
+        .await?;
+    if removed {
+        Ok(Redirect::to("/profile?done=1").into_response())
+    } else {
+        Err(Fault::NotFound.into())
+    }
+}
