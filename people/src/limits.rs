@@ -10,24 +10,22 @@ pub const CODE_TRIES_MAX: i64 = 5;
 pub const CODE_TRIES_UNDER_ATTACK: i64 = 1;
 /// One-time codes sent to one number per hour.
 pub const CODES_PER_NUMBER: u32 = 6;
-/// One-time codes asked for by one address per hour.
-pub const CODES_PER_ADDRESS: u32 = 60;
+/// One-time codes asked for by one address per hour. Mobile networks put hundreds of people behind one address.
+pub const CODES_PER_ADDRESS: u32 = 600;
 /// One-time codes sent by everybody per minute.
 pub const CODES_EVERYWHERE: u32 = 6_000;
 /// Wrong codes for one number per hour, whoever types them.
 pub const WRONG_CODES_PER_NUMBER: u32 = 15;
 /// Wrong codes typed at one address per hour.
-pub const WRONG_CODES_PER_ADDRESS: u32 = 60;
+pub const WRONG_CODES_PER_ADDRESS: u32 = 300;
 /// Wrong codes everywhere per minute; beyond it every code has one try.
 pub const WRONG_CODES_EVERYWHERE: u32 = 600;
 /// Wrong passwords for one account per hour. Codes and passkeys still open it.
 pub const WRONG_PASSWORDS_PER_NUMBER: u32 = 10;
 /// Wrong passwords typed at one address per hour.
-pub const WRONG_PASSWORDS_PER_ADDRESS: u32 = 60;
+pub const WRONG_PASSWORDS_PER_ADDRESS: u32 = 300;
 /// Wrong second factors of one person per hour.
 pub const WRONG_SECOND_FACTORS: u32 = 10;
-/// Steps after "this wasn't me" by one person per hour.
-pub const ALARMS_PER_PERSON: u32 = 20;
 
 /// A sign-in that is used lasts this long after it was made.
 pub const SESSION_LIFE: i64 = 30 * DAY;

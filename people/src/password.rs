@@ -231,12 +231,15 @@ impl People {
         }
     }
 
-    /// A right password gives back the try that was counted for its number.
+    /// A right password gives back what was counted for its number, and the try at its address.
     ///
     /// # Errors
     /// [`PeopleError`].
-    pub fn password_was_right(&self, number: Msisdn) -> Result<()> {
-        self.write(|tx| throttle::WRONG_PASSWORDS_NUMBER.forget(self, tx, &number.number().to_be_bytes()))
+    pub fn password_was_right(&self, number: Msisdn, address: u64) -> Result<()> {
+        self.write(|tx| {
+            throttle::WRONG_PASSWORDS_ADDRESS.give_back(self, tx, &address.to_be_bytes())?;
+            throttle::WRONG_PASSWORDS_NUMBER.forget(self, tx, &number.number().to_be_bytes())
+        })
     }
 }
 
@@ -308,7 +311,7 @@ mod tests {
             Ok::<_, Throttled>(people.verify_password(&attempt, text))
         };
         assert_eq!(attempt(1, "correct horse battery", now), Ok(Some(person)));
-        people.password_was_right(number()).unwrap();
+        people.password_was_right(number(), 1).unwrap();
         for address in 0..10 {
             assert_eq!(attempt(address, "wrong", now), Ok(None));
         }

@@ -109,6 +109,15 @@ impl Limit {
         })
     }
 
+    /// Gives one back.
+    pub(crate) fn give_back(self, people: &People, db: &Connection, caller: &[u8]) -> Result<()> {
+        db.execute(
+            "update throttle set free_at = free_at - ?3 where name = ?1 and caller = ?2",
+            params![self.name, self.hashed(people, caller), self.interval()],
+        )?;
+        Ok(())
+    }
+
     /// Gives everything back.
     pub(crate) fn forget(self, people: &People, db: &Connection, caller: &[u8]) -> Result<()> {
         db.execute(

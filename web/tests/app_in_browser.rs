@@ -16,14 +16,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Pages of anybody, then pages of a member. A new page gets a line.
-const OPEN_PAGES: [(&str, &str); 5] = [
+const OPEN_PAGES: [(&str, &str); 7] = [
     ("welcome", "/"),
     ("more", "/more"),
     ("offline", "/offline"),
     ("help", "/help"),
     ("verify", "/verify"),
+    ("sign-in", "/sign-in"),
+    ("sign-up", "/sign-up"),
 ];
-const MEMBER_PAGES: [(&str, &str); 7] = [
+const MEMBER_PAGES: [(&str, &str); 11] = [
     ("home", "/"),
     ("bundles", "/bundles"),
     (
@@ -33,6 +35,10 @@ const MEMBER_PAGES: [(&str, &str); 7] = [
     ("statement", "/statement"),
     ("receipts", "/receipts"),
     ("budget", "/budget"),
+    ("profile", "/profile"),
+    ("security", "/security"),
+    ("privacy", "/privacy"),
+    ("not-me", "/not-me"),
     ("demo", "/demo"),
 ];
 const LANGUAGES: [&str; 3] = ["en", "ur", "zh"];

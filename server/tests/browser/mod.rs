@@ -294,6 +294,14 @@ impl Browser {
         std::fs::write(path, bytes).unwrap();
     }
 
+    /// Plugs in a device for passkeys that always says yes (Web Authentication Level 3, section 11).
+    #[allow(dead_code, reason = "not every test file has to do with passkeys")]
+    pub fn plug_in_authenticator(&self) {
+        let device = json!({"protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true, "isUserConsenting": true});
+        self.call("POST", "/webauthn/authenticator", Some(&device));
+    }
+
     /// Keeps a picture of the whole page.
     pub fn screenshot(&self, path: &Path) {
         let command = json!({"cmd": "Page.captureScreenshot",

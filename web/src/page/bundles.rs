@@ -331,6 +331,9 @@ pub async fn buy(
 ) -> Result<Redirect, Problem> {
     visitor.check_form(&web, &form.form)?;
     let sign_in = visitor.sign_in.ok_or(Fault::Unauthorized)?;
+    if sign_in.locked {
+        return Ok(Redirect::to(super::security::HERE));
+    }
     let once = Uuid::parse_str(&form.once).map_err(|_| Fault::BadRequest)?;
     let command = Command::Buy(Buy {
         account: sign_in.account,

@@ -7,7 +7,7 @@ use super::profile::{tell, zone};
 use super::session::safe_next;
 use super::signin::BareForm;
 use crate::number;
-use crate::problem::{Fault, Problem};
+use crate::problem::Problem;
 use crate::state::Web;
 use crate::text::Html;
 use askama::Template;
@@ -21,6 +21,8 @@ use people::password::{self, WeakPassword};
 use people::sessions::{Method, Session};
 use serde::Deserialize;
 
+/// Where this page is: also for whoever finds that an account is locked.
+pub const HERE: &str = "/security";
 /// Lines of the trail that are shown.
 const AUDIT_LINES: i64 = 20;
 /// What can have happened just before, as `?done=`.
@@ -547,15 +549,4 @@ pub async fn unlock(
     let numbers = numbers_of(&web, &session).await?;
     tell(&web, &numbers, visitor.language, "sms-changed");
     Ok(done("unlocked"))
-}
-
-/// What a page that moves value asks first.
-///
-/// # Errors
-/// [`Fault::ScopeMissing`] while the account is locked.
-pub fn check_unlocked(visitor: &Visitor) -> Result<(), Problem> {
-    match &visitor.session {
-        Some(session) if session.locked => Err(Fault::ScopeMissing.into()),
-        _ => Ok(()),
-    }
 }

@@ -336,7 +336,7 @@ pub async fn password(
     };
     let number = web
         .people(move |people| {
-            people.password_was_right(msisdn)?;
+            people.password_was_right(msisdn, address)?;
             let owner = people.owner_of(msisdn)?;
             Ok(owner.filter(|owned| owned.person == person).map(|_| msisdn))
         })

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "not every test file uses every helper")]
 
 pub mod catalogs;
+pub mod client;
 pub mod story;
 
 use charge::catalog::Called;
@@ -45,7 +46,7 @@ pub struct Service {
     pub other: String,
     runtime: tokio::runtime::Runtime,
     _projection: Projection,
-    _data: tempfile::TempDir,
+    pub data: tempfile::TempDir,
 }
 
 struct TestClock(Arc<AtomicI64>);
@@ -163,15 +164,20 @@ impl Answer {
 
 impl Service {
     pub fn start() -> Service {
-        Service::start_as(false)
+        Service::start_as(false, false)
     }
 
     /// With the demonstration's pages.
     pub fn start_demo() -> Service {
-        Service::start_as(true)
+        Service::start_as(true, false)
     }
 
-    fn start_as(demo: bool) -> Service {
+    /// As behind a proxy with TLS.
+    pub fn start_https() -> Service {
+        Service::start_as(false, true)
+    }
+
+    fn start_as(demo: bool, https: bool) -> Service {
         // 2026-11-21T12:00:00Z, and it only moves when a test moves it.
         let time = Arc::new(AtomicI64::new(1_795_262_400_000_000));
         let clock: web::state::Clock = {
@@ -209,7 +215,7 @@ impl Service {
                 web::receipt::keys::KeyRing::of_seed([7; 32], Timestamp(1_795_000_000_000_000)),
                 "https://raseed.example",
             ),
-            https: false,
+            https,
         };
         let number = Msisdn::parse(NUMBER).unwrap();
         let web = match demo {
@@ -246,7 +252,7 @@ impl Service {
             other: String::new(),
             runtime,
             _projection: projection,
-            _data: data,
+            data,
         };
         service.people();
         service
