@@ -318,7 +318,10 @@ fn a_person_has_several_numbers_each_proven() {
     service.eventually(|| (service.codes.0.lock().unwrap().len() > sent).then_some(()));
     let code = service.codes.last(SECOND_NUMBER).unwrap();
     let wrong = if code == "000000" { "111111" } else { "000000" };
-    let answer = owner.post("/profile/number/add", &format!("number={SECOND_NUMBER}&code={wrong}"));
+    let answer = owner.post(
+        "/profile/number/add",
+        &format!("number={SECOND_NUMBER}&code={wrong}"),
+    );
     assert_eq!(answer.status, 422);
     let answer = owner.post(
         "/profile/number/add",
@@ -490,7 +493,7 @@ fn csrf_on_every_post_is_refused() {
         }
     }
     assert!(owner.is_signed_in());
-    assert_eq!(service.main_balance(), "0");
+    assert_eq!(service.main_balance(), "0.00");
 }
 
 #[test]
