@@ -861,7 +861,7 @@ fn texts_of(path: &std::path::Path) -> Vec<String> {
             for column in 0..columns {
                 match row.get_ref(column).unwrap() {
                     rusqlite::types::ValueRef::Text(text) => {
-                        texts.push(String::from_utf8_lossy(text).into_owned())
+                        texts.push(String::from_utf8_lossy(text).into_owned());
                     }
                     rusqlite::types::ValueRef::Integer(number) => texts.push(number.to_string()),
                     _ => {}
