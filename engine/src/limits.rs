@@ -17,6 +17,11 @@ pub const SCAN_ROWS: usize = 1024;
 /// Due times in snapshots are rounded down to multiples of so many microseconds (about a minute): an open session's due
 /// time changes with each report, and its place in the index of due times need not. Who is due is loaded that much early.
 pub const DUE_GRAIN_US: i64 = 1 << 26;
+/// Entities are let go, and snapshots hurry, from so many hundredths of [`Settings::cache_bytes_max`] on: the rest is for
+/// what changes faster than the snapshots can take it.
+pub const ROOM_PERCENT: usize = 75;
+/// How long a command waits for room in memory before it is turned away, microseconds.
+pub const ROOM_WAIT_US: i64 = 2_000_000;
 /// Most partitions that a data directory can have.
 pub const PARTITIONS_MAX: u16 = 1024;
 /// Slots looked at for one eviction round: bounds the time that eviction takes from the charges.
@@ -35,7 +40,8 @@ pub struct Settings {
     pub commands_per_turn: usize,
     /// A batch of this size waits to be written before more is decided, bytes.
     pub batch_bytes_max: usize,
-    /// Memory for entities, all partitions together, bytes.
+    /// Memory for entities, all partitions together, bytes; when it is full of what the snapshots do not have yet, commands
+    /// for other entities wait, and after a while they are turned away.
     pub cache_bytes_max: usize,
     /// Entries of the directory's cache (32 bytes each).
     pub directory_entries: usize,

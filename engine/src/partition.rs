@@ -15,7 +15,7 @@ mod rounds;
 mod timers;
 
 use crate::error::{EngineError, Unavailable};
-use crate::limits::{BATCHES_IN_FLIGHT_MAX, Settings, TICK_PAUSE_US, TICKS_IN_A_ROW_MAX};
+use crate::limits::{BATCHES_IN_FLIGHT_MAX, ROOM_PERCENT, Settings, TICK_PAUSE_US, TICKS_IN_A_ROW_MAX};
 use crate::runtime::Observer;
 use channels::{Acknowledgement, BatchNumbers, Channels, Delivery, MessageNumbers};
 use charge::catalog::Catalogs;
@@ -435,6 +435,16 @@ impl Partition {
         self.entities.bytes() > self.cache_bytes
     }
 
+    /// True when a command needs an entity that is not in memory, and there is no room until the snapshots have more of
+    /// what is there. Entities in memory are served even then.
+    pub fn lacks_room_for(&self, command: &Command) -> bool {
+        let full = self.entities.bytes() > self.cache_bytes / ROOM_PERCENT * 100;
+        full && command
+            .reads()
+            .into_iter()
+            .any(|key| self.entities.find(key).is_none())
+    }
+
     /// Number of entities in memory and their bytes.
     pub fn memory(&self) -> (usize, usize) {
         (self.entities.len(), self.entities.bytes())
@@ -483,12 +493,10 @@ impl Partition {
     /// Loads what the command looks at; answers the newest batch that changed any of it.
     fn load_for(&mut self, command: &Command, cx: &mut Context<'_>) -> Result<Seq, EngineError> {
         let mut seen = 0;
-        let full = self.entities.bytes() > self.cache_bytes.saturating_mul(2);
+        if self.lacks_room_for(command) {
+            return Err(EngineError::Busy);
+        }
         for key in command.reads() {
-            // Entities in memory are served even when there is no room for others.
-            if full && self.entities.find(key).is_none() {
-                return Err(EngineError::Busy);
-            }
             if let Some(id) = self.load(key, cx.reader)? {
                 seen = seen.max(self.entities.slot(id).seq);
             }

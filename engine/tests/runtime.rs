@@ -224,6 +224,53 @@ fn memory_is_bounded_and_what_left_comes_back() {
 }
 
 #[test]
+fn without_room_commands_wait_a_while_and_are_turned_away_then() {
+    let settings = Settings {
+        cache_bytes_max: 40_000,
+        snapshot_interval_us: 1,
+        ..Settings::for_tests(2)
+    };
+    let store = MemoryStore::new();
+    let engine_with = |settings: Settings, clock| {
+        Engine::open(Arc::new(store.clone()), catalogs(), clock, settings, None).unwrap()
+    };
+    let engine = engine_with(Settings::for_tests(2), TestClock::new());
+    for account in 1..=400 {
+        engine.call(open(account, 50)).unwrap();
+    }
+    engine.stop();
+    drop(engine);
+    let clock = TestClock::new();
+    let engine = engine_with(settings, Arc::<TestClock>::clone(&clock));
+    store.faults(|plan| plan.snapshots_full = true);
+    let recharge = |account: u64| engine.call(recharge(account, 100, &format!("r{account}")));
+    // Time passes until nobody looks at it any more.
+    let passing = Arc::downgrade(&clock);
+    drop(clock);
+    std::thread::spawn(move || {
+        while let Some(clock) = passing.upgrade() {
+            clock.advance(20_000);
+            drop(clock);
+            std::thread::park_timeout(std::time::Duration::from_millis(1));
+        }
+    });
+    let turned_away = (1..=400).find(|account| recharge(*account).is_err());
+    let first = turned_away.expect("memory has a limit");
+    assert_eq!(recharge(first), Err(EngineError::Busy));
+    assert!(recharge(1).is_ok(), "who is in memory is served");
+    let bytes = engine.stats().entity_bytes;
+    // What is in memory may still grow.
+    assert!(bytes <= 60_000, "{bytes} bytes");
+    // Whoever asks while the snapshots make room again waits and is not turned away.
+    store.faults(|plan| plan.snapshots_full = false);
+    eventually("there is room again", || recharge(first).is_ok());
+    for account in first + 1..=400 {
+        let answer = recharge(account);
+        assert!(answer.is_ok(), "account {account}: {answer:?}");
+    }
+}
+
+#[test]
 fn a_dead_disk_does_not_hold_up_the_end() {
     let store = MemoryStore::new();
     let engine = engine_on(Arc::new(store.clone()));

@@ -23,6 +23,8 @@ pub struct FaultPlan {
     pub journal_bytes_max: Option<usize>,
     /// Whether everything is refused as read-only.
     pub read_only: bool,
+    /// Whether there is no space for snapshots.
+    pub snapshots_full: bool,
 }
 
 /// What happens to one append.
@@ -396,6 +398,9 @@ impl SnapshotWriter for SnapshotsWriter {
         self.0.alive("write snapshots", |state| {
             if state.plan.read_only {
                 return Err(StoreError::ReadOnly("snapshots"));
+            }
+            if state.plan.snapshots_full {
+                return Err(StoreError::Full("snapshots"));
             }
             let mut undo = Vec::with_capacity(rows.len() + checkpoints.len());
             for row in rows {

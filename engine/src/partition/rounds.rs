@@ -131,7 +131,9 @@ impl Partition {
             return;
         }
         for id in &collected.slots {
-            self.entities.slot_mut(*id).collected = false;
+            if let Some(slot) = self.entities.slot_if_kept(*id) {
+                slot.collected = false;
+            }
         }
     }
 
@@ -154,8 +156,9 @@ impl Partition {
     pub fn abandon_round(&mut self) {
         if self.round.take().is_none() {
             // Without a round every dirty slot stands in the list, unless its slot has been given up since.
-            let entities = &self.entities;
-            self.dirty.retain(|id| entities.slot(*id).dirty);
+            let entities = &mut self.entities;
+            self.dirty
+                .retain(|id| entities.slot_if_kept(*id).is_some_and(|slot| slot.dirty));
             return;
         }
         let waiting = self

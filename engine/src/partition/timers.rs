@@ -37,13 +37,13 @@ impl Timers {
     /// The next entity whose queued moment has come; it is no longer queued.
     pub fn pop(&mut self, entities: &mut Entities, now: Timestamp) -> Option<SlotId> {
         while let Some(Reverse((due, id))) = self.heap.peek().copied() {
-            let slot = entities.slot_mut(id);
-            let stale = slot.queued != due || slot.entity.is_none();
-            if !stale && due > now {
+            let slot = entities.slot_if_kept(id);
+            let live = slot.filter(|slot| slot.queued == due && slot.entity.is_some());
+            if live.is_some() && due > now {
                 return None;
             }
             self.heap.pop();
-            if !stale {
+            if let Some(slot) = live {
                 slot.queued = Timestamp::NEVER;
                 return Some(id);
             }

@@ -3,6 +3,7 @@
 use super::completion::Answers;
 use super::inbox::{Inbound, Note, SnapshotAnswer, SnapshotAsk, SnapshotStep};
 use super::{OpenError, Shared};
+use crate::limits::{ROOM_PERCENT, ROOM_WAIT_US};
 use crate::partition::entities::SlotId;
 use crate::partition::{Context, Outbox, Partition, PartitionId, SealedBatch};
 use charge::Timestamp;
@@ -15,6 +16,8 @@ use store::{JournalReader, SnapshotReader};
 
 /// Longest sleep: a safety net, not a rhythm.
 const SLEEP_MAX: Duration = Duration::from_millis(500);
+/// How often memory is looked at while a command waits for room in it.
+const ROOM_LOOK: Duration = Duration::from_millis(1);
 /// A clock that jumps back further than this is believed.
 const CLOCK_STEP_MAX_US: i64 = 60 * 1_000_000;
 
@@ -37,6 +40,8 @@ pub(crate) struct Worker {
     memory: (u64, u64),
     /// Memory is short, and the snapshot thread knows it.
     pressure: bool,
+    /// Since when the next command has waited for room in memory.
+    waiting_since: Option<Timestamp>,
 }
 
 /// A partition with what its thread remembers about it.
@@ -76,6 +81,7 @@ impl Worker {
             answers: Vec::new(),
             memory: (0, 0),
             pressure: false,
+            waiting_since: None,
         })
     }
 
@@ -92,13 +98,15 @@ impl Worker {
             busy |= self.snapshots();
             self.flush();
             self.keep_memory();
-            if busy || !self.commands.is_empty() {
+            let held = self.waiting_since.is_some() && !busy;
+            if busy || (!self.commands.is_empty() && !held) {
                 continue;
             }
             if inbox.is_stopped() && inbox.depth() == 0 && !inbox.has_notes() && self.is_settled() {
                 return;
             }
-            let (writer, index, timeout) = (&shared.writer, self.index, self.timeout());
+            let timeout = if held { ROOM_LOOK } else { self.timeout() };
+            let (writer, index) = (&shared.writer, self.index);
             let waiting = self.owned.iter().any(|owned| owned.partition.may_seal());
             inbox.park(timeout, || !waiting || writer.want(index));
         }
@@ -172,6 +180,9 @@ impl Worker {
         self.warm(shared.settings.commands_per_turn);
         let mut handled = 0;
         while handled < shared.settings.commands_per_turn {
+            if self.must_wait_for_room() {
+                break;
+            }
             let Some(inbound) = self.commands.pop_front() else {
                 break;
             };
@@ -197,6 +208,26 @@ impl Worker {
         }
         inbox.handled(handled);
         handled > 0
+    }
+
+    /// Whether the next command should wait until the snapshots have made room in memory. Those behind it wait with it:
+    /// order within an account is kept.
+    fn must_wait_for_room(&mut self) -> bool {
+        let lacks_room = match self.commands.front() {
+            Some(Inbound::Command {
+                partition, command, ..
+            }) => {
+                let local = self.local(*partition);
+                self.owned[local].partition.lacks_room_for(command)
+            }
+            _ => false,
+        };
+        if !lacks_room {
+            self.waiting_since = None;
+            return false;
+        }
+        let since = *self.waiting_since.get_or_insert(self.now);
+        self.now.0 - since.0 < ROOM_WAIT_US
     }
 
     /// Looks at the entities of the next commands before the first is decided, so that the memory fetches them side by
@@ -298,7 +329,7 @@ impl Worker {
         let (mut evicted, mut memory, mut pressure) = (0, (0, 0), false);
         let (all, max) = (
             self.shared.stats.entity_bytes(),
-            self.shared.settings.cache_bytes_max,
+            self.shared.settings.cache_bytes_max / 100 * ROOM_PERCENT,
         );
         for owned in &mut self.owned {
             // While there is room, any partition may take it; beyond, all give in proportion.

@@ -24,6 +24,9 @@ pub(super) fn of(report: &Report) -> String {
         .map_or_else(String::new, |hot| format!(", {hot} of them hot"));
     line("subscribers", format!("{}{hot}", thousands(report.subscribers)));
     line("operations/s", thousands(report.ops_per_s));
+    if let Some(decides) = report.decides_per_s {
+        line("decided alone/s", thousands(decides));
+    }
     if let Some(rate) = report.rate {
         line("planned/s", thousands(rate));
     }

@@ -1,14 +1,16 @@
-//! Decide and apply alone: no engine, no disk, one thread. The time is that of deciding and applying: the commands are made in
-//! between, off the clock.
+//! Decide and apply alone: no engine, no disk, one thread. The time is that of looking at the accounts, deciding and
+//! applying, and in it that of deciding alone; the commands are made in between, off the clock.
 
 use super::report::{Latencies, Report, report};
 use super::workload::{Operation, Workload};
 use super::{Plan, workload};
 use charge::catalog::Language;
 use charge::command::{Message, OpenAccount};
+use charge::decide::Decision;
 use charge::ids::{AccountId, Entity, EntityKey, Msisdn};
 use charge::tax::TaxClass;
 use charge::{Catalogs, Code, Command, Money, OperatorId, Timestamp, View, apply, decide};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// Operations between two looks at the clock.
@@ -32,7 +34,8 @@ pub fn run(plan: &Plan, catalogs: &Catalogs, operator: OperatorId, start: Timest
         accounts.0.push(None);
         let open = open_account(index, operator);
         let message = Command::Deliver(Message::Open(Box::new(open)));
-        carry_out(&mut accounts, catalogs, &message, start);
+        let decision = decide(&accounts, catalogs, &message, start).expect("a new account");
+        carry_out(&mut accounts, &decision);
     }
     let idle = super::report::rss_bytes();
     let mut workload = Workload::new(plan.hot.unwrap_or(plan.subscribers), plan.seed, 1);
@@ -42,34 +45,52 @@ pub fn run(plan: &Plan, catalogs: &Catalogs, operator: OperatorId, start: Timest
         chunk(&mut accounts, catalogs, &mut workload, &mut now);
     }
     let began = Instant::now();
-    let mut deciding = Duration::ZERO;
+    let (mut all, mut deciding) = (Duration::ZERO, Duration::ZERO);
     while began.elapsed() < plan.measure {
         let spent = chunk(&mut accounts, catalogs, &mut workload, &mut now);
-        deciding += spent;
-        let each = spent / u32::try_from(CHUNK).unwrap_or(1);
+        all += spent.all;
+        deciding += spent.deciding;
+        let each = spent.all / u32::try_from(CHUNK).unwrap_or(1);
         for _ in 0..CHUNK {
             latencies.record(u64::try_from(each.as_micros()).unwrap_or(u64::MAX));
         }
     }
-    let mut report = report("core", plan, &latencies, deciding);
+    let mut report = report("core", plan, &latencies, all);
+    let decisions = u128::from(latencies.count()) * 1_000_000_000 / deciding.as_nanos().max(1);
+    report.decides_per_s = u64::try_from(decisions).ok();
     report.rss_idle_bytes = Some(idle);
     report
 }
 
+/// Time spent on a chunk.
+struct Spent {
+    all: Duration,
+    deciding: Duration,
+}
+
 /// One chunk of operations; says how long looking at the accounts, deciding and applying took. Making the commands is the
-/// load generator's work and does not count.
+/// load generator's work and does not count. Decisions are applied together, and before an account comes again.
 fn chunk(
     accounts: &mut Accounts,
     catalogs: &Catalogs,
     workload: &mut workload::Workload,
     now: &mut Timestamp,
-) -> Duration {
+) -> Spent {
     let mut commands = Vec::with_capacity(usize::try_from(CHUNK).unwrap_or(0));
-    for _ in 0..CHUNK {
+    let (mut seen, mut groups) = (HashSet::new(), Vec::new());
+    for at in 0..CHUNK {
         let operation = workload.draw();
         let (Operation::Report { index, .. } | Operation::Credit { index, .. }) = operation;
+        if !seen.insert(index) {
+            groups.push(usize::try_from(at).unwrap_or(0));
+            seen.clear();
+            seen.insert(index);
+        }
         commands.push(workload.command(operation, AccountId(index)));
     }
+    groups.push(commands.len());
+    let mut decisions = Vec::with_capacity(commands.len());
+    let (mut deciding, mut first) = (Duration::ZERO, 0);
     let began = Instant::now();
     // As the engine does with a queue of commands: looking at all of them first lets the memory fetch them side by side.
     let warmed: usize = commands
@@ -78,16 +99,26 @@ fn chunk(
         .map(Entity::touch)
         .sum();
     std::hint::black_box(warmed);
-    for command in &commands {
-        *now = now.plus(5);
-        carry_out(accounts, catalogs, command, *now);
+    for end in groups {
+        let decided_from = Instant::now();
+        for command in &commands[first..end] {
+            *now = now.plus(5);
+            decisions.push(decide(accounts, catalogs, command, *now).expect("the workload is never refused"));
+        }
+        deciding += decided_from.elapsed();
+        decisions
+            .drain(..)
+            .for_each(|decision| carry_out(accounts, &decision));
+        first = end;
     }
     drop(commands);
-    began.elapsed()
+    Spent {
+        all: began.elapsed(),
+        deciding,
+    }
 }
 
-fn carry_out(accounts: &mut Accounts, catalogs: &Catalogs, command: &Command, now: Timestamp) {
-    let decision = decide(accounts, catalogs, command, now).expect("the workload is never refused");
+fn carry_out(accounts: &mut Accounts, decision: &Decision) {
     for event in &decision.events {
         let EntityKey::Account(AccountId(id)) = event.key else {
             continue;

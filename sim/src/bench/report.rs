@@ -28,6 +28,9 @@ pub struct Report {
     pub errors: u64,
     /// Operations per second.
     pub ops_per_s: u64,
+    /// Decisions per second of the time spent in deciding alone (mode `core`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decides_per_s: Option<u64>,
     /// Median latency, microseconds.
     pub p50_us: u64,
     /// 99th percentile.
@@ -193,6 +196,7 @@ pub fn report(
         operations: latencies.count(),
         errors: latencies.errors,
         ops_per_s: u64::try_from(per_second).unwrap_or(u64::MAX),
+        decides_per_s: None,
         p50_us: latencies.at(500),
         p99_us: latencies.at(990),
         p999_us: latencies.at(999),
