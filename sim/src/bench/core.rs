@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Operations between two looks at the clock.
 const CHUNK: u64 = 256;
+/// Most decisions between two moments at which they are applied: what they have read should still be near.
+const GROUP: usize = 32;
 
 struct Accounts(Vec<Option<Entity>>);
 
@@ -81,7 +83,7 @@ fn chunk(
     for at in 0..CHUNK {
         let operation = workload.draw();
         let (Operation::Report { index, .. } | Operation::Credit { index, .. }) = operation;
-        if !seen.insert(index) {
+        if seen.len() == GROUP || !seen.insert(index) {
             groups.push(usize::try_from(at).unwrap_or(0));
             seen.clear();
             seen.insert(index);
