@@ -73,7 +73,9 @@ fn a_passkey_is_made_and_opens_the_account() {
         browser.click("main form.who button");
         browser.until("location.pathname === '/'");
     }
-    let complaints = browser.complaints();
+    let mut complaints = browser.complaints();
+    // Chromium would like RS256 offered as well, for devices of 2015; we take ES256 and EdDSA only.
+    complaints.retain(|line| !line.contains("pubKeyCredParams"));
     assert!(complaints.is_empty(), "{complaints:?}");
     programs.took_part("people.rs");
 }
