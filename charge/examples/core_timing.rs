@@ -13,6 +13,7 @@ use charge::command::{
 };
 use charge::decide::View;
 use charge::ids::SessionKey;
+use charge::promotion::ChannelClass;
 use charge::session::ElementKey;
 use charge::tax::TaxClass;
 use charge::time::{SECOND, Zone};
@@ -126,6 +127,8 @@ impl World {
                 funding: Funding::Rail(Code::new("card").unwrap_or_default()),
                 gross: Money::from_units(100),
                 region: Code::EMPTY,
+                campaign: Code::EMPTY,
+                class: ChannelClass::Unknown,
             });
         }
         let number = &mut self.requests[usize::try_from(id).expect("fits")];

@@ -4,6 +4,7 @@ use crate::catalog::{Classes, Language, Prefix, Scope};
 use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
 use crate::ids::{AccountId, Code, Imsi, LotId, Msisdn, OperatorId, SourceId};
 use crate::money::Money;
+use crate::promotion::EarnedCount;
 use crate::session::Session;
 use crate::tax::{RegionCode, TaxClass};
 use crate::time::Timestamp;
@@ -52,6 +53,8 @@ pub struct Account {
     pub renewals: Vec<Renewal>,
     /// Purchases of today, for limits per day.
     pub purchases: Vec<Purchase>,
+    /// How often promotions were earned, for the limits of a person.
+    pub earned: Vec<EarnedCount>,
     /// Recent commands and their replies, oldest first (design rule 3).
     pub recent: VecDeque<Remembered>,
 }
@@ -348,6 +351,7 @@ codec_struct!(Account {
     imsi,
     language,
     tax_class,
+} newer { earned } then {
     region,
     state,
     opened_at,

@@ -9,6 +9,7 @@ use crate::ids::{Code, Entity, EntityKey, LotId, SourceId};
 use crate::money::Money;
 use crate::partner::{FUNDINGS_REMEMBERED, NumberRecord, Partner, PublishedCatalog, TopUpState};
 use crate::payment::Payment;
+use crate::promotion::{Budget, EarnedStatus};
 use crate::reply::Reply;
 use crate::session::{Draw, Element, RequestNumbers, Session};
 use crate::tax::RegionCode;
@@ -80,6 +81,19 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
                 text: text.clone(),
             })));
         }
+        (EventBody::BudgetMoved(moved), None | Some(Entity::Budget(_))) => {
+            let budget = slot.get_or_insert(Entity::Budget(Budget::default()));
+            if let Entity::Budget(budget) = budget {
+                budget.funded += moved.funded;
+                budget.left += moved.funded - moved.leased;
+            }
+        }
+        (EventBody::SharesChanged(change), None | Some(Entity::Shares(_))) => {
+            let shares = slot.get_or_insert_with(|| Entity::Shares(Box::default()));
+            if let Entity::Shares(shares) = shares {
+                shares.take(change);
+            }
+        }
         (EventBody::IdempotencyKept { external }, None) => *slot = Some(Entity::Idempotency(*external)),
         (EventBody::PaymentCreated(asked), None) => {
             *slot = Some(Entity::Payment(Box::new(Payment::new(asked, event.at))));
@@ -120,6 +134,10 @@ fn apply_account(account: &mut Account, event: &Event) {
         }
         EventBody::RenewalSet { offer, due_at } => set_renewal(account, *offer, *due_at),
         EventBody::RenewalFailed { offer, .. } => set_renewal(account, *offer, None),
+        EventBody::BonusGranted(award) => add_lots(account, &award.lots),
+        EventBody::BonusRefused {
+            promotion, period, ..
+        } => account.not_earned(*promotion, *period),
         _ => panic!("the event does not fit an account: {:?}", event.key),
     }
     account.lots.retain(|lot| lot.amount.is_positive());
@@ -262,6 +280,15 @@ fn apply_recharged(account: &mut Account, recharged: &Recharged, at: Timestamp) 
         join(account, from, into);
     }
     add_lots(account, &recharged.lots);
+    for earned in &recharged.outcome.earned {
+        // Lots on their way have their numbers already.
+        for lot in &earned.lots {
+            account.next_lot = account.next_lot.max(lot.lot.0 + 1);
+        }
+        if matches!(earned.status, EarnedStatus::Given | EarnedStatus::Pending) {
+            account.note_earned(earned.promotion, earned.period, at);
+        }
+    }
     account.recharged = true;
     account.valid_until = recharged.outcome.valid_until;
     if recharged.revived {
@@ -289,6 +316,9 @@ fn apply_bought(account: &mut Account, bought: &Bought, at: Timestamp) {
         day: bought.day,
         count: bought.count,
     });
+    if let Some(discount) = &bought.discount {
+        account.note_earned(discount.promotion, discount.period, at);
+    }
     if bought.renewal || bought.renews_at.is_some() {
         set_renewal(account, bought.offer, bought.renews_at);
     }
@@ -442,6 +472,7 @@ impl Account {
             sessions: Vec::new(),
             renewals: Vec::new(),
             purchases: Vec::new(),
+            earned: Vec::new(),
             recent: VecDeque::new(),
         }
     }
@@ -485,6 +516,16 @@ impl EntityKey {
                 out.push(6);
                 out.extend_from_slice(&partner.0.to_be_bytes());
                 out.extend_from_slice(&key.to_be_bytes());
+            }
+            EntityKey::Budget(operator, promotion) => {
+                out.push(20);
+                out.extend_from_slice(&operator.0.to_be_bytes());
+                out.extend_from_slice(promotion.as_bytes());
+            }
+            EntityKey::Shares(operator, home) => {
+                out.push(21);
+                out.extend_from_slice(&operator.0.to_be_bytes());
+                out.extend_from_slice(&home.to_be_bytes());
             }
         }
         out

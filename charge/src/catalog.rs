@@ -4,6 +4,11 @@
 //! everything that was taken from it, so that replay never needs yesterday's catalog.
 
 pub mod parse;
+mod promotion;
+
+pub use promotion::{
+    Discount, LimitPeriod, PercentBonus, PersonLimit, Promotion, PromotionTrigger, Weekdays,
+};
 
 use crate::ids::{Code, Msisdn, OperatorId};
 use crate::money::{Money, Rounding};
@@ -152,6 +157,11 @@ impl Catalog {
     /// The offer of that code.
     pub fn offer(&self, code: &str) -> Option<&Offer> {
         self.offers.iter().find(|o| o.code.as_str() == code)
+    }
+
+    /// The promotion of that code.
+    pub fn promotion(&self, code: Code) -> Option<&Promotion> {
+        self.promotions.iter().find(|promotion| promotion.code == code)
     }
 
     /// The tariff row for a use: first match in file order.
@@ -736,34 +746,6 @@ pub struct BucketGrant {
     pub step: Amount,
     /// True when calls from this bucket pay no set-up fee.
     pub waives_setup: bool,
-}
-
-/// A gift with a recharge.
-#[derive(Clone, Debug)]
-pub struct Promotion {
-    /// Name in events and budgets.
-    pub code: Code,
-    /// Name for people.
-    pub name: Text,
-    /// When it is earned.
-    pub trigger: PromotionTrigger,
-    /// Smallest gross amount that earns it.
-    pub minimum: Money,
-    /// What it brings.
-    pub buckets: Vec<BucketGrant>,
-    /// How long that lives.
-    pub validity: Validity,
-    /// First and last moment of the campaign.
-    pub from: Timestamp,
-    /// End (exclusive).
-    pub until: Timestamp,
-}
-
-/// What earns a promotion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PromotionTrigger {
-    /// The first recharge of an account.
-    FirstRecharge,
 }
 
 /// Grants, thresholds and notices.

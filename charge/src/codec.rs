@@ -26,6 +26,11 @@ pub enum CodecError {
     Trailing,
 }
 
+/// Stands where a [`Code`] begins, whose first byte is its length and at most 23: fields of a newer form come before it.
+/// They are written only when they say something, so that a record without them keeps its old bytes, and a program that
+/// does not know them refuses the record instead of misreading it.
+pub const EXTENDED: u8 = 0xff;
+
 /// Reads values from the front of a slice.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -77,6 +82,15 @@ impl<'a> Reader<'a> {
             }
         }
         Err(CodecError::Invalid("integer"))
+    }
+
+    /// True when newer fields come next: see [`EXTENDED`]. The mark is taken.
+    pub fn extended(&mut self) -> bool {
+        let extended = self.rest.first() == Some(&EXTENDED);
+        if extended {
+            self.rest = &self.rest[1..];
+        }
+        extended
     }
 
     fn length(&mut self) -> Result<usize, CodecError> {
@@ -323,6 +337,11 @@ impl Codec for Imsi {
     }
 }
 
+/// True for a field that is not as in a record of before it existed.
+pub(crate) fn says_something<T: Default + PartialEq>(value: &T) -> bool {
+    *value != T::default()
+}
+
 /// Gives a struct of named fields the binary form "each field in this order".
 macro_rules! codec_struct {
     ($type:ident { $($field:ident),* $(,)? }) => {
@@ -333,6 +352,30 @@ macro_rules! codec_struct {
             fn decode(input: &mut $crate::codec::Reader<'_>) -> Result<Self, $crate::codec::CodecError> {
                 $(let $field = $crate::codec::Codec::decode(input)?;)*
                 Ok($type { $($field),* })
+            }
+        }
+    };
+    // `then` begins with a code; `newer` are fields that older records do not have.
+    ($type:ident { $($field:ident),* $(,)? } newer { $($new:ident),* } then { $($rest:ident),* $(,)? }) => {
+        impl $crate::codec::Codec for $type {
+            fn encode(&self, out: &mut Vec<u8>) {
+                $($crate::codec::Codec::encode(&self.$field, out);)*
+                if false $(|| $crate::codec::says_something(&self.$new))* {
+                    out.push($crate::codec::EXTENDED);
+                    $($crate::codec::Codec::encode(&self.$new, out);)*
+                }
+                $($crate::codec::Codec::encode(&self.$rest, out);)*
+            }
+            fn decode(input: &mut $crate::codec::Reader<'_>) -> Result<Self, $crate::codec::CodecError> {
+                $(let $field = $crate::codec::Codec::decode(input)?;)*
+                let ($($new,)*) = if input.extended() {
+                    $(let $new = $crate::codec::Codec::decode(input)?;)*
+                    ($($new,)*)
+                } else {
+                    Default::default()
+                };
+                $(let $rest = $crate::codec::Codec::decode(input)?;)*
+                Ok($type { $($field,)* $($new,)* $($rest),* })
             }
         }
     };

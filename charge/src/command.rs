@@ -7,6 +7,7 @@ use crate::ids::{AccountId, Code, EntityKey, Imsi, Msisdn, OperatorId, PartnerId
 use crate::money::Money;
 use crate::partner::{ApiKey, Scopes};
 use crate::payment::{CreatePayment, Destination, PaymentAction, PaymentId};
+use crate::promotion::{BudgetMessage, ChannelClass};
 use crate::reply::{RechargeOutcome, Refusal};
 use crate::session::ElementKey;
 use crate::tax::{RegionCode, TaxClass};
@@ -91,6 +92,14 @@ pub enum Command {
         /// What.
         action: PaymentAction,
     },
+    /// Ask for what promotions need in a partition before they need it, and give back what ended ones left. Done now and
+    /// then by the server for every partition; repeating it is harmless.
+    TendShares {
+        /// The operator.
+        operator: OperatorId,
+        /// The partition.
+        home: u16,
+    },
     /// The time has come for something in this account.
     Tick(AccountId),
     /// A message from another partition.
@@ -116,6 +125,7 @@ impl Command {
             Command::PublishCatalog { operator, .. } => EntityKey::Catalog(*operator),
             Command::CreatePayment(asked) => EntityKey::Payment(asked.id),
             Command::Payment { id, .. } => EntityKey::Payment(*id),
+            Command::TendShares { operator, home } => EntityKey::Shares(*operator, *home),
             Command::Deliver(message) => message.route(),
         }
     }
@@ -143,6 +153,9 @@ impl Command {
                 partner, external, ..
             }) => {
                 keys.push(EntityKey::TopUp(*partner, *external));
+            }
+            Command::Deliver(Message::BudgetAnswered { asked, .. }) if asked.claim.is_some() => {
+                keys.push(EntityKey::Shares(asked.operator, asked.home));
             }
             _ => {}
         }
@@ -339,6 +352,10 @@ pub struct Recharge {
     pub gross: Money,
     /// Where the sale took place, when it decides the tax; empty: where the subscriber is.
     pub region: RegionCode,
+    /// Campaign code that the payer typed; empty: none.
+    pub campaign: Code,
+    /// Kind of channel.
+    pub class: ChannelClass,
 }
 
 impl Recharge {
@@ -350,6 +367,11 @@ impl Recharge {
         digest.add_text(self.region.as_str());
         let (Funding::Rail(channel) | Funding::InTransit { channel, .. }) = &self.funding;
         digest.add_text(channel.as_str());
+        // Only when they say something: digests of before promotions asked for them stay what they were.
+        if !self.campaign.is_empty() || self.class != ChannelClass::Unknown {
+            digest.add_text(self.campaign.as_str());
+            digest.add(self.class as u64);
+        }
         digest.finish()
     }
 }
@@ -396,6 +418,10 @@ pub struct TopUpRequest {
     pub operator: OperatorId,
     /// What the payer pays.
     pub gross: Money,
+    /// Campaign code that the payer typed; empty: none.
+    pub campaign: Code,
+    /// Kind of channel.
+    pub class: ChannelClass,
 }
 
 impl TopUpRequest {
@@ -420,6 +446,10 @@ impl TopUpRequest {
         digest.add(self.msisdn.number());
         digest.add(self.gross.0.cast_unsigned());
         digest.add_text(&self.external_id);
+        if !self.campaign.is_empty() || self.class != ChannelClass::Unknown {
+            digest.add_text(self.campaign.as_str());
+            digest.add(self.class as u64);
+        }
         digest.finish()
     }
 }
@@ -435,6 +465,8 @@ pub struct Buy {
     pub source: SourceId,
     /// Set it to renew by itself.
     pub renew: bool,
+    /// The most that the buyer was told; a higher price is refused. `None`: whatever it costs.
+    pub at_most: Option<Money>,
 }
 
 /// A new subscriber.
@@ -544,6 +576,19 @@ pub enum Message {
         /// The outcome, or why it was refused.
         outcome: Result<RechargeOutcome, Refusal>,
     },
+    /// Partition to budget: may I spend so much more?
+    BudgetAsked(BudgetMessage),
+    /// Budget to partition: the answer.
+    BudgetAnswered {
+        /// What was asked.
+        asked: BudgetMessage,
+        /// May be spent; zero: the budget cannot give what was asked.
+        granted: Money,
+        /// All that the budget held at that time, spent or not.
+        budget: Money,
+    },
+    /// Partition to budget: this will not be spent.
+    BudgetReturned(BudgetMessage),
 }
 
 impl Message {
@@ -553,6 +598,13 @@ impl Message {
             Message::Open(open) => EntityKey::Account(open.account),
             Message::Credit { recharge, .. } => EntityKey::Account(recharge.account),
             Message::Credited { partner, .. } => EntityKey::Partner(*partner),
+            Message::BudgetAsked(asked) | Message::BudgetReturned(asked) => {
+                EntityKey::Budget(asked.operator, asked.promotion)
+            }
+            Message::BudgetAnswered { asked, .. } => match asked.claim {
+                Some(claim) => EntityKey::Account(claim.account),
+                None => EntityKey::Shares(asked.operator, asked.home),
+            },
         }
     }
 }
@@ -588,6 +640,7 @@ codec_struct!(Recharge {
     reference,
     funding,
     gross,
+} newer { campaign, class } then {
     region
 });
 
@@ -613,6 +666,23 @@ impl Codec for Message {
                 external.encode(out);
                 outcome.encode(out);
             }
+            Message::BudgetAsked(asked) => {
+                out.push(20);
+                asked.encode(out);
+            }
+            Message::BudgetAnswered {
+                asked,
+                granted,
+                budget,
+            } => {
+                out.push(21);
+                asked.encode(out);
+                (*granted, *budget).encode(out);
+            }
+            Message::BudgetReturned(returned) => {
+                out.push(22);
+                returned.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Message, CodecError> {
@@ -627,6 +697,13 @@ impl Codec for Message {
                 external: Codec::decode(input)?,
                 outcome: Codec::decode(input)?,
             }),
+            20 => Codec::decode(input).map(Message::BudgetAsked),
+            21 => Ok(Message::BudgetAnswered {
+                asked: Codec::decode(input)?,
+                granted: Codec::decode(input)?,
+                budget: Codec::decode(input)?,
+            }),
+            22 => Codec::decode(input).map(Message::BudgetReturned),
             _ => Err(CodecError::Invalid("message")),
         }
     }

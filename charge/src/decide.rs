@@ -6,6 +6,7 @@ mod directory;
 mod partner;
 mod payment;
 mod place;
+mod promotion;
 mod recharge;
 mod tick;
 
@@ -23,6 +24,11 @@ use smallvec::SmallVec;
 pub trait View {
     /// The entity of a key; `None` when it does not exist.
     fn get(&self, key: EntityKey) -> Option<&Entity>;
+
+    /// Number of the partition whose entities these are.
+    fn home(&self) -> u16 {
+        0
+    }
 }
 
 /// What a command decided: events to journal and apply in order, messages to other partitions, the answer.
@@ -114,6 +120,7 @@ pub fn decide(
         } => Ok(directory::publish(view, *operator, *version, text, now)),
         Command::CreatePayment(asked) => payment::create(view, catalogs, asked, now),
         Command::Payment { id, action, .. } => payment::act(view, catalogs, *id, action, now),
+        Command::TendShares { operator, home } => promotion::tend(view, catalogs, (*operator, *home), now),
         Command::Tick(account) => tick::decide(view, catalogs, *account, now),
         Command::Deliver(message) => deliver(view, catalogs, message, now),
     }
@@ -136,6 +143,13 @@ fn deliver(
             external,
             outcome,
         } => Ok(partner::settle(view, *partner, *external, outcome, now)),
+        Message::BudgetAsked(asked) => Ok(promotion::lease(view, catalogs, asked, now)),
+        Message::BudgetReturned(returned) => Ok(promotion::give_back(view, catalogs, returned, now)),
+        Message::BudgetAnswered {
+            asked,
+            granted,
+            budget,
+        } => Ok(promotion::settle(view, asked, (*granted, *budget), now)),
     }
 }
 
@@ -187,6 +201,8 @@ fn forgets(account: &Account, catalog: &Catalog, now: Timestamp) -> u32 {
 }
 
 pub(crate) use bundle::reply_to as bought_reply;
+pub use bundle::{BundlePrice, price_for};
 pub(crate) use charge::{cost_of, reply_to as charge_reply};
 pub use payment::unused;
-pub use recharge::{MAIN_PRIORITY, Quote, quote};
+pub use promotion::{Occasion, also_reads};
+pub use recharge::{MAIN_PRIORITY, Quote, Terms, quote, quote_for};

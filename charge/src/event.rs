@@ -10,7 +10,8 @@ use crate::ids::{
 use crate::money::{Money, Rounding};
 use crate::partner::{ApiKey, TopUp};
 use crate::payment::{CreatePayment, PaymentEvent, PaymentId};
-use crate::reply::{ChargeResult, RechargeOutcome, Refusal};
+use crate::promotion::{Award, Discounted, Period, SharesChange};
+use crate::reply::{ChargeResult, Receipt, RechargeOutcome, Refusal};
 use crate::session::{Draw, ElementKey, Target};
 use crate::tax::{Rate, RegionCode, TaxClass};
 use crate::time::Timestamp;
@@ -134,6 +135,23 @@ pub enum EventBody {
         version: u32,
         /// Its files, one after the other.
         text: String,
+    },
+    /// A budget was funded, leased from, or given back to.
+    BudgetMoved(BudgetMoved),
+    /// What a partition may spend of promotions has changed.
+    SharesChanged(Box<SharesChange>),
+    /// What a recharge earned has come: its budget answered.
+    BonusGranted(Box<Award>),
+    /// What a recharge earned is not given.
+    BonusRefused {
+        /// The promotion.
+        promotion: Code,
+        /// The recharge.
+        receipt: Receipt,
+        /// It does not count towards the limit of a person.
+        period: Period,
+        /// Why.
+        reason: Refusal,
     },
     /// An Idempotency-Key was used.
     IdempotencyKept {
@@ -439,6 +457,18 @@ codec_struct!(Recharged {
     forgets,
 });
 
+/// A movement of a promotion's budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetMoved {
+    /// Put in from marketing expense; negative: given back to it.
+    pub funded: Money,
+    /// Leased to a partition; negative: given back by it.
+    pub leased: Money,
+    /// The partition.
+    pub home: u16,
+}
+codec_struct!(BudgetMoved { funded, leased, home });
+
 /// A bundle that was bought or renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bought {
@@ -450,6 +480,8 @@ pub struct Bought {
     pub offer: Code,
     /// The catalog's version.
     pub version: u32,
+    /// What a promotion took off the price, if one did.
+    pub discount: Option<Box<Discounted>>,
     /// Taken from the balance.
     pub gross: Money,
     /// The tax in it.
@@ -480,6 +512,7 @@ pub struct Bought {
 codec_struct!(Bought {
     source,
     body,
+} newer { discount } then {
     offer,
     version,
     gross,
@@ -621,6 +654,14 @@ impl Codec for EntityKey {
                 out.push(8);
                 payment.encode(out);
             }
+            EntityKey::Budget(operator, promotion) => {
+                out.push(20);
+                (*operator, *promotion).encode(out);
+            }
+            EntityKey::Shares(operator, home) => {
+                out.push(21);
+                (*operator, *home).encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<EntityKey, CodecError> {
@@ -639,6 +680,14 @@ impl Codec for EntityKey {
             }
             7 => EntityKey::Catalog(Codec::decode(input)?),
             8 => EntityKey::Payment(Codec::decode(input)?),
+            20 => {
+                let (operator, promotion) = Codec::decode(input)?;
+                EntityKey::Budget(operator, promotion)
+            }
+            21 => {
+                let (operator, home) = Codec::decode(input)?;
+                EntityKey::Shares(operator, home)
+            }
             _ => return Err(CodecError::Invalid("entity key")),
         })
     }
@@ -669,6 +718,10 @@ mod tag {
     pub const PAYMENT_CREATED: u8 = 22;
     pub const PAYMENT: u8 = 23;
     pub const TAKEN_BACK: u8 = 24;
+    pub const BUDGET_MOVED: u8 = 40;
+    pub const SHARES_CHANGED: u8 = 41;
+    pub const BONUS_GRANTED: u8 = 42;
+    pub const BONUS_REFUSED: u8 = 43;
 }
 
 impl Codec for Refusal {
@@ -774,6 +827,20 @@ impl Codec for EventBody {
             EventBody::PaymentCreated(asked) => put(out, tag::PAYMENT_CREATED, asked),
             EventBody::Payment(event) => put(out, tag::PAYMENT, event),
             EventBody::CreditTakenBack(taken) => put(out, tag::TAKEN_BACK, taken),
+            EventBody::BudgetMoved(moved) => put(out, tag::BUDGET_MOVED, moved),
+            EventBody::SharesChanged(change) => put(out, tag::SHARES_CHANGED, change),
+            EventBody::BonusGranted(award) => put(out, tag::BONUS_GRANTED, award),
+            EventBody::BonusRefused {
+                promotion,
+                receipt,
+                period,
+                reason,
+            } => {
+                put(out, tag::BONUS_REFUSED, promotion);
+                receipt.encode(out);
+                period.encode(out);
+                reason.encode(out);
+            }
         }
     }
 
@@ -842,6 +909,15 @@ impl Codec for EventBody {
             tag::PAYMENT_CREATED => EventBody::PaymentCreated(Codec::decode(input)?),
             tag::PAYMENT => EventBody::Payment(Codec::decode(input)?),
             tag::TAKEN_BACK => EventBody::CreditTakenBack(Codec::decode(input)?),
+            tag::BUDGET_MOVED => EventBody::BudgetMoved(Codec::decode(input)?),
+            tag::SHARES_CHANGED => EventBody::SharesChanged(Codec::decode(input)?),
+            tag::BONUS_GRANTED => EventBody::BonusGranted(Codec::decode(input)?),
+            tag::BONUS_REFUSED => EventBody::BonusRefused {
+                promotion: Codec::decode(input)?,
+                receipt: Codec::decode(input)?,
+                period: Codec::decode(input)?,
+                reason: Codec::decode(input)?,
+            },
             _ => return Err(CodecError::Invalid("event tag")),
         })
     }

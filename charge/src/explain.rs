@@ -6,6 +6,7 @@
 
 mod charged;
 mod payment;
+mod promotion;
 mod sentences;
 mod words;
 
@@ -140,6 +141,8 @@ fn title_of(body: &EventBody, voice: Voice<'_>) -> String {
         }
         EventBody::PaymentCreated(_) | EventBody::Payment(_) => ("title.payment", None),
         EventBody::CreditTakenBack(_) => ("title.taken-back", None),
+        EventBody::BonusGranted(_) | EventBody::BonusRefused { .. } => ("title.gift", None),
+        EventBody::BudgetMoved(_) | EventBody::SharesChanged(_) => ("title.budget", None),
     };
     let offer = offer.map_or(String::new(), |offer| voice.code(offer.as_str()));
     voice.say(key, &[("offer", offer)])
@@ -233,6 +236,10 @@ fn lines_of(body: &EventBody, lines: &mut Lines<'_>) {
                 lines.add("tax-class", &[("class", voice.tax_class(*class))], &[]);
             }
         }
+        EventBody::BonusGranted(_)
+        | EventBody::BonusRefused { .. }
+        | EventBody::BudgetMoved(_)
+        | EventBody::SharesChanged(_) => promotion::lines_of(body, lines),
         _ => shop_lines(body, lines),
     }
     if lines.out.is_empty() {
@@ -265,14 +272,10 @@ fn recharge_lines(recharged: &Recharged, lines: &mut Lines<'_>) {
     if outcome.fee != Money::ZERO {
         lines.amount("fee", Unit::Money, Amount(outcome.fee.0));
     }
-    for (index, lot) in recharged.lots.iter().enumerate() {
-        if index == 0 {
-            lot_line("credited", lot, &[], lines);
-        } else {
-            let promotion = ("promotion", voice.code(outcome.promotion.as_str()));
-            lot_line("promotion", lot, &[promotion], lines);
-        }
+    if let Some(credit) = recharged.lots.first() {
+        lot_line("credited", credit, &[], lines);
     }
+    promotion::recharge_lines(recharged, lines);
     if let Some((from, into)) = recharged.joined {
         let number = |lot: crate::ids::LotId| voice.code(&lot.0.to_string());
         lines.add("joined", &[("from", number(from)), ("into", number(into))], &[]);
@@ -292,6 +295,11 @@ fn bundle_lines(bought: &Bought, lines: &mut Lines<'_>) {
     let version = ("version", voice.code(&bought.version.to_string()));
     let price = ("price", voice.money(bought.gross));
     lines.add("price", &[price, version], &[Quantity::money(bought.gross)]);
+    if let Some(discount) = &bought.discount {
+        let promotion = ("promotion", voice.code(discount.promotion.as_str()));
+        let variables = [("amount", voice.money(discount.amount)), promotion];
+        lines.add("price.discount", &variables, &[Quantity::money(discount.amount)]);
+    }
     if bought.tax == Money::ZERO {
         lines.plain("untaxed");
     } else {

@@ -4,6 +4,7 @@ use crate::account::Account;
 use crate::codec::{Codec, CodecError, Reader};
 use crate::partner::{NumberRecord, Partner, PublishedCatalog, TopUp};
 use crate::payment::{Payment, PaymentId};
+use crate::promotion::{Budget, Shares};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -255,6 +256,10 @@ pub enum EntityKey {
     Catalog(OperatorId),
     /// A payment, beside the account that it is for.
     Payment(PaymentId),
+    /// The budget of a promotion.
+    Budget(OperatorId, Code),
+    /// What a partition may spend of an operator's promotions.
+    Shares(OperatorId, u16),
 }
 
 impl EntityKey {
@@ -272,6 +277,13 @@ impl EntityKey {
             EntityKey::Partner(partner)
             | EntityKey::TopUp(partner, _)
             | EntityKey::Idempotency(partner, _) => spread(u64::from(partner.0)),
+            EntityKey::Budget(operator, promotion) => {
+                let bytes = promotion.as_bytes().iter();
+                spread(bytes.fold(u64::from(operator.0), |sum, byte| {
+                    sum * 31 % 65_521 + u64::from(*byte)
+                }))
+            }
+            EntityKey::Shares(_, home) => home % partitions.max(1),
         }
     }
 }
@@ -293,6 +305,10 @@ pub enum Entity {
     Catalog(Box<PublishedCatalog>),
     /// A payment.
     Payment(Box<Payment>),
+    /// The budget of a promotion.
+    Budget(Budget),
+    /// What a partition may spend of promotions.
+    Shares(Box<Shares>),
 }
 
 impl Entity {
@@ -336,6 +352,22 @@ impl Entity {
         }
     }
 
+    /// The budget of a promotion, if it is one.
+    pub fn budget(&self) -> Option<&Budget> {
+        match self {
+            Entity::Budget(budget) => Some(budget),
+            _ => None,
+        }
+    }
+
+    /// What a partition may spend, if it is that.
+    pub fn shares(&self) -> Option<&Shares> {
+        match self {
+            Entity::Shares(shares) => Some(shares),
+            _ => None,
+        }
+    }
+
     /// When this entity next needs a [`crate::Command::Tick`], if ever (design rule 8).
     pub fn next_due(&self) -> Option<crate::Timestamp> {
         match self {
@@ -361,8 +393,9 @@ impl Entity {
             Entity::TopUp(top_up) => 300 + top_up.external_id.len(),
             Entity::Payment(payment) => payment.weight(),
             // They lie in their owner's table itself.
-            Entity::Number(_) | Entity::Idempotency(_) => 0,
+            Entity::Number(_) | Entity::Idempotency(_) | Entity::Budget(_) => 0,
             Entity::Catalog(catalog) => 100 + catalog.text.len(),
+            Entity::Shares(shares) => 100 + shares.shares.len() * 120 + shares.claims.len() * 400,
         }
     }
 }
@@ -398,6 +431,14 @@ impl Codec for Entity {
                 out.push(7);
                 payment.encode(out);
             }
+            Entity::Budget(budget) => {
+                out.push(20);
+                budget.encode(out);
+            }
+            Entity::Shares(shares) => {
+                out.push(21);
+                shares.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Entity, CodecError> {
@@ -409,6 +450,8 @@ impl Codec for Entity {
             5 => Codec::decode(input).map(Entity::Idempotency),
             6 => Codec::decode(input).map(Entity::Catalog),
             7 => Codec::decode(input).map(Entity::Payment),
+            20 => Codec::decode(input).map(Entity::Budget),
+            21 => Codec::decode(input).map(Entity::Shares),
             _ => Err(CodecError::Invalid("entity")),
         }
     }

@@ -3,12 +3,13 @@
 //! The sign is the subscriber's side of the books: what Raseed owes (balances, floats, taxes) is positive, what it is
 //! owed or has given out is negative.
 
-use crate::account::Origin;
+use crate::account::{Lot, Origin};
 use crate::command::Funding;
 use crate::event::{Charge, ChargedBy, Event, EventBody, SetupFee, TakenBack};
 use crate::ids::{AccountId, Code, EntityKey, PartnerId};
 use crate::money::Money;
 use crate::payment::{Credited, Held, PaymentEvent};
+use crate::promotion::{Earned, EarnedStatus};
 use crate::session::Draw;
 use crate::unit::{Amount, Service, Unit};
 use smallvec::SmallVec;
@@ -48,8 +49,14 @@ pub enum LedgerAccount {
     BundleRevenue,
     /// Units promised by bundles.
     BundleIssue,
-    /// Units and money given by a promotion.
+    /// The budget of a promotion: what was put in and not spent.
     PromotionBudget(Code),
+    /// Units promised by promotions.
+    PromotionIssue,
+    /// What budgets pay for units and for lower prices.
+    PromotionRevenue,
+    /// Where budgets come from.
+    MarketingExpense,
     /// Units delivered out of buckets.
     Delivered,
     /// Value that ran out of time.
@@ -81,6 +88,9 @@ impl LedgerAccount {
             LedgerAccount::BundleRevenue => "revenue.bundle".into(),
             LedgerAccount::BundleIssue => "bundle-issue".into(),
             LedgerAccount::PromotionBudget(code) => format!("promotion.{code}"),
+            LedgerAccount::PromotionIssue => "promotion-issue".into(),
+            LedgerAccount::PromotionRevenue => "revenue.promotion".into(),
+            LedgerAccount::MarketingExpense => "marketing-expense".into(),
             LedgerAccount::Delivered => "delivered".into(),
             LedgerAccount::Breakage => "breakage".into(),
             LedgerAccount::Overrun => "overrun".into(),
@@ -137,25 +147,49 @@ pub fn postings(event: &Event) -> Postings {
             book.money(funding_account(&recharged.funding), -outcome.gross);
             book.money(LedgerAccount::RechargeTax, outcome.tax);
             book.money(LedgerAccount::FeeRevenue, outcome.fee);
-            for (index, lot) in recharged.lots.iter().enumerate() {
+            let (credit, gifts) = recharged.lots.split_at(recharged.lots.len().min(1));
+            for lot in credit {
                 book.post(
                     LedgerAccount::Subscriber(book.account, lot.origin),
                     lot.unit,
                     lot.initial,
                 );
-                if index > 0 {
-                    book.post(
-                        LedgerAccount::PromotionBudget(outcome.promotion),
-                        lot.unit,
-                        Amount(-lot.initial.0),
-                    );
-                }
+            }
+            let mut paid = Money::ZERO;
+            let given = |earned: &&Earned| earned.status == EarnedStatus::Given;
+            for earned in outcome.earned.iter().filter(given) {
+                book.money(LedgerAccount::PromotionBudget(earned.promotion), -earned.cost);
+                paid += earned.cost;
+            }
+            if outcome.earned.is_empty() {
+                // Records of before budgets: marketing paid for the gift itself.
+                let money = gifts.iter().filter(|lot| lot.unit == Unit::Money);
+                paid = money.map(|lot| Money(lot.initial.0)).sum();
+                book.money(LedgerAccount::MarketingExpense, -paid);
+            }
+            book.gifts(gifts, paid);
+        }
+        EventBody::BonusGranted(award) => {
+            book.money(LedgerAccount::PromotionBudget(award.promotion), -award.cost);
+            book.gifts(&award.lots, award.cost);
+        }
+        EventBody::BudgetMoved(moved) => {
+            if let EntityKey::Budget(_, promotion) = event.key {
+                book.money(LedgerAccount::PromotionBudget(promotion), moved.funded);
+                book.money(LedgerAccount::MarketingExpense, -moved.funded);
             }
         }
         EventBody::Bought(bought) => {
             book.draws(&bought.draws);
             book.money(LedgerAccount::BundleRevenue, bought.gross - bought.tax);
             book.money(LedgerAccount::UsageTax, bought.tax);
+            if let Some(discount) = &bought.discount {
+                book.money(
+                    LedgerAccount::PromotionBudget(discount.promotion),
+                    -discount.amount,
+                );
+                book.money(LedgerAccount::PromotionRevenue, discount.amount);
+            }
             for lot in &bought.lots {
                 book.post(
                     LedgerAccount::Subscriber(book.account, lot.origin),
@@ -281,14 +315,30 @@ impl Book {
     fn taken_back(&mut self, taken: &TakenBack) {
         self.draws(&taken.draws);
         for draw in taken.draws.iter().filter(|draw| draw.origin == Origin::Bonus) {
-            self.post(
-                LedgerAccount::PromotionBudget(taken.promotion),
-                draw.unit,
-                draw.amount,
-            );
+            // Not back into the budget: what was spent once is not given to somebody else.
+            let back = match draw.unit {
+                Unit::Money => LedgerAccount::MarketingExpense,
+                _ => LedgerAccount::PromotionIssue,
+            };
+            self.post(back, draw.unit, draw.amount);
         }
         self.money(LedgerAccount::RechargeTax, -taken.tax);
         self.money(LedgerAccount::RefundPending, taken.gross);
+    }
+
+    /// Lots that a promotion brings: `paid` by its budget covers the money in them, the rest of it pays for the units.
+    fn gifts(&mut self, lots: &[Lot], paid: Money) {
+        let mut rest = paid;
+        for lot in lots {
+            let holder = LedgerAccount::Subscriber(self.account, lot.origin);
+            self.post(holder, lot.unit, lot.initial);
+            if lot.unit == Unit::Money {
+                rest -= Money(lot.initial.0);
+            } else {
+                self.post(LedgerAccount::PromotionIssue, lot.unit, Amount(-lot.initial.0));
+            }
+        }
+        self.money(LedgerAccount::PromotionRevenue, rest);
     }
 
     fn setup(&mut self, setup: &SetupFee) {

@@ -15,6 +15,7 @@
 //! * [`money`], [`time`], [`ids`], [`unit`], [`tax`]: integers in newtypes.
 //! * [`catalog`]: operators, tariffs, bundles, taxes and policies, read from files by [`catalog::parse`].
 //! * [`account`], [`session`], [`partner`]: the entities, each owned by one partition.
+//! * [`promotion`]: budgets, what partitions hold of them, what people earned.
 //! * [`command`], [`event`], [`reply`]: what goes in, what is journalled, what comes out.
 //! * [`decide`]: the rules. [`rating`]: units to money. [`apply`](mod@apply): events to state.
 //! * [`ledger`]: double entry. [`explain`](mod@explain): sentences.
@@ -34,6 +35,7 @@ pub mod ledger;
 pub mod money;
 pub mod partner;
 pub mod payment;
+pub mod promotion;
 pub mod rating;
 pub mod reply;
 pub mod session;

@@ -5,6 +5,7 @@ use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
 use crate::ids::{AccountId, Code};
 use crate::money::Money;
 use crate::payment::PaymentReply;
+use crate::promotion::Earned;
 use crate::session::ElementKey;
 use crate::tax::Rate;
 use crate::time::Timestamp;
@@ -127,8 +128,10 @@ pub struct RechargeOutcome {
     pub balance: Money,
     /// Main balance valid until.
     pub valid_until: Timestamp,
-    /// The promotion earned; empty: none.
+    /// The first promotion earned; empty: none. Alone in records of before `earned`.
     pub promotion: Code,
+    /// Everything that was earned, given or not.
+    pub earned: Vec<Earned>,
     /// Receipt number: account id and its event number, unique for ever.
     pub receipt: Receipt,
 }
@@ -140,6 +143,7 @@ codec_struct!(RechargeOutcome {
     credited,
     balance,
     valid_until,
+} newer { earned } then {
     promotion,
     receipt
 });
@@ -272,6 +276,12 @@ pub enum Refusal {
     /// Nothing of the credit is left, or it can no longer be told apart from other money.
     #[error("nothing of this credit is left to take back")]
     NothingLeft,
+    /// The price is not what the buyer saw.
+    #[error("the price has changed")]
+    PriceChanged,
+    /// The budget of a promotion is used up.
+    #[error("the funds of this promotion are used up")]
+    FundsUsedUp,
     /// This life-cycle change is not allowed.
     #[error("this change of state is not possible")]
     BadTransition,
@@ -279,7 +289,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal with its stable code.
-    pub const ALL: [(Refusal, u32); 25] = [
+    pub const ALL: [(Refusal, u32); 27] = [
         (Refusal::NoSuchAccount, 1_005_003),
         (Refusal::AccountNotActive, 1_005_004),
         (Refusal::Conflict, 1_007_010),
@@ -305,6 +315,8 @@ impl Refusal {
         (Refusal::NoSuchPayment, 1_008_010),
         (Refusal::PaymentState, 1_007_004),
         (Refusal::NothingLeft, 1_007_007),
+        (Refusal::PriceChanged, 1_003_009),
+        (Refusal::FundsUsedUp, 1_003_010),
     ];
 
     /// The stable code.

@@ -1,7 +1,7 @@
 //! From the key of a snapshot row back to the entity's key.
 
 use charge::payment::PaymentId;
-use charge::{AccountId, EntityKey, Imsi, Msisdn, OperatorId, PartnerId};
+use charge::{AccountId, Code, EntityKey, Imsi, Msisdn, OperatorId, PartnerId};
 
 const ACCOUNT: u8 = 1;
 const NUMBER: u8 = 2;
@@ -11,6 +11,8 @@ const TOP_UP: u8 = 5;
 const IDEMPOTENCY: u8 = 6;
 const CATALOG: u8 = 7;
 const PAYMENT: u8 = 8;
+const BUDGET: u8 = 20;
+const SHARES: u8 = 21;
 
 /// The entity of a snapshot key; `None` for bytes that [`EntityKey::to_key_bytes`] cannot have made.
 pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
@@ -36,6 +38,16 @@ pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
         }
         CATALOG => EntityKey::Catalog(OperatorId(u16::from_be_bytes(rest.try_into().ok()?))),
         PAYMENT => EntityKey::Payment(PaymentId::from_bits(u128::from_be_bytes(rest.try_into().ok()?))?),
+        BUDGET => {
+            let (operator, promotion) = rest.split_first_chunk::<2>()?;
+            let promotion = std::str::from_utf8(promotion).ok().and_then(Code::new)?;
+            EntityKey::Budget(OperatorId(u16::from_be_bytes(*operator)), promotion)
+        }
+        SHARES => {
+            let (operator, home) = rest.split_first_chunk::<2>()?;
+            let home = u16::from_be_bytes(home.try_into().ok()?);
+            EntityKey::Shares(OperatorId(u16::from_be_bytes(*operator)), home)
+        }
         _ => return None,
     })
 }
@@ -61,6 +73,9 @@ mod tests {
             EntityKey::Catalog(OperatorId(1)),
             PaymentId::new(1, 7).unwrap().key(),
             PaymentId::new(923_001_234_567, u64::MAX).unwrap().key(),
+            EntityKey::Budget(OperatorId(1), Code::new("first-recharge").unwrap()),
+            EntityKey::Budget(OperatorId(2), Code::new("eid").unwrap()),
+            EntityKey::Shares(OperatorId(1), 3),
         ];
         keys.sort_unstable();
         keys

@@ -164,7 +164,7 @@ impl Partition {
         Partition {
             id,
             settings: settings.clone(),
-            entities: Entities::default(),
+            entities: Entities::of(id),
             pending: PendingEvents::default(),
             channels: Channels::default(),
             timers: Timers::default(),
@@ -500,6 +500,12 @@ impl Partition {
             if let Some(id) = self.load(key, cx.reader)? {
                 seen = seen.max(self.entities.slot(id).seq);
             }
+        }
+        // What the partition may spend of promotions is known only when the account is.
+        if let Some(key) = charge::decide::also_reads(&self.entities, cx.catalogs, command)
+            && let Some(id) = self.load(key, cx.reader)?
+        {
+            seen = seen.max(self.entities.slot(id).seq);
         }
         Ok(seen)
     }

@@ -379,7 +379,12 @@ fn project(changes: &mut Changes, place: EventPlace, event: Event) {
             EventBody::Payment(happened) => changes.payments.push(PaymentChange::Happened(id, happened, at)),
             _ => {}
         },
-        EntityKey::Number(_) | EntityKey::Imsi(_) | EntityKey::Idempotency(..) | EntityKey::Catalog(_) => {}
+        EntityKey::Number(_)
+        | EntityKey::Imsi(_)
+        | EntityKey::Idempotency(..)
+        | EntityKey::Catalog(_)
+        | EntityKey::Budget(..)
+        | EntityKey::Shares(..) => {}
     }
 }
 

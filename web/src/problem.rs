@@ -189,6 +189,8 @@ fn refused(refusal: Refusal) -> (u16, &'static str) {
         Refusal::NoSuchPayment => (404, "no-such-payment"),
         Refusal::PaymentState => (409, "payment-state"),
         Refusal::NothingLeft => (409, "nothing-left"),
+        Refusal::PriceChanged => (409, "price-changed"),
+        Refusal::FundsUsedUp => (409, "funds-used-up"),
     }
 }
 

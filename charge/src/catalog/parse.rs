@@ -6,12 +6,13 @@
 //! # Layout
 //!
 //! * `reader`: TOML tables with positions; unknown keys are problems. `value`: `"3.50"`, `"1 GB"`, `"01:00-09:00"`.
-//! * `country`, `operator`, `sale`: the sections of the two kinds of file.
+//! * `country`, `operator`, `sale`, `promotion`: the sections of the two kinds of file.
 //! * `checks`: what only the whole can show: uncovered times, rows that never apply, overlapping numbers.
 
 mod checks;
 mod country;
 mod operator;
+mod promotion;
 mod reader;
 mod sale;
 #[cfg(test)]

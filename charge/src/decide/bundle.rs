@@ -1,5 +1,6 @@
 //! Bundles: buying, renewing, switching renewal on and off.
 
+use super::promotion::{self, Till};
 use super::recharge::bucket_lot;
 use super::{
     Decision, LOTS_MAX, RENEWALS_MAX, View, account_event, account_of, catalog_of, forgets, repeated,
@@ -9,6 +10,8 @@ use crate::catalog::{Catalog, Catalogs, Offer};
 use crate::command::{Buy, Mixer};
 use crate::event::{Bought, EventBody};
 use crate::ids::{AccountId, Code, LotId, SourceId};
+use crate::money::Money;
+use crate::promotion::Discounted;
 use crate::rating::Purse;
 use crate::reply::{BoughtReply, Refusal, Reply};
 use crate::tax::TaxedPrice;
@@ -37,26 +40,67 @@ pub(super) fn buy(
     if buy.renew && !offer.renewable {
         return Err(Refusal::NotRenewable);
     }
+    let mut till = Till::open(view, account.operator);
+    let discount = promotion::discount_for(account, catalog, (offer.code, offer.price), now);
+    let budget = |code| catalog.promotion(code).map_or(Money::ZERO, |known| known.budget);
+    let discount = discount.filter(|found| till.spend_or_ask(found, budget(found.promotion)));
     let bought = purchase(
         account,
         catalog,
-        offer,
+        (offer, discount),
         (buy.source, body),
         (false, buy.renew),
         now,
     )?;
+    if buy.at_most.is_some_and(|most| bought.gross > most) {
+        return Err(Refusal::PriceChanged);
+    }
     let reply = Reply::Bought(reply_to(&bought));
-    Ok(Decision::event(
-        account_event(account, now, EventBody::Bought(Box::new(bought))),
-        reply,
-    ))
+    let event = account_event(account, now, EventBody::Bought(Box::new(bought)));
+    let mut decision = Decision::event(event, reply);
+    till.close(&mut decision, now);
+    Ok(decision)
+}
+
+/// What a bundle costs somebody now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundlePrice {
+    /// Taken from the balance, tax included.
+    pub gross: Money,
+    /// Without a promotion.
+    pub list: Money,
+    /// The promotion that makes the difference, while its funds last.
+    pub discount: Option<Discounted>,
+}
+
+/// The price of a bundle for an account, with the discount of this moment: to be shown, and handed to
+/// [`Buy::at_most`] so that nobody pays more than was shown.
+pub fn price_for(account: &Account, catalog: &Catalog, offer: &Offer, now: Timestamp) -> BundlePrice {
+    let discount = promotion::discount_for(account, catalog, (offer.code, offer.price), now);
+    let less = discount.as_ref().map_or(Money::ZERO, |discount| discount.amount);
+    BundlePrice {
+        gross: taxed(account, catalog, offer, less).gross,
+        list: taxed(account, catalog, offer, Money::ZERO).gross,
+        discount,
+    }
+}
+
+/// The tax is on what is paid.
+fn taxed(account: &Account, catalog: &Catalog, offer: &Offer, less: Money) -> TaxedPrice {
+    let region = if account.region.is_empty() {
+        catalog.tax.default_region
+    } else {
+        account.region
+    };
+    let rate = catalog.tax.region(region).usage;
+    TaxedPrice::of(offer.price - less, offer.tax, rate, catalog.tax.usage_rounding)
 }
 
 /// Buys a bundle again when it runs out; what prevents that switches the renewal off.
 pub(super) fn renew(account: &Account, catalog: &Catalog, code: Code, now: Timestamp) -> Decision {
     let source = SourceId::of_reference("renewal", &format!("{}/{code}/{}", account.id.0, account.version));
     let bought = match catalog.offer(code.as_str()).filter(|offer| offer.renewable) {
-        Some(offer) => purchase(account, catalog, offer, (source, 0), (true, true), now),
+        Some(offer) => purchase(account, catalog, (offer, None), (source, 0), (true, true), now),
         None => Err(Refusal::NoSuchOffer),
     };
     let body = match bought {
@@ -102,7 +146,7 @@ pub(super) fn set_renewal(
 fn purchase(
     account: &Account,
     catalog: &Catalog,
-    offer: &Offer,
+    (offer, discount): (&Offer, Option<Discounted>),
     (source, body): (SourceId, u64),
     (renewal, renew): (bool, bool),
     now: Timestamp,
@@ -125,13 +169,8 @@ fn purchase(
     {
         return Err(Refusal::TooMany);
     }
-    let region = if account.region.is_empty() {
-        catalog.tax.default_region
-    } else {
-        account.region
-    };
-    let rate = catalog.tax.region(region).usage;
-    let price = TaxedPrice::of(offer.price, offer.tax, rate, catalog.tax.usage_rounding);
+    let less = discount.as_ref().map_or(Money::ZERO, |discount| discount.amount);
+    let price = taxed(account, catalog, offer, less);
     let draws = Purse::of(account, now)
         .pay(price.gross)
         .ok_or(Refusal::InsufficientBalance)?;
@@ -145,6 +184,7 @@ fn purchase(
         body,
         offer: offer.code,
         version: catalog.version,
+        discount: discount.map(Box::new),
         gross: price.gross,
         tax: price.tax,
         rate: price.rate,

@@ -84,6 +84,8 @@ pub(super) fn top_up(
             },
             gross: request.gross,
             region: RegionCode::EMPTY,
+            campaign: request.campaign,
+            class: request.class,
         },
     });
     Ok(decision)

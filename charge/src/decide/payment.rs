@@ -6,13 +6,14 @@ use crate::apply::apply;
 use crate::catalog::Catalogs;
 use crate::command::{Buy, Funding, Recharge};
 use crate::event::{Event, EventBody, TakenBack};
-use crate::ids::{Entity, EntityKey, LotId, SourceId};
+use crate::ids::{AccountId, Entity, EntityKey, LotId, SourceId};
 use crate::money::{Money, Rounding};
 use crate::payment::{
     CreatePayment, Credited, Destination, FailureClass, Held, Payment, PaymentAction, PaymentEvent,
     PaymentFault, PaymentId, PaymentReply, PaymentState, Price, RAIL_TEXT_MAX, Refund, RefundReason, Remedy,
     Settled, Statement,
 };
+use crate::promotion::ChannelClass;
 use crate::reply::{Refusal, Reply};
 use crate::session::Draw;
 use crate::time::Timestamp;
@@ -197,11 +198,13 @@ impl<V: View> Case<'_, V> {
             funding: Funding::Rail(asked.rail),
             gross,
             region: asked.region,
+            campaign: asked.campaign,
+            class: ChannelClass::Unknown,
         };
         let credited = recharge::decide(self.view, self.catalogs, &credit, self.now);
         let (credited, outcome) = match credited {
-            Ok(mut decision) => match (decision.events.pop(), decision.reply) {
-                (Some(event), Reply::Recharged(outcome)) => (event, *outcome),
+            Ok(decision) => match decision.reply.clone() {
+                Reply::Recharged(outcome) if !decision.events.is_empty() => (decision, *outcome),
                 _ => return answer(self.payment, false),
             },
             Err(refusal) => {
@@ -209,38 +212,49 @@ impl<V: View> Case<'_, V> {
                 return self.settle_back(gross, paid, reference, reason, Some(refusal));
             }
         };
-        let lots = match &credited.body {
-            EventBody::Recharged(recharged) => recharged.lots.iter().map(|lot| lot.id).collect(),
+        let lots = match &credited.events[0].body {
+            EventBody::Recharged(recharged) => {
+                let credit = recharged.lots.first().map(|lot| lot.id);
+                // Also those that are on their way: they are taken back with the rest once they are there.
+                let gifts = outcome.earned.iter().flat_map(|earned| &earned.lots);
+                credit.into_iter().chain(gifts.map(|lot| lot.lot)).collect()
+            }
             _ => Vec::new(),
         };
         let mut decision = self.settled(gross, reference, Credited::Account { outcome, lots });
-        let bought = self.purchase(&credited);
-        decision.events.push(credited);
-        decision.events.extend(bought);
+        let bought = self.purchase(account, &credited);
+        for part in [Some(credited), bought].into_iter().flatten() {
+            decision.events.extend(part.events);
+            decision.messages.extend(part.messages);
+        }
         decision
     }
 
     /// The bundle that the payment was for, bought from the account as it is after the credit. What prevents it leaves
     /// the credit as balance.
-    fn purchase(&self, credited: &Event) -> Option<Event> {
+    fn purchase(&self, account: AccountId, credited: &Decision) -> Option<Decision> {
         let asked = &self.payment.asked;
         if asked.offer.is_empty() {
             return None;
         }
-        let mut after = self.view.get(credited.key).cloned();
-        apply(&mut after, credited);
+        let mut changed = Vec::with_capacity(credited.events.len());
+        for event in &credited.events {
+            let mut after = self.view.get(event.key).cloned();
+            apply(&mut after, event);
+            changed.push((event.key, after));
+        }
         let order = Buy {
-            account: after.as_ref().and_then(Entity::account)?.id,
+            account,
             offer: asked.offer,
             source: SourceId::of_reference("payment-bundle", &asked.id.to_string()),
             renew: false,
+            at_most: None,
         };
         let view = Overlay {
-            key: credited.key,
-            entity: after,
+            view: self.view,
+            changed,
         };
-        let mut decision = bundle::buy(&view, self.catalogs, &order, self.now).ok()?;
-        decision.events.pop()
+        bundle::buy(&view, self.catalogs, &order, self.now).ok()
     }
 
     fn settle_back(
@@ -464,15 +478,22 @@ impl<V: View> Case<'_, V> {
     }
 }
 
-/// The account as it will be within this decision.
-struct Overlay {
-    key: EntityKey,
-    entity: Option<Entity>,
+/// Entities as they will be within this decision.
+struct Overlay<'a, V> {
+    view: &'a V,
+    changed: Vec<(EntityKey, Option<Entity>)>,
 }
 
-impl View for Overlay {
+impl<V: View> View for Overlay<'_, V> {
     fn get(&self, key: EntityKey) -> Option<&Entity> {
-        self.entity.as_ref().filter(|_| key == self.key)
+        match self.changed.iter().find(|(known, _)| *known == key) {
+            Some((_, entity)) => entity.as_ref(),
+            None => self.view.get(key),
+        }
+    }
+
+    fn home(&self) -> u16 {
+        self.view.home()
     }
 }
 

@@ -1,15 +1,17 @@
 //! Recharges: tax taken from the amount, value credited in lots, validity extended, the promotion added.
 
+use super::promotion::{self, Occasion, Till};
 use super::{
     Decision, LOTS_MAX, MAIN_LOTS_MAX, MONEY_MAX, View, account_event, account_of, catalog_of, forgets,
     repeated,
 };
 use crate::account::{Account, LifeCycle, Lot, Origin};
-use crate::catalog::{BucketGrant, Catalog, Catalogs, Promotion, PromotionTrigger, Scope, ValidityRule};
+use crate::catalog::{BucketGrant, Catalog, Catalogs, Scope, ValidityRule};
 use crate::command::{Funding, Message, Recharge};
 use crate::event::{EventBody, Recharged};
 use crate::ids::{Code, LotId};
 use crate::money::Money;
+use crate::promotion::{ChannelClass, Earned};
 use crate::reply::{Receipt, RechargeOutcome, Refusal, Reply};
 use crate::tax::{Rate, RegionCode, TaxClass};
 use crate::time::{DAY, Timestamp};
@@ -38,8 +40,25 @@ pub struct Quote {
     pub credited: Money,
     /// Main balance valid until after it.
     pub valid_until: Timestamp,
-    /// Promotion earned; empty: none.
+    /// First promotion earned; empty: none.
     pub promotion: Code,
+    /// Everything that would be earned, while funds last.
+    pub earned: Vec<Earned>,
+}
+
+/// How a recharge is paid, as far as its price and its promotions care.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// What the payer pays.
+    pub gross: Money,
+    /// Where the sale takes place; empty: where the subscriber is.
+    pub region: RegionCode,
+    /// The channel's code on receipts; empty: not known yet.
+    pub channel: Code,
+    /// Its kind.
+    pub class: ChannelClass,
+    /// Campaign code that the payer typed; empty: none.
+    pub campaign: Code,
 }
 
 /// Quotes a recharge for an account: the same function that the recharge itself uses.
@@ -53,6 +72,57 @@ pub fn quote(
     region: RegionCode,
     now: Timestamp,
 ) -> Result<Quote, Refusal> {
+    let terms = Terms {
+        gross,
+        region,
+        ..Terms::default()
+    };
+    quote_for(account, catalog, &terms, now)
+}
+
+/// Quotes a recharge with everything that promotions ask about.
+///
+/// # Errors
+/// [`Refusal`] when the recharge would be refused.
+pub fn quote_for(
+    account: &Account,
+    catalog: &Catalog,
+    terms: &Terms,
+    now: Timestamp,
+) -> Result<Quote, Refusal> {
+    let mut quote = price(account, catalog, terms, now)?;
+    let awards = promotion::earned_by(
+        account,
+        catalog,
+        &occasion(terms, &quote),
+        receipt_of(account),
+        now,
+    );
+    quote.promotion = awards.first().map_or(Code::EMPTY, |award| award.promotion);
+    quote.earned = promotion::offered(&awards);
+    Ok(quote)
+}
+
+fn occasion(terms: &Terms, quote: &Quote) -> Occasion {
+    Occasion {
+        gross: quote.gross,
+        credited: quote.credited,
+        channel: terms.channel,
+        class: terms.class,
+        campaign: terms.campaign,
+    }
+}
+
+fn receipt_of(account: &Account) -> Receipt {
+    Receipt {
+        account: account.id,
+        event: account.version + 1,
+    }
+}
+
+/// The price alone, without promotions.
+fn price(account: &Account, catalog: &Catalog, terms: &Terms, now: Timestamp) -> Result<Quote, Refusal> {
+    let Terms { gross, region, .. } = *terms;
     if matches!(account.state, LifeCycle::Suspended | LifeCycle::Closed) {
         return Err(Refusal::AccountNotActive);
     }
@@ -68,8 +138,6 @@ pub fn quote(
         .unwrap_or_default();
     let tax_rate = catalog.tax.recharge_rate(account.tax_class, region);
     let tax = tax_rate.inside(gross, catalog.tax.recharge_rounding);
-    let promotion =
-        promotion_for(account, catalog, gross, now).map_or(Code::EMPTY, |promotion| promotion.code);
     Ok(Quote {
         gross,
         tax,
@@ -79,7 +147,8 @@ pub fn quote(
         fee: Money::ZERO,
         credited: gross - tax,
         valid_until: validity_after(account, catalog, gross, now),
-        promotion,
+        promotion: Code::EMPTY,
+        earned: Vec::new(),
     })
 }
 
@@ -96,7 +165,14 @@ pub(super) fn decide(
     if let Some(answer) = repeated(account, recharge.source, body)? {
         return Ok(answer);
     }
-    let quote = quote(account, catalog, recharge.gross, recharge.region, now)?;
+    let terms = Terms {
+        gross: recharge.gross,
+        region: recharge.region,
+        channel: recharge.funding.channel(),
+        class: recharge.class,
+        campaign: recharge.campaign,
+    };
+    let quote = price(account, catalog, &terms, now)?;
     let mut lots: SmallVec<[Lot; 1]> = SmallVec::new();
     lots.push(main_lot(
         account,
@@ -105,19 +181,10 @@ pub(super) fn decide(
         recharge.funding.channel(),
         now,
     ));
-    if let Some(promotion) = promotion_for(account, catalog, recharge.gross, now) {
-        let expires_at = promotion.validity.end(now, &catalog.zone);
-        for grant in &promotion.buckets {
-            let id = LotId(account.next_lot + u32::try_from(lots.len()).unwrap_or(0));
-            lots.push(bucket_lot(
-                id,
-                grant,
-                (Origin::Bonus, promotion.code),
-                now,
-                expires_at,
-            ));
-        }
-    }
+    let receipt = receipt_of(account);
+    let awards = promotion::earned_by(account, catalog, &occasion(&terms, &quote), receipt, now);
+    let mut till = Till::open(view, account.operator);
+    let earned = till.give(account, catalog, awards, &mut lots);
     if account.lots.len() + lots.len() > LOTS_MAX {
         return Err(Refusal::TooMany);
     }
@@ -129,11 +196,9 @@ pub(super) fn decide(
         credited: quote.credited,
         balance: account.main_total(now) + main_in(&lots),
         valid_until: quote.valid_until,
-        promotion: quote.promotion,
-        receipt: Receipt {
-            account: account.id,
-            event: account.version + 1,
-        },
+        promotion: earned.first().map_or(Code::EMPTY, |earned| earned.promotion),
+        earned,
+        receipt,
     };
     let recharged = Recharged {
         source: recharge.source,
@@ -150,7 +215,9 @@ pub(super) fn decide(
         forgets: forgets(account, catalog, now),
     };
     let event = account_event(account, now, EventBody::Recharged(Box::new(recharged)));
-    Ok(Decision::event(event, Reply::Recharged(Box::new(outcome))))
+    let mut decision = Decision::event(event, Reply::Recharged(Box::new(outcome)));
+    till.close(&mut decision, now);
+    Ok(decision)
 }
 
 fn main_in(lots: &[Lot]) -> Money {
@@ -233,20 +300,6 @@ pub(super) fn bucket_lot(
         waives_setup: grant.waives_setup,
         source,
     }
-}
-
-fn promotion_for<'a>(
-    account: &Account,
-    catalog: &'a Catalog,
-    gross: Money,
-    now: Timestamp,
-) -> Option<&'a Promotion> {
-    catalog.promotions.iter().find(|promotion| {
-        let earned = match promotion.trigger {
-            PromotionTrigger::FirstRecharge => !account.recharged,
-        };
-        earned && gross >= promotion.minimum && (promotion.from..promotion.until).contains(&now)
-    })
 }
 
 fn validity_after(account: &Account, catalog: &Catalog, gross: Money, now: Timestamp) -> Timestamp {

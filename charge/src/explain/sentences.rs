@@ -34,6 +34,8 @@ pub(super) const SENTENCES: &[Row] = &[
     ("title.catalog", ["Prices", "نرخ", "资费"]),
     ("title.payment", ["Payment", "ادائیگی", "付款"]),
     ("title.taken-back", ["Refund of a recharge", "ریچارج کی واپسی", "充值退款"]),
+    ("title.gift", ["Gift", "تحفہ", "赠送"]),
+    ("title.budget", ["Promotion budget", "پروموشن بجٹ", "促销预算"]),
     ("title.topup", ["Top-up", "ٹاپ اپ", "代充"]),
 
     // Use.
@@ -74,6 +76,15 @@ pub(super) const SENTENCES: &[Row] = &[
     ("fee", ["Fee: {amount}.", "فیس: {amount}۔", "手续费：{amount}。"]),
     ("credited", ["Added to your balance: {amount} (lot {lot}).", "آپ کے بیلنس میں شامل ہوئے: {amount} (حصہ {lot})۔", "存入您的余额：{amount}（第 {lot} 笔）。"]),
     ("promotion", ["A gift from {promotion}: {amount}, until {until}.", "{promotion} کی طرف سے تحفہ: {amount}، {until} تک۔", "{promotion} 赠送：{amount}，有效期至 {until}。"]),
+    ("promotion.pending", ["A gift from {promotion} is on its way: {amount}.", "{promotion} کا تحفہ آ رہا ہے: {amount}۔", "{promotion} 的赠送即将到账：{amount}。"]),
+    ("promotion.none", ["The funds of {promotion} are used up, so its gift was not given.", "{promotion} کی رقم ختم ہو چکی ہے، اس لیے تحفہ نہیں ملا۔", "{promotion} 的名额已用完，未能赠送。"]),
+    ("bonus.refused", ["The gift from {promotion} for receipt {receipt} was not given: {reason}.", "رسید {receipt} پر {promotion} کا تحفہ نہیں ملا: {reason}۔", "收据 {receipt} 的 {promotion} 赠送未能发放：{reason}。"]),
+    ("bonus.for", ["It belongs to receipt {receipt}.", "اس کا تعلق رسید {receipt} سے ہے۔", "属于收据 {receipt}。"]),
+    ("budget.funded", ["Put into the budget: {amount}.", "بجٹ میں ڈالے گئے: {amount}۔", "预算注入：{amount}。"]),
+    ("budget.closed", ["Given back to marketing: {amount}.", "مارکیٹنگ کو واپس: {amount}۔", "退还市场部门：{amount}。"]),
+    ("budget.leased", ["Partition {home} may spend {amount} of it.", "پارٹیشن {home} اس میں سے {amount} خرچ کر سکتا ہے۔", "分区 {home} 可使用其中 {amount}。"]),
+    ("budget.back", ["Partition {home} gave back {amount}.", "پارٹیشن {home} نے {amount} واپس کیے۔", "分区 {home} 退回 {amount}。"]),
+    ("shares.changed", ["What may be spent here of {promotion} has changed by {amount}.", "یہاں {promotion} میں سے خرچ کی گنجائش {amount} سے بدلی۔", "此处可使用的 {promotion} 预算变动 {amount}。"]),
     ("validity", ["Your balance is valid until {until}.", "آپ کا بیلنس {until} تک کارآمد ہے۔", "您的余额有效期至 {until}。"]),
     ("revived", ["Your account is active again.", "آپ کا اکاؤنٹ دوبارہ فعال ہے۔", "您的账户已恢复使用。"]),
     ("joined", ["Lot {from} was joined with lot {into}; its value is the same.", "حصہ {from} کو حصہ {into} میں ملا دیا گیا؛ مالیت وہی ہے۔", "第 {from} 笔已并入第 {into} 笔，价值不变。"]),
@@ -81,6 +92,7 @@ pub(super) const SENTENCES: &[Row] = &[
 
     // Bundles.
     ("price", ["Price: {price} (catalog version {version}).", "قیمت: {price} (کیٹلاگ ورژن {version})۔", "价格：{price}（目录版本 {version}）。"]),
+    ("price.discount", ["{promotion} took {amount} off the price.", "{promotion} نے قیمت میں {amount} کم کیے۔", "{promotion} 已优惠 {amount}。"]),
     ("price.tax", ["This holds {tax} tax ({rate} %, rounded {rounding}).", "اس میں {tax} ٹیکس شامل ہے ({rate} %، {rounding})۔", "其中含税 {tax}（税率 {rate} %，{rounding}）。"]),
     ("brought", ["It brought {amount} (lot {lot}), until {until}.", "اس سے ملا: {amount} (حصہ {lot})، {until} تک۔", "获得 {amount}（第 {lot} 笔），有效期至 {until}。"]),
     ("renews", ["It renews by itself at {time}.", "یہ {time} پر خود بخود تجدید ہو گا۔", "将于 {time} 自动续订。"]),
@@ -175,6 +187,7 @@ pub(super) const SENTENCES: &[Row] = &[
     ("reason.balance", ["the balance is too low", "بیلنس کم ہے", "余额不足"]),
     ("reason.inactive", ["the account is not active", "اکاؤنٹ فعال نہیں", "账户未激活"]),
     ("reason.offer", ["this bundle is not offered any more", "یہ بنڈل اب دستیاب نہیں", "该套餐已停售"]),
+    ("reason.funds", ["its funds are used up", "اس کی رقم ختم ہو چکی ہے", "名额已用完"]),
     ("reason.limit", ["a limit is reached", "حد پوری ہو گئی", "已达上限"]),
     ("reason.amount", ["the amount is not allowed", "اس رقم کی اجازت نہیں", "金额不在允许范围内"]),
     ("reason.other", ["it is not possible at the moment (code {code})", "فی الحال ممکن نہیں (کوڈ {code})", "暂时无法办理（代码 {code}）"]),
@@ -215,6 +228,7 @@ mod tests {
             include_str!("charged.rs"),
             include_str!("payment.rs"),
             include_str!("words.rs"),
+            include_str!("promotion.rs"),
         ];
         for (key, _) in SENTENCES {
             let quoted = format!("\"{key}\"");

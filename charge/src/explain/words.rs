@@ -154,6 +154,7 @@ impl Voice<'_> {
             Refusal::NoSuchOffer | Refusal::NotRenewable => "reason.offer",
             Refusal::OfferLimit | Refusal::TooMany | Refusal::DailyLimit => "reason.limit",
             Refusal::AmountTooSmall | Refusal::AmountTooLarge => "reason.amount",
+            Refusal::FundsUsedUp => "reason.funds",
             _ => "reason.other",
         };
         self.say(key, &[("code", self.code(&refusal.code().to_string()))])

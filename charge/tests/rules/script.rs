@@ -7,8 +7,9 @@
 use crate::world::{ACCOUNT, DAY_0, OPERATOR, PARTNER, World, code, life_cycle};
 use charge::account::Origin;
 use charge::catalog::{
-    AfterMaximum, BucketGrant, Called, Classes, FinalAction, GrantPolicy, Offer, Period, Place, Prefix,
-    Promotion, PromotionTrigger, Scope, TariffRow, Text, TimeWindow, Validity, ValidityRule, Weight,
+    AfterMaximum, BucketGrant, Called, Classes, Discount, FinalAction, GrantPolicy, LimitPeriod, Offer,
+    PercentBonus, Period, PersonLimit, Place, Prefix, Promotion, PromotionTrigger, Scope, TariffRow, Text,
+    TimeWindow, Validity, ValidityRule, Weekdays, Weight,
 };
 use charge::codec::Codec;
 use charge::command::{
@@ -17,13 +18,15 @@ use charge::command::{
 };
 use charge::ids::digest128;
 use charge::ledger::LedgerAccount;
+use charge::promotion::{ChannelClass, Channels};
 use charge::reply::{ChargeReply, ChargeResult};
 use charge::session::{Draw, ElementKey};
-use charge::tax::{TaxClass, TaxMode};
+use charge::tax::{Rate, TaxClass, TaxMode};
 use charge::time::{DAY, HOUR, MINUTE, SECOND};
 use charge::unit::{Amount, Service};
 use charge::{
-    Command, Entity, EntityKey, Event, EventBody, Money, Msisdn, Refusal, Reply, Timestamp, Unit, postings,
+    Code, Command, Entity, EntityKey, Event, EventBody, Money, Msisdn, Refusal, Reply, Timestamp, Unit,
+    postings,
 };
 use charge::{SourceId, ids::SessionKey};
 use std::collections::BTreeMap;
@@ -165,16 +168,23 @@ impl Run {
                 account: ACCOUNT,
                 source: source(&count),
                 reference: "ref".into(),
-                funding: Funding::Rail(code("card")),
+                funding: Funding::Rail(code(option("via=").unwrap_or("card"))),
                 gross: Money::parse(words[1]).expect("money"),
                 region: code(option("region=").unwrap_or("")),
+                campaign: option("campaign=").map_or(Code::EMPTY, code),
+                class: class_of(option("class=")),
             }),
             "buy" => Command::Buy(Buy {
                 account: ACCOUNT,
                 offer: code(words[1]),
                 source: source(&count),
                 renew: words.contains(&"renew"),
+                at_most: option("atmost=").map(|text| Money::parse(text).expect("money")),
             }),
+            "tend" => Command::TendShares {
+                operator: OPERATOR,
+                home: 0,
+            },
             "renewal" => Command::SetRenewal {
                 account: ACCOUNT,
                 offer: code(words[1]),
@@ -210,6 +220,8 @@ impl Run {
                     account: ACCOUNT,
                     operator: OPERATOR,
                     gross: Money::parse(words[1]).expect("money"),
+                    campaign: option("campaign=").map_or(Code::EMPTY, code),
+                    class: class_of(option("class=")),
                 }))
             }
             other => panic!("no such action: {other}"),
@@ -339,7 +351,10 @@ impl Outcome<'_> {
             "threshold" => self.parts(|part| part.threshold.to_string()),
             "holding" => self.parts(|part| part.holding_s.to_string()),
             "change" => self.parts(|part| part.tariff_change.map_or("-".into(), |at| self.clock(at))),
-            "price" => self.charge().cost.map_or("-".into(), Money::exact),
+            "price" => match self.result {
+                Ok(Reply::Bought(bought)) => bought.price.exact(),
+                _ => self.charge().cost.map_or("-".into(), Money::exact),
+            },
             "told" => self.charge().balance.exact(),
             "low" => flag(self.charge().low_balance),
             "notlow" => flag(!self.charge().low_balance),
@@ -385,6 +400,15 @@ impl Outcome<'_> {
                 Ok(Reply::Recharged(outcome)) => outcome.promotion.to_string(),
                 other => format!("{other:?}"),
             },
+            "earned" => match self.result {
+                Ok(Reply::Recharged(outcome)) => {
+                    let each = outcome.earned.iter();
+                    let each = each.map(|earned| format!("{}:{}", earned.promotion, earned.status.name()));
+                    each.collect::<Vec<_>>().join(",")
+                }
+                other => format!("{other:?}"),
+            },
+            "share" => self.share(value),
             "topup" => self.top_up_state(value),
             "refused" => match self.result {
                 Err(refusal) => format!("{refusal:?}"),
@@ -460,6 +484,19 @@ impl Outcome<'_> {
         Money(i64::try_from(amount).expect("small")).exact()
     }
 
+    /// `share=CODE:LEFT`.
+    fn share(&self, value: &str) -> String {
+        let (promotion, _) = value.split_once(':').expect("share=CODE:LEFT");
+        let shares = self.world.entities.0.get(&EntityKey::Shares(OPERATOR, 0));
+        let share = shares
+            .and_then(Entity::shares)
+            .and_then(|shares| shares.share(code(promotion)));
+        format!(
+            "{promotion}:{}",
+            share.map_or("none".into(), |share| share.left.exact())
+        )
+    }
+
     fn top_up_state(&self, value: &str) -> String {
         let (external, _) = value.split_once(':').expect("topup=EXT:STATE");
         let key = EntityKey::TopUp(PARTNER, digest128("external_id", &[external.as_bytes()]));
@@ -523,16 +560,10 @@ fn prepare(world: &mut World, statement: &str) {
             let offer = offer(&words);
             world.catalog.offers.push(offer);
         }
-        "promo" => world.catalog.promotions.push(Promotion {
-            code: code(words[1]),
-            name: Text::default(),
-            trigger: PromotionTrigger::FirstRecharge,
-            minimum: Money::parse(option("min=").unwrap_or("0")).expect("money"),
-            buckets: buckets(&words),
-            validity: Validity::CalendarDays(30),
-            from: moment(world, option("from=").unwrap_or("00:00")),
-            until: moment(world, option("until=").unwrap_or("d9/00:00")),
-        }),
+        "promo" => {
+            let promotion = promotion(world, &words);
+            world.catalog.promotions.push(promotion);
+        }
         "set" => {
             for word in &words[1..] {
                 set(world, word);
@@ -616,6 +647,90 @@ fn tariff_row(words: &[&str]) -> TariffRow {
         as_of: String::new(),
         synthetic: false,
     }
+}
+
+fn promotion(world: &World, words: &[&str]) -> Promotion {
+    let option = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
+    let money = |key: &str, default: &str| Money::parse(option(key).unwrap_or(default)).expect("money");
+    let list = |key: &str| option(key).map_or(Vec::new(), |text| text.split(',').map(code).collect());
+    let (times, per) = option("limit=").map_or((0, "campaign"), |text| {
+        let (times, per) = text.split_once('/').expect("limit=1/day");
+        (times.parse().expect("digits"), per)
+    });
+    let percent = option("percent=").map(|text| {
+        let (rate, maximum) = text.split_once(':').expect("percent=10:50");
+        PercentBonus {
+            rate: Rate::parse_percent(rate).expect("percent"),
+            maximum: Money::parse(maximum).expect("money"),
+            grant: BucketGrant {
+                unit: Unit::Money,
+                amount: Amount::ZERO,
+                scope: Scope::service(Service::Voice),
+                priority: 50,
+                step: Amount(1),
+                waives_setup: false,
+            },
+        }
+    });
+    Promotion {
+        code: code(words[1]),
+        name: Text::default(),
+        trigger: match option("on=") {
+            Some("recharge") => PromotionTrigger::Recharge,
+            Some("purchase") => PromotionTrigger::Purchase,
+            _ => PromotionTrigger::FirstRecharge,
+        },
+        minimum: money("min=", "0"),
+        maximum: money("max=", "0"),
+        channels: list("via="),
+        classes: option("class=").map_or(Channels::default(), |name| {
+            Channels::default().with(class_of(Some(name)))
+        }),
+        campaign: option("campaign=").map_or(Code::EMPTY, code),
+        weekdays: option("days=").map_or(Weekdays::ALL, |names| {
+            let bit = |name: &str| {
+                Weekdays::NAMES
+                    .iter()
+                    .position(|known| *known == name)
+                    .expect("a day")
+            };
+            Weekdays(names.split(',').fold(0, |set, name| set | 1 << bit(name)))
+        }),
+        windows: option("hours=").map(window).into_iter().collect(),
+        offers: list("offers="),
+        buckets: buckets(words),
+        percent,
+        discount: option("off=").map(|text| match text.strip_suffix('%') {
+            Some(rate) => Discount::Percent(Rate::parse_percent(rate).expect("percent")),
+            None => Discount::Amount(Money::parse(text).expect("money")),
+        }),
+        validity: Validity::CalendarDays(30),
+        from: moment(world, option("from=").unwrap_or("00:00")),
+        until: moment(world, option("until=").unwrap_or("d9/00:00")),
+        budget: money("budget=", "1000000"),
+        cost: money("cost=", "1"),
+        limit: PersonLimit {
+            times,
+            per: match per {
+                "day" => LimitPeriod::Day,
+                "week" => LimitPeriod::Week,
+                "month" => LimitPeriod::Month,
+                _ => LimitPeriod::Campaign,
+            },
+        },
+        priority: option("prio=").map_or(100, |text| text.parse().expect("digits")),
+        group: option("group=").map_or(Code::EMPTY, code),
+        stacks: !words.contains(&"alone"),
+        listed: true,
+        as_of: String::new(),
+        synthetic: true,
+    }
+}
+
+fn class_of(name: Option<&str>) -> ChannelClass {
+    name.map_or(ChannelClass::Unknown, |name| {
+        ChannelClass::from_name(name).expect("a kind of channel")
+    })
 }
 
 fn offer(words: &[&str]) -> Offer {

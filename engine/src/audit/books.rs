@@ -5,7 +5,7 @@ use crate::partition::PartitionId;
 use crate::partition::channels::Channels;
 use charge::command::Message;
 use charge::ledger::{LedgerAccount, postings, sums};
-use charge::{AccountId, Entity, EntityKey, Event, PartnerId, Unit};
+use charge::{AccountId, Code, Entity, EntityKey, Event, PartnerId, Unit};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
@@ -23,6 +23,8 @@ pub(super) struct Books {
     refunds: i128,
     /// Top-ups that are not settled: their amounts.
     unsettled: HashMap<(PartnerId, u128), i128>,
+    /// What budgets and shares still hold, by promotion.
+    budgets: BTreeMap<Code, i128>,
     channels: BTreeMap<PartitionId, Channels>,
 }
 
@@ -64,6 +66,17 @@ impl Books {
                     self.unsettled.insert((partner, external), amount);
                 }
                 None
+            }
+            (EntityKey::Budget(_, promotion), Entity::Budget(budget)) => {
+                *self.budgets.entry(promotion).or_default() += i128::from(budget.left.0);
+                (budget.left.0 < 0 || budget.left > budget.funded).then_some("has a budget below zero")
+            }
+            (EntityKey::Shares(..), Entity::Shares(shares)) => {
+                for share in &shares.shares {
+                    *self.budgets.entry(share.promotion).or_default() += i128::from(share.left.0);
+                }
+                let overspent = shares.shares.iter().any(|share| share.left.0 < 0);
+                overspent.then_some("has spent more than it was leased")
             }
             (EntityKey::Number(_) | EntityKey::Imsi(_), Entity::Number(_))
             | (EntityKey::Idempotency(..), Entity::Idempotency(_))
@@ -129,9 +142,31 @@ impl Books {
         self.messages(report);
     }
 
+    /// What the ledger says a promotion may still spend is what its budget, the shares and unconsumed messages hold.
+    fn promotions(&self, held: &BTreeMap<Code, i128>, report: &mut AuditReport) {
+        let booked = self.ledger.iter().filter_map(|(account, amounts)| match account {
+            LedgerAccount::PromotionBudget(code) => Some((*code, amounts[MONEY])),
+            _ => None,
+        });
+        let booked: BTreeMap<Code, i128> = booked.collect();
+        for code in booked
+            .keys()
+            .chain(held.keys().filter(|code| !booked.contains_key(code)))
+        {
+            let of = |amounts: &BTreeMap<Code, i128>| amounts.get(code).copied().unwrap_or(0);
+            if of(&booked) != of(held) || of(&booked) < 0 {
+                let (booked, held) = (of(&booked), of(held));
+                report.problem(format_args!(
+                    "the ledger says the promotion {code} may still spend {booked}, its budget and shares hold {held}"
+                ));
+            }
+        }
+    }
+
     /// What is in transit must be what unconsumed messages carry.
     fn messages(&mut self, report: &mut AuditReport) {
         let (mut credits, mut refused, mut credited) = (0, 0, 0);
+        let mut leases = std::mem::take(&mut self.budgets);
         for (from, channels) in &self.channels {
             for (to, acknowledged, queue) in channels.outgoing() {
                 let received = self
@@ -149,7 +184,13 @@ impl Books {
                 let seen = usize::try_from(received - acknowledged).unwrap_or(usize::MAX);
                 for message in queue.iter().skip(seen) {
                     match message {
-                        Message::Open(_) => {}
+                        Message::Open(_) | Message::BudgetAsked(_) => {}
+                        Message::BudgetAnswered { asked, granted, .. } => {
+                            *leases.entry(asked.promotion).or_default() += i128::from(granted.0);
+                        }
+                        Message::BudgetReturned(returned) => {
+                            *leases.entry(returned.promotion).or_default() += i128::from(returned.amount.0);
+                        }
                         Message::Credit { recharge, .. } => credits += i128::from(recharge.gross.0),
                         Message::Credited {
                             partner,
@@ -174,6 +215,7 @@ impl Books {
                 }
             }
         }
+        self.promotions(&leases, report);
         if report.in_transit != credits + refused {
             let (booked, carried) = (report.in_transit, credits + refused);
             report.problem(format_args!("{booked} is in transit, messages carry {carried}"));

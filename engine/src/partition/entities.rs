@@ -49,6 +49,8 @@ pub(crate) struct Entities {
     hasher: DefaultHashBuilder,
     bytes: usize,
     hand: usize,
+    /// The partition.
+    home: u16,
 }
 
 /// Slots side by side; without any when none is in use.
@@ -70,6 +72,14 @@ fn slot_in(chunks: &[Chunk], id: SlotId) -> &Slot {
 }
 
 impl Entities {
+    /// No entities of a partition.
+    pub fn of(home: u16) -> Entities {
+        Entities {
+            home,
+            ..Entities::default()
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.index.len()
     }
@@ -227,6 +237,10 @@ impl View for Entities {
     #[inline]
     fn get(&self, key: EntityKey) -> Option<&Entity> {
         self.slot(self.find(key)?).entity.as_ref()
+    }
+
+    fn home(&self) -> u16 {
+        self.home
     }
 }
 

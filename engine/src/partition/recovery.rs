@@ -188,7 +188,7 @@ impl Partition {
         newer.into_iter().for_each(|id| self.entities.remove(id));
         self.abandon_round();
         if seq == 0 {
-            self.entities = Default::default();
+            self.entities = super::entities::Entities::of(self.id);
             self.timers.clear();
             self.dirty.clear();
         }

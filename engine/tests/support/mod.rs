@@ -11,6 +11,7 @@ use charge::command::{
 };
 use charge::ids::{AccountId, Code, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SessionKey, SourceId};
 use charge::money::Money;
+use charge::promotion::ChannelClass;
 use charge::session::ElementKey;
 use charge::tax::{RegionCode, TaxClass};
 use charge::time::{Timestamp, Zone};
@@ -65,6 +66,8 @@ pub fn recharge(account: u64, rupees: i64, reference: &str) -> Command {
         funding: Funding::Rail(Code::new("test").expect("short")),
         gross: Money(rupees * 1_000_000),
         region: RegionCode::EMPTY,
+        campaign: Code::EMPTY,
+        class: ChannelClass::Unknown,
     })
 }
 
@@ -126,6 +129,8 @@ pub fn top_up(partner: u32, account: u64, rupees: i64, reference: &str) -> Comma
         account: AccountId(account),
         operator: OperatorId(1),
         gross: Money(rupees * 1_000_000),
+        campaign: Code::EMPTY,
+        class: ChannelClass::Unknown,
     }))
 }
 

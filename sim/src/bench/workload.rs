@@ -5,6 +5,7 @@ use charge::command::{
     ChargeKind, ChargePart, ChargeRequest, Funding, PeerTraits, Recharge, Used, UsedPeriod,
 };
 use charge::ids::{AccountId, SessionKey, SourceId};
+use charge::promotion::ChannelClass;
 use charge::session::ElementKey;
 use charge::unit::{Amount, Service};
 use charge::{Code, Command, Money};
@@ -128,6 +129,8 @@ impl Workload {
                 funding: Funding::Rail(Code::new("bench").unwrap_or_default()),
                 gross: CREDIT,
                 region: Code::EMPTY,
+                campaign: Code::EMPTY,
+                class: ChannelClass::Unknown,
             }),
         }
     }

@@ -10,6 +10,7 @@ use charge::ids::{
     AccountId, Code, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SessionKey, SourceId, digest128,
 };
 use charge::money::{MICROS, Money};
+use charge::promotion::ChannelClass;
 use charge::session::ElementKey;
 use charge::tax::{RegionCode, TaxClass};
 use charge::unit::{Amount, Service};
@@ -88,6 +89,8 @@ impl Population {
                 funding: Funding::Rail(Code::new("wallet").unwrap_or_default()),
                 gross: rupees,
                 region: RegionCode::EMPTY,
+                campaign: Code::EMPTY,
+                class: ChannelClass::Unknown,
             }),
             48..52 => {
                 let offer = self.offers[random.random_range(0..self.offers.len())];
@@ -96,6 +99,7 @@ impl Population {
                     offer: Code::new(offer).unwrap_or_default(),
                     source: SourceId::of_reference("buy", &next.to_string()),
                     renew: random.random_bool(0.3),
+                    at_most: None,
                 })
             }
             52..54 => Command::UpdateAccount(UpdateAccount {
@@ -208,6 +212,8 @@ fn top_up(partner: u32, account: u64, gross: Money, next: u64) -> Command {
         account: AccountId(account),
         operator: OperatorId(1),
         gross,
+        campaign: Code::EMPTY,
+        class: ChannelClass::Unknown,
     }))
 }
 

@@ -103,6 +103,7 @@ pub fn outcome(account: u64, version: u64, gross: i64) -> RechargeOutcome {
         balance: Money(gross) - tax,
         valid_until: Timestamp(START + 90 * DAY),
         promotion: Code::EMPTY,
+        earned: Vec::new(),
         receipt: Receipt {
             account: AccountId(account),
             event: version,
@@ -328,6 +329,7 @@ fn bought(account: u64, at: i64) -> Event {
         body: 2,
         offer: code("weekly"),
         version: 3,
+        discount: None,
         gross: Money(50 * RUPEE),
         tax: Money(8 * RUPEE),
         rate: Rate(195_000),

@@ -102,3 +102,7 @@ problem-payment-state = This cannot be done with the payment any more
     .detail = Look at its state first.
 problem-nothing-left = Nothing of this credit is left to take back
     .detail = It may have been used already.
+problem-price-changed = The price has changed
+    .detail = Nothing was taken. Please look at the price again.
+problem-funds-used-up = The funds of this promotion are used up
+    .detail = Nothing was given for it.

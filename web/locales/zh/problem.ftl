@@ -102,3 +102,7 @@ problem-payment-state = 这笔付款已无法进行此操作
     .detail = 请先查看它的状态。
 problem-nothing-left = 这笔充值已没有可退回的余额
     .detail = 可能已经用掉了。
+problem-price-changed = 价格已变动
+    .detail = 未扣除任何款项，请重新查看价格。
+problem-funds-used-up = 该促销的名额已用完
+    .detail = 未发放赠送。

@@ -297,6 +297,7 @@ pub async fn buy(
         offer: Code::new(&purchase.bundle).ok_or(Refusal::NoSuchOffer)?,
         source: SourceId::of_reference(&party, key),
         renew: purchase.renew,
+        at_most: None,
     });
     match web.parts.core.call(command).await? {
         Reply::Bought(bought) => Ok((StatusCode::CREATED, Json(Purchased::of(&bought)))),

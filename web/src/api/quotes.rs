@@ -13,8 +13,9 @@ use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use charge::catalog::{Catalog, Language};
-use charge::decide::{self, Quote};
+use charge::decide::{self, Quote, Terms};
 use charge::partner::Scopes;
+use charge::promotion::{ChannelClass, Earned, EarnedLot, campaign_code};
 use charge::tax::RegionCode;
 use charge::time::SECOND;
 use charge::{Code, Entity, EntityKey, Money, Msisdn, PartnerId, Timestamp};
@@ -31,6 +32,85 @@ pub struct QuoteRequest {
     pub msisdn: String,
     /// What the payer pays.
     pub amount: Decimal,
+    /// Campaign code that the payer typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
+    /// Kind of channel: shop, kiosk, atm, web, app, wallet, bank, card, ussd, sms or voucher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+}
+
+/// A promotion of a recharge.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PromotionLine {
+    /// Its code.
+    pub code: String,
+    /// `offered` (while funds last), `given`, `pending` (on its way) or `not-funded` (the funds are used up).
+    pub status: String,
+    /// What it brings.
+    pub lots: Vec<PromotionLot>,
+}
+
+/// A lot that a promotion brings.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PromotionLot {
+    /// money, octets, seconds or messages.
+    pub unit: String,
+    /// How much; money in millionths of the currency's unit.
+    pub amount: i64,
+    /// When it ends.
+    pub expires_at: Option<Moment>,
+}
+
+impl PromotionLine {
+    /// What was earned.
+    pub fn of(earned: &Earned) -> PromotionLine {
+        let lot = |lot: &EarnedLot| PromotionLot {
+            unit: lot.unit.name().to_owned(),
+            amount: lot.amount.0,
+            expires_at: Moment::unless_never(lot.expires_at),
+        };
+        PromotionLine {
+            code: earned.promotion.to_string(),
+            status: earned.status.name().to_owned(),
+            lots: earned.lots.iter().map(lot).collect(),
+        }
+    }
+}
+
+/// What promotions ask of a sale beside its amount.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Occasion {
+    /// The partner's channel code.
+    pub channel: Code,
+    /// Its kind.
+    pub class: ChannelClass,
+    /// The campaign code that was typed; empty: none.
+    pub campaign: Code,
+}
+
+impl Occasion {
+    /// Reads what a client sent.
+    ///
+    /// # Errors
+    /// [`Fault::BadField`] for a code or a channel that cannot be one.
+    pub fn read(channel: Code, campaign: Option<&str>, class: Option<&str>) -> Result<Occasion, Problem> {
+        let campaign = match campaign.map(str::trim).filter(|typed| !typed.is_empty()) {
+            Some(typed) => campaign_code(typed).ok_or_else(|| Problem::field(Fault::BadField, "campaign"))?,
+            None => Code::EMPTY,
+        };
+        let class = match class {
+            Some(name) => {
+                ChannelClass::from_name(name).ok_or_else(|| Problem::field(Fault::BadField, "channel"))?
+            }
+            None => ChannelClass::Unknown,
+        };
+        Ok(Occasion {
+            channel,
+            class,
+            campaign,
+        })
+    }
 }
 
 /// A tax in a price.
@@ -62,8 +142,11 @@ pub struct Price {
     pub net_credit: Decimal,
     /// ISO 4217.
     pub currency: String,
-    /// Promotion that it earns.
+    /// First promotion that it earns.
     pub promotion: Option<String>,
+    /// Every promotion that it earns, with what it brings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub promotions: Vec<PromotionLine>,
 }
 
 impl Price {
@@ -73,7 +156,7 @@ impl Price {
         (gross, fee, credited): (Money, Money, Money),
         (tax, rate): (Money, charge::tax::Rate),
         region: Option<RegionCode>,
-        promotion: Code,
+        (promotion, earned): (Code, &[Earned]),
     ) -> Price {
         let name = catalog.tax.recharge_name.get(Language::En).to_owned();
         Price {
@@ -89,6 +172,7 @@ impl Price {
             net_credit: Decimal(credited),
             currency: catalog.currency.clone(),
             promotion: (!promotion.is_empty()).then(|| promotion.to_string()),
+            promotions: earned.iter().map(PromotionLine::of).collect(),
         }
     }
 }
@@ -124,7 +208,10 @@ pub async fn create(
     let (account, catalog) = found.subscriber()?;
     caller.may_see(catalog.operator)?;
     let now = web.now();
-    let quote = current(&web, EntityKey::Account(account), catalog, request.amount.0, now).await?;
+    let (campaign, class) = (request.campaign.as_deref(), request.channel.as_deref());
+    let occasion = Occasion::read(caller.partner.code, campaign, class)?;
+    let sale = (request.amount.0, occasion);
+    let quote = current(&web, EntityKey::Account(account), catalog, sale, now).await?;
     let expires_at = Timestamp(now.seconds() * SECOND).plus(limits::QUOTE_S * SECOND);
     let signed = Signed {
         partner: caller.partner.id,
@@ -141,7 +228,7 @@ pub async fn create(
             (quote.gross, quote.fee, quote.credited),
             (quote.tax, quote.tax_rate),
             Some(quote.region),
-            quote.promotion,
+            (quote.promotion, &quote.earned),
         ),
         valid_until: Moment(quote.valid_until),
     }))
@@ -156,14 +243,14 @@ pub async fn check(
     id: &str,
     (partner, msisdn): (PartnerId, Msisdn),
     (account, catalog): (EntityKey, &Catalog),
-    gross: Money,
+    sale: (Money, Occasion),
 ) -> Result<(), Problem> {
     let now = web.now();
     let expires_at = expiry_of(id).ok_or_else(|| Problem::field(Fault::QuoteInvalid, "quote"))?;
     if expires_at <= now || expires_at > now.plus((limits::QUOTE_S + 60) * SECOND) {
         return Err(Problem::field(Fault::QuoteInvalid, "quote"));
     }
-    let quote = current(web, account, catalog, gross, now).await?;
+    let quote = current(web, account, catalog, sale, now).await?;
     let signed = Signed {
         partner,
         msisdn,
@@ -180,7 +267,7 @@ async fn current(
     web: &Web,
     key: EntityKey,
     catalog: &Catalog,
-    gross: Money,
+    (gross, occasion): (Money, Occasion),
     now: Timestamp,
 ) -> Result<Quote, Problem> {
     let entity = web.parts.core.read(key).await?;
@@ -188,7 +275,14 @@ async fn current(
         .as_ref()
         .and_then(Entity::account)
         .ok_or(Fault::NoSubscriber)?;
-    Ok(decide::quote(account, catalog, gross, RegionCode::EMPTY, now)?)
+    let terms = Terms {
+        gross,
+        region: RegionCode::EMPTY,
+        channel: occasion.channel,
+        class: occasion.class,
+        campaign: occasion.campaign,
+    };
+    Ok(decide::quote_for(account, catalog, &terms, now)?)
 }
 
 /// What a quote's id vouches for, beside the price.
@@ -213,9 +307,15 @@ impl Signed {
             mac.update(&number.to_be_bytes());
         }
         mac.update(&self.msisdn.number().to_be_bytes());
-        for code in [quote.promotion, quote.region] {
+        let earned = quote.earned.iter().map(|earned| earned.promotion);
+        for code in [quote.region].into_iter().chain(earned) {
             mac.update(&[u8::try_from(code.as_str().len()).unwrap_or(0)]);
             mac.update(code.as_str().as_bytes());
+        }
+        // Not when they end: that moves with the time of the payment.
+        for lot in quote.earned.iter().flat_map(|earned| &earned.lots) {
+            mac.update(&[lot.unit as u8]);
+            mac.update(&lot.amount.0.to_be_bytes());
         }
         let mut bytes = [0; ID_BYTES];
         bytes[..8].copy_from_slice(&self.expires_at.0.to_be_bytes());

@@ -4,7 +4,7 @@ use super::auth::Caller;
 use super::json::{Decimal, Json, Moment, Query, short_text};
 use super::lookup::find;
 use super::once::idempotency_key;
-use super::quotes::{self, Price};
+use super::quotes::{self, Occasion, Price};
 use crate::limits;
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
@@ -15,6 +15,7 @@ use charge::catalog::Catalog;
 use charge::command::{Funding, Recharge, TopUpRequest};
 use charge::ids::digest128;
 use charge::partner::{Scopes, TopUp, TopUpState};
+use charge::promotion::ChannelClass;
 use charge::tax::RegionCode;
 use charge::time::SECOND;
 use charge::{AccountId, Command, Entity, EntityKey, Money, Msisdn, OperatorId, PartnerId, Refusal, Reply};
@@ -34,6 +35,12 @@ pub struct TopUpBody {
     pub amount: Decimal,
     /// The partner's own reference, unique for ever; at most 64 bytes.
     pub external_id: String,
+    /// Campaign code that the payer typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
+    /// Kind of channel, as in a quote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
     /// Id of a quote: the top-up is refused if the price is not the quoted one any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<String>,
@@ -99,7 +106,7 @@ impl TopUpAnswer {
                 (outcome.gross, outcome.fee, outcome.credited),
                 (outcome.tax, outcome.tax_rate),
                 None,
-                outcome.promotion,
+                (outcome.promotion, &outcome.earned),
             )
         });
         let reason = top_up.reason.map(|code| Reason {
@@ -181,6 +188,8 @@ pub async fn create(
     short_text(&body.external_id, "external_id", limits::EXTERNAL_ID_BYTES_MAX)?;
     let found = find(&web, &body.msisdn).await?;
     let (account, catalog) = found.subscriber()?;
+    let (campaign, class) = (body.campaign.as_deref(), body.channel.as_deref());
+    let occasion = Occasion::read(caller.partner.code, campaign, class)?;
     let sale = Sale {
         partner: caller.partner.id,
         channel: caller.partner.code,
@@ -190,6 +199,8 @@ pub async fn create(
         account,
         operator: catalog.operator,
         gross: body.amount.0,
+        campaign: occasion.campaign,
+        class: occasion.class,
     };
     let _guard = web.in_flight.begin(sale.partner, sale.idempotency_key)?;
     let (accepted, replayed) = sell(&web, &sale, body.quote.as_deref(), body.again).await?;
@@ -232,6 +243,10 @@ pub struct Sale<'a> {
     pub operator: OperatorId,
     /// What the payer pays.
     pub gross: Money,
+    /// Campaign code that was typed; empty: none.
+    pub campaign: Code,
+    /// Kind of channel.
+    pub class: ChannelClass,
 }
 
 impl Sale<'_> {
@@ -250,6 +265,8 @@ impl Sale<'_> {
             account: self.account,
             operator: self.operator,
             gross: self.gross,
+            campaign: self.campaign,
+            class: self.class,
         }
     }
 
@@ -265,6 +282,8 @@ impl Sale<'_> {
             },
             gross: self.gross,
             region: RegionCode::EMPTY,
+            campaign: self.campaign,
+            class: self.class,
         }
         .body()
     }
@@ -290,7 +309,13 @@ pub async fn sell(
         if let Some(id) = quote {
             let catalog = web.catalog(sale.operator).ok_or(Refusal::NoSuchOperator)?;
             let account = (EntityKey::Account(sale.account), catalog);
-            quotes::check(web, id, (sale.partner, sale.msisdn), account, sale.gross).await?;
+            let occasion = Occasion {
+                channel: sale.channel,
+                class: sale.class,
+                campaign: sale.campaign,
+            };
+            let number = (sale.partner, sale.msisdn);
+            quotes::check(web, id, number, account, (sale.gross, occasion)).await?;
         }
         let noted = web.in_flight.note_recharge(recharge, web.now());
         if !again && (!noted || recently_credited(web, sale).await?) {

@@ -16,7 +16,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use charge::catalog::Catalog;
 use charge::ids::digest128;
 use charge::partner::{TopUp, TopUpState};
-use charge::{Entity, Money, Msisdn, PartnerId, Refusal, Timestamp};
+use charge::promotion::ChannelClass;
+use charge::{Code, Entity, Money, Msisdn, PartnerId, Refusal, Timestamp};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -229,6 +230,8 @@ async fn sell(
         account,
         operator: catalog.operator,
         gross,
+        campaign: Code::EMPTY,
+        class: ChannelClass::Web,
     };
     let (top_up, _) = topups::sell(web, &sale, None, true).await?;
     let end = topups::settled(web, sale.key(), Duration::from_secs(5)).await?;

@@ -3,7 +3,7 @@
 use super::country::Country;
 use super::limits::{DAYS_MAX, OPERATOR_ID_MAX};
 use super::reader::{Fields, Report, Word, plain_text, read_word, shorten};
-use super::{sale, value};
+use super::{promotion, sale, value};
 use crate::catalog::{
     Catalog, Contact, FinalAction, GrantPolicy, Numbering, Policy, Prefix, RechargeRules, ValidityBand,
     ValidityRule,
@@ -65,7 +65,7 @@ pub(super) fn read<'t>(
         .and_then(|fields| sale::read_steps(fields, report));
     let tariffs = sale::read_tariffs(&mut file, report, country);
     let offers = sale::read_offers(&mut file, report, country, steps);
-    let promotions = sale::read_promotions(&mut file, report, country, steps);
+    let promotions = promotion::read_promotions(&mut file, report, country, (steps, offers.as_deref()));
     file.finish(report);
 
     let operator = OperatorId(u16::try_from(id?).ok()?);

@@ -1,4 +1,4 @@
-//! What an operator sells: tariff rows, offers, promotions.
+//! What an operator sells: tariff rows and offers.
 
 use super::country::Country;
 use super::limits::BUCKETS_MAX;
@@ -6,10 +6,9 @@ use super::operator::dial;
 use super::reader::{Fields, Report, read_word, shorten};
 use super::value;
 use crate::catalog::{
-    AfterMaximum, BucketGrant, Classes, DestinationClass, Offer, Period, Place, Prefix, Promotion,
-    PromotionTrigger, Scope, TariffRow, TimeWindow, Validity, Weight,
+    AfterMaximum, BucketGrant, Classes, DestinationClass, Offer, Period, Place, Prefix, Scope, TariffRow,
+    TimeWindow, Validity, Weight,
 };
-use crate::ids::Code;
 use crate::money::Money;
 use crate::tax::TaxMode;
 use crate::unit::{Amount, Service, Unit};
@@ -72,30 +71,12 @@ pub(super) fn read_offers(
     (offers.len() == count).then_some(offers)
 }
 
-/// Reads every `[[promotion]]`.
-pub(super) fn read_promotions(
-    file: &mut Fields<'_>,
-    report: &mut Report<'_>,
-    country: &Country,
-    steps: Option<Steps>,
-) -> Option<Vec<Promotion>> {
-    let tables = file.tables(report, "promotion");
-    let count = tables.len();
-    let mut codes = Codes::default();
-    let mut promotions = Vec::new();
-    for table in tables {
-        codes.see(&table, report, "promotion");
-        promotions.extend(read_promotion(table, report, country, steps));
-    }
-    (promotions.len() == count).then_some(promotions)
-}
-
 /// Codes seen in one list, to report the second of a pair.
 #[derive(Default)]
-struct Codes<'t>(Vec<&'t str>);
+pub(super) struct Codes<'t>(Vec<&'t str>);
 
 impl<'t> Codes<'t> {
-    fn see(&mut self, table: &Fields<'t>, report: &mut Report<'_>, what: &str) {
+    pub(super) fn see(&mut self, table: &Fields<'t>, report: &mut Report<'_>, what: &str) {
         let Some(code) = table.peek("code") else {
             return;
         };
@@ -207,7 +188,7 @@ fn read_prefixes(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<Vec
     (prefixes.len() == words.len()).then_some(prefixes)
 }
 
-fn read_windows(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<Vec<TimeWindow>> {
+pub(super) fn read_windows(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<Vec<TimeWindow>> {
     let words = fields.words(report, "windows", "08:00-23:00");
     let windows: Vec<TimeWindow> = words
         .iter()
@@ -305,7 +286,7 @@ fn read_offer(
 }
 
 /// Daily before weekly before monthly (main balance: 100).
-fn base_priority(period: Option<Period>) -> u8 {
+pub(super) fn base_priority(period: Option<Period>) -> u8 {
     match period {
         Some(Period::Daily) => 20,
         Some(Period::Weekly) => 30,
@@ -327,50 +308,7 @@ fn period_fits(period: Period, validity: Validity) -> bool {
     }
 }
 
-fn read_promotion(
-    mut fields: Fields<'_>,
-    report: &mut Report<'_>,
-    country: &Country,
-    steps: Option<Steps>,
-) -> Option<Promotion> {
-    let code: Option<Code> = fields.required(report, "code", "first-recharge", value::code);
-    let name = fields.text(report, "name");
-    let trigger = fields.required(report, "trigger", "first-recharge", |text| match text {
-        "first-recharge" => Ok(PromotionTrigger::FirstRecharge),
-        _ => Err(format!(
-            "\"{}\" is not a trigger; write \"first-recharge\"",
-            shorten(text)
-        )),
-    });
-    let minimum = fields.required(report, "minimum", "70", value::money);
-    let validity = fields.required(report, "valid", "7 calendar days", value::validity);
-    let until_at = fields.position("until");
-    let from = fields.required(report, "from", "2026-01-01", value::date);
-    let until = fields.required(report, "until", "2027-01-01", value::date);
-    let buckets = read_buckets(&mut fields, report, "promotion", steps, base_priority(None));
-    country.provenance(&mut fields, report);
-    fields.finish(report);
-    let (from, until) = (from?, until?);
-    if from >= until {
-        report.error(
-            until_at,
-            "the promotion ends before it begins; `until` is the first day without it".to_owned(),
-        );
-    }
-    let zone = country.zone.as_ref()?;
-    Some(Promotion {
-        code: code?,
-        name: name?,
-        trigger: trigger?,
-        minimum: minimum?,
-        buckets: buckets?,
-        validity: validity?,
-        from: zone.day_start(from),
-        until: zone.day_start(until),
-    })
-}
-
-fn read_buckets(
+pub(super) fn read_buckets(
     fields: &mut Fields<'_>,
     report: &mut Report<'_>,
     what: &str,
@@ -400,7 +338,7 @@ fn read_buckets(
 
 /// What a bucket is for: one service in its own unit, or money for some services.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
+pub(super) enum Purpose {
     Service(Service),
     Money,
 }
@@ -458,7 +396,7 @@ fn read_bucket(
 }
 
 /// The scope, and how far it moves the bucket forward: what fits fewer uses is used first.
-fn read_scope(
+pub(super) fn read_scope(
     fields: &mut Fields<'_>,
     report: &mut Report<'_>,
     purpose: Option<Purpose>,

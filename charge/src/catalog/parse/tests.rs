@@ -141,6 +141,7 @@ until = "2027-01-01"
 bucket = [{ for = "money", services = ["sms"], amount = "5" }]
 as_of = "2026"
 source = ["S01"]
+budget = "1000"
 "#;
 
 /// `operator | old -> new | problems`: the mini catalog with one replacement says exactly this. `~` breaks a line.
@@ -214,7 +215,20 @@ for = "voice" | for = "talk" | mini.toml:88:11: "talk" is not what a bucket can 
 bucket = [{ for = "money", services = ["sms"], amount = "5" }] | bucket = [] | mini.toml:100:10: the promotion has no bucket; write `bucket = [ { for = "data", amount = "1 GB" } ]`
 until = "2027-01-01" | until = "2026-01-01" | mini.toml:99:9: the promotion ends before it begins; `until` is the first day without it
 until = "2027-01-01" | until = "2027-02-29" | mini.toml:99:9: 2027-02-29 is not a day of the calendar
-trigger = "first-recharge" | trigger = "birthday" | mini.toml:95:11: "birthday" is not a trigger; write "first-recharge"
+trigger = "first-recharge" | trigger = "birthday" | mini.toml:95:11: "birthday" is not a trigger; write "first-recharge", "recharge" or "purchase"
+budget = "1000" | budget = "4" | mini.toml:103:10: the budget does not suffice for one award, which costs 5
+budget = "1000" |  | mini.toml:92:1: the promotion has no `budget`
+budget = "1000" | budget = "1000"~cost = "5" | mini.toml:104:8: `cost` is for units; bonus money and discounts cost what they are worth
+budget = "1000" | budget = "1000"~chance = "1/100" | mini.toml:104:10: `chance`: an award by chance is a lottery, which is not allowed; write what everybody gets who meets the conditions
+budget = "1000" | budget = "1000"~campaign = "eid" | mini.toml:104:12: "eid" is not a campaign code; use 3 to 16 capital letters and digits
+budget = "1000" | budget = "1000"~weekdays = ["friday"] | mini.toml:104:13: "friday" is not a weekday; there are mon, tue, wed, thu, fri, sat, sun
+budget = "1000" | budget = "1000"~channel_classes = ["moon"] | mini.toml:104:20: "moon" is not a kind of channel; there are shop, kiosk, atm, web, app, wallet, bank, card, ussd, sms, voucher
+budget = "1000" | budget = "1000"~per = "year" | mini.toml:104:7: "year" is not a period; write "campaign", "day", "week" or "month"
+budget = "1000" | budget = "1000"~offers = ["weekly"] | mini.toml:104:10: `offers` is for promotions with the trigger "purchase"
+budget = "1000" | budget = "1000"~discount = "20 %" | mini.toml:92:1: `discount` is for promotions with the trigger "purchase"
+trigger = "first-recharge" | trigger = "purchase" | mini.toml:92:1: a promotion of purchases has a `discount`, and nothing else
+budget = "1000" | budget = "1000"~percent = { rate = "150", maximum = "10" } | mini.toml:104:20: "150" is not a percentage from 0 to 100; write it like "19.5", without the sign
+bucket = [{ for = "money", services = ["sms"], amount = "5" }] | bucket = [{ for = "data", amount = "1 GB" }] | mini.toml:92:1: `cost` says what the budget pays for the units of one award; write it like "35"
 # every use has a price
 place = "anywhere"~price = "1" | place = "roaming"~price = "1" | mini.toml:57:1: no tariff row prices sms to on-net numbers at home at 00:00; add one without `windows`, `prefixes` and `rating_groups` ~ ... and 3 more
 setup = "0.15" | windows = ["08:00-23:00", "23:00-07:00"] | mini.toml:35:1: no tariff row prices voice to on-net numbers at home at 07:00; add one without `windows`, `prefixes` and `rating_groups` ~ ... and 5 more

@@ -184,6 +184,7 @@ impl World {
             offer: Code::new(offer).unwrap(),
             source: SourceId::of_reference("test", &phone.msisdn),
             renew: false,
+            at_most: None,
         }));
         assert!(matches!(bought, Ok(Reply::Bought(_))), "{bought:?}");
     }
@@ -197,6 +198,8 @@ impl World {
             funding: Funding::Rail(Code::new("test").unwrap()),
             gross: Money::parse(rupees).unwrap(),
             region: RegionCode::EMPTY,
+            campaign: Code::EMPTY,
+            class: charge::promotion::ChannelClass::Unknown,
         }));
         assert!(matches!(recharged, Ok(Reply::Recharged(_))), "{recharged:?}");
         self.front.recharged(phone.account);
