@@ -5,12 +5,14 @@
 //! # Layout
 //! * [`core`]: the engine as the web sees it
 //! * [`follow`]: the threads that keep read models and outbox up with the journal
+//! * [`tend`]: leases of promotion budgets, asked for before they are needed
 //! * [`desk`]: the outbox as the SMS sender sees it; [`notice`]: what the messages say
 
 pub mod core;
 pub mod desk;
 pub mod follow;
 pub mod notice;
+pub mod tend;
 
 use crate::catalogs;
 use crate::config::Config;
@@ -67,6 +69,7 @@ pub struct Node {
     /// Messages to send.
     pub desk: Arc<desk::Desk>,
     followers: follow::Followers,
+    tender: tend::Tender,
 }
 
 impl Node {
@@ -119,6 +122,7 @@ impl Node {
             },
         ));
         let followers = follow::start(&store, &reads, &catalogs, &desk, &bell)?;
+        let tender = tend::start(&engine, &catalogs, instance.partitions)?;
         let node = Node {
             instance,
             catalogs,
@@ -129,6 +133,7 @@ impl Node {
             receipt_keys,
             desk,
             followers,
+            tender,
         };
         node.open_desk()?;
         node.publish_catalogs(config.catalogs.dir.as_deref())?;
@@ -137,6 +142,7 @@ impl Node {
 
     /// Stops taking commands, finishes what was taken, and brings snapshots and read models up to date.
     pub fn stop(self) {
+        self.tender.stop();
         self.engine.stop();
         self.followers.stop();
     }

@@ -76,3 +76,10 @@ pub const COMPARED_MAX: usize = 3;
 pub const SEARCH_CHARACTERS_MAX: usize = 80;
 /// Largest budget of a month.
 pub const BUDGET_MAX: charge::Money = charge::Money::from_units(1_000_000);
+
+/// Requests of the public feeds that one address may make in a minute.
+pub const FEED_REQUESTS_PER_MINUTE: u32 = 120;
+/// Promotions that the public page and the feeds show at most.
+pub const OFFERS_MAX: usize = 500;
+/// How long caches may keep a feed without asking again, in seconds.
+pub const FEED_AGE_S: u32 = 300;

@@ -67,6 +67,8 @@ pub struct Inner {
     pub key_rate: Rate,
     /// Requests by address.
     pub address_rate: Rate,
+    /// Requests of the public feeds by address.
+    pub feed_rate: Rate,
     /// Wrong API keys by address.
     pub bad_key_rate: Rate,
     /// Requests that move value and are not answered yet, and those just answered.
@@ -92,6 +94,7 @@ impl Web {
             meter: Meter::new(),
             key_rate: Rate::per_second(limits::KEY_REQUESTS_PER_S),
             address_rate: Rate::per_second(limits::ADDRESS_REQUESTS_PER_S),
+            feed_rate: Rate::per_minute(limits::FEED_REQUESTS_PER_MINUTE),
             bad_key_rate: Rate::per_minute(limits::ADDRESS_BAD_KEYS_PER_MINUTE),
             in_flight: InFlight::default(),
         }))

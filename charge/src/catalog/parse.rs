@@ -44,6 +44,8 @@ pub mod limits {
     pub const PROBLEMS_MAX: usize = 100;
     /// The highest price, limit or fee, in units of currency.
     pub const PRICE_UNITS_MAX: i64 = 1_000_000;
+    /// The highest budget of a promotion, in units of currency.
+    pub const BUDGET_UNITS_MAX: i64 = 1_000_000_000;
     /// The longest life of a bundle or a recharge, in days.
     pub const DAYS_MAX: u16 = 3_660;
     /// The highest operator id: catalogs are found by index.

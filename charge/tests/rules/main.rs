@@ -4,9 +4,11 @@
 //! * `script`: the little language of the tables. `world`: an account, a shop and a catalog, with every invariant checked
 //!   after every command.
 //! * `tables`: runs `charging.txt`, `money.txt` and `time.txt`.
+//! * `promotions`: `promotions.txt`, and many partitions that spend one budget.
 //! * `words`: explanations as people read them.
 //! * `properties`: random histories, slicing, replay, codecs.
 
+mod promotions;
 mod properties;
 mod script;
 mod tables;

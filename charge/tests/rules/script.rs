@@ -486,15 +486,16 @@ impl Outcome<'_> {
 
     /// `share=CODE:LEFT`.
     fn share(&self, value: &str) -> String {
-        let (promotion, _) = value.split_once(':').expect("share=CODE:LEFT");
+        let (promotion, expected) = value.split_once(':').expect("share=CODE:LEFT");
         let shares = self.world.entities.0.get(&EntityKey::Shares(OPERATOR, 0));
         let share = shares
             .and_then(Entity::shares)
             .and_then(|shares| shares.share(code(promotion)));
-        format!(
-            "{promotion}:{}",
-            share.map_or("none".into(), |share| share.left.exact())
-        )
+        let left = share.map_or(Money::ZERO, |share| share.left);
+        if Money::parse(expected) == Ok(left) {
+            return value.to_owned();
+        }
+        format!("{promotion}:{}", left.exact())
     }
 
     fn top_up_state(&self, value: &str) -> String {
@@ -665,7 +666,7 @@ fn promotion(world: &World, words: &[&str]) -> Promotion {
             grant: BucketGrant {
                 unit: Unit::Money,
                 amount: Amount::ZERO,
-                scope: Scope::service(Service::Voice),
+                scope: Scope::ANY,
                 priority: 50,
                 step: Amount(1),
                 waives_setup: false,
@@ -708,7 +709,7 @@ fn promotion(world: &World, words: &[&str]) -> Promotion {
         from: moment(world, option("from=").unwrap_or("00:00")),
         until: moment(world, option("until=").unwrap_or("d9/00:00")),
         budget: money("budget=", "1000000"),
-        cost: money("cost=", "1"),
+        cost: money("cost=", if buckets(words).is_empty() { "0" } else { "1" }),
         limit: PersonLimit {
             times,
             per: match per {

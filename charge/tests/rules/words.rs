@@ -10,7 +10,9 @@ fn told(setup: &str, script: &str, language: Language) -> Vec<String> {
         run.statement(statement.trim());
     }
     let zone = &run.world.catalog.zone;
-    let event = run.world.journal.last().expect("something happened");
+    let of_account = |event: &&charge::Event| matches!(event.key, charge::EntityKey::Account(_));
+    let mut events = run.world.journal.iter();
+    let event = events.rfind(of_account).expect("something happened");
     let explanation = charge::explain(event, language, zone);
     let mut out = vec![explanation.title];
     out.extend(explanation.lines.into_iter().map(|line| line.text));
@@ -104,7 +106,7 @@ fn a_recharge_with_a_gift() {
     let setup = "promo first data=1073741824 min=50; set region=PK-PB";
     check(
         setup,
-        "recharge 100",
+        "tend; recharge 100",
         Language::En,
         "
         Recharge

@@ -340,6 +340,7 @@ pub async fn buy(
         offer: Code::new(&form.offer).ok_or(Refusal::NoSuchOffer)?,
         source: SourceId::of_reference(&format!("page/{}", sign_in.account.0), &once.to_string()),
         renew: form.renew.is_some(),
+        at_most: None,
     });
     Ok(after(&web, command, "bought").await)
 }

@@ -18,6 +18,7 @@ pub mod format;
 pub mod frame;
 pub mod help;
 pub mod home;
+pub mod offers;
 pub mod passkey;
 pub mod places;
 pub mod privacy;
@@ -45,6 +46,7 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/session/end", post(signin::sign_out))
         .route("/more", get(shell::more))
         .route("/offline", get(shell::offline))
+        .route("/offers", get(offers::show))
         .route("/bundles", get(bundles::show))
         .route("/bundles/compare", get(bundles::compare))
         .route("/bundles/buy", post(bundles::buy))
@@ -65,6 +67,8 @@ pub fn router(web: &Web) -> Router<Web> {
     pages
         .merge(crate::receipt::pages())
         .route_layer(middleware::from_fn_with_state(web.clone(), frame::visit))
+        .route("/offers.json", get(offers::json))
+        .route("/offers.rss", get(offers::rss))
         .route("/static/{file}", get(assets::file))
         .route("/sw.js", get(assets::service_worker))
         .layer(CompressionLayer::new().gzip(true))

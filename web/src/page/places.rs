@@ -39,7 +39,7 @@ pub const PLACES: [Place; 13] = [
     place("/receipts", "receipts", Who::Member, false, true),
     place("/budget", "budget", Who::Member, false, true),
     place("/auto", "auto", Who::Member, false, false),
-    place("/offers", "offers", Who::All, false, false),
+    place("/offers", "offers", Who::All, false, true),
     place("/complaints", "complaints", Who::Member, false, false),
     place("/profile", "profile", Who::Member, false, true),
     place("/verify", "verify", Who::All, false, true),

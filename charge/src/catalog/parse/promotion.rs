@@ -69,7 +69,7 @@ fn read_promotion(
     let until = fields.required(report, "until", "2027-01-01", value::date);
     let gifts = Gifts::read(&mut fields, report, steps);
     let (budget_at, cost_at) = (fields.position("budget"), fields.position("cost"));
-    let budget = fields.required(report, "budget", "500000", value::money);
+    let budget = fields.required(report, "budget", "500000", value::budget);
     let has_cost = fields.has("cost");
     let cost = fields.default(report, "cost", "35", Money::ZERO, value::money);
     let times = fields.integer(report, "limit", 0..=1_000, Some(0));
@@ -103,7 +103,7 @@ fn read_promotion(
     }
     let money = gifts.buckets.iter().filter(|bucket| bucket.unit == Unit::Money);
     let one = cost? + money.map(|bucket| Money(bucket.amount.0)).sum::<Money>();
-    if budget? < one || !budget?.is_positive() {
+    if budget? < one {
         let message = format!(
             "the budget does not suffice for one award, which costs {}",
             one.exact()

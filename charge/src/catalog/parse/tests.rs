@@ -216,7 +216,7 @@ bucket = [{ for = "money", services = ["sms"], amount = "5" }] | bucket = [] | m
 until = "2027-01-01" | until = "2026-01-01" | mini.toml:99:9: the promotion ends before it begins; `until` is the first day without it
 until = "2027-01-01" | until = "2027-02-29" | mini.toml:99:9: 2027-02-29 is not a day of the calendar
 trigger = "first-recharge" | trigger = "birthday" | mini.toml:95:11: "birthday" is not a trigger; write "first-recharge", "recharge" or "purchase"
-budget = "1000" | budget = "4" | mini.toml:103:10: the budget does not suffice for one award, which costs 5
+budget = "1000" | budget = "4" | mini.toml:103:10: the budget does not suffice for one award, which costs 5.00
 budget = "1000" |  | mini.toml:92:1: the promotion has no `budget`
 budget = "1000" | budget = "1000"~cost = "5" | mini.toml:104:8: `cost` is for units; bonus money and discounts cost what they are worth
 budget = "1000" | budget = "1000"~chance = "1/100" | mini.toml:104:10: `chance`: an award by chance is a lottery, which is not allowed; write what everybody gets who meets the conditions

@@ -1,6 +1,6 @@
 //! Values as people write them: `"3.50"`, `"1.5 GB"`, `"60 min"`, `"01:00-09:00"`, `"2024-09-02"`.
 
-use super::limits::{DAYS_MAX, PRICE_UNITS_MAX};
+use super::limits::{BUDGET_UNITS_MAX, DAYS_MAX, PRICE_UNITS_MAX};
 use super::reader::shorten;
 use crate::catalog::{Classes, DestinationClass, Prefix, TimeWindow, Validity};
 use crate::ids::Code;
@@ -41,6 +41,18 @@ pub(super) fn money(text: &str) -> Result<Money, String> {
         ))
     } else {
         Ok(money)
+    }
+}
+
+/// A budget of a promotion: larger than any price, smaller than what the sums can hold.
+pub(super) fn budget(text: &str) -> Result<Money, String> {
+    let highest = Money::from_units(BUDGET_UNITS_MAX);
+    match Money::parse(text) {
+        Ok(money) if money.is_positive() && money <= highest => Ok(money),
+        _ => Err(format!(
+            "\"{}\" is not a budget; write an amount of money above 0 and up to {BUDGET_UNITS_MAX}",
+            shorten(text)
+        )),
     }
 }
 
