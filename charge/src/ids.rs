@@ -400,6 +400,80 @@ impl Entity {
     }
 }
 
+impl Codec for EntityKey {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            EntityKey::Account(account) => {
+                out.push(1);
+                account.encode(out);
+            }
+            EntityKey::Number(number) => {
+                out.push(2);
+                number.encode(out);
+            }
+            EntityKey::Imsi(imsi) => {
+                out.push(3);
+                imsi.encode(out);
+            }
+            EntityKey::Partner(partner) => {
+                out.push(4);
+                partner.encode(out);
+            }
+            EntityKey::TopUp(partner, external) => {
+                out.push(5);
+                (*partner, *external).encode(out);
+            }
+            EntityKey::Catalog(operator) => {
+                out.push(7);
+                operator.encode(out);
+            }
+            EntityKey::Idempotency(partner, key) => {
+                out.push(6);
+                (*partner, *key).encode(out);
+            }
+            EntityKey::Payment(payment) => {
+                out.push(8);
+                payment.encode(out);
+            }
+            EntityKey::Budget(operator, promotion) => {
+                out.push(20);
+                (*operator, *promotion).encode(out);
+            }
+            EntityKey::Shares(operator, home) => {
+                out.push(21);
+                (*operator, *home).encode(out);
+            }
+        }
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<EntityKey, CodecError> {
+        Ok(match input.take(1)?[0] {
+            1 => EntityKey::Account(Codec::decode(input)?),
+            2 => EntityKey::Number(Msisdn::decode(input)?),
+            3 => EntityKey::Imsi(Imsi::decode(input)?),
+            4 => EntityKey::Partner(Codec::decode(input)?),
+            5 => {
+                let (partner, external) = Codec::decode(input)?;
+                EntityKey::TopUp(partner, external)
+            }
+            6 => {
+                let (partner, key) = Codec::decode(input)?;
+                EntityKey::Idempotency(partner, key)
+            }
+            7 => EntityKey::Catalog(Codec::decode(input)?),
+            8 => EntityKey::Payment(Codec::decode(input)?),
+            20 => {
+                let (operator, promotion) = Codec::decode(input)?;
+                EntityKey::Budget(operator, promotion)
+            }
+            21 => {
+                let (operator, home) = Codec::decode(input)?;
+                EntityKey::Shares(operator, home)
+            }
+            _ => return Err(CodecError::Invalid("entity key")),
+        })
+    }
+}
+
 impl Codec for Entity {
     fn encode(&self, out: &mut Vec<u8>) {
         match self {

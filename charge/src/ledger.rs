@@ -5,7 +5,7 @@
 
 use crate::account::{Lot, Origin};
 use crate::command::Funding;
-use crate::event::{Charge, ChargedBy, Event, EventBody, SetupFee, TakenBack};
+use crate::event::{Charge, ChargedBy, Event, EventBody, Recharged, SetupFee, TakenBack};
 use crate::ids::{AccountId, Code, EntityKey, PartnerId};
 use crate::money::Money;
 use crate::payment::{Credited, Held, PaymentEvent};
@@ -142,33 +142,7 @@ pub fn postings(event: &Event) -> Postings {
                 book.money(LedgerAccount::UsageTax, -refund.tax);
             }
         }
-        EventBody::Recharged(recharged) => {
-            let outcome = &recharged.outcome;
-            book.money(funding_account(&recharged.funding), -outcome.gross);
-            book.money(LedgerAccount::RechargeTax, outcome.tax);
-            book.money(LedgerAccount::FeeRevenue, outcome.fee);
-            let (credit, gifts) = recharged.lots.split_at(recharged.lots.len().min(1));
-            for lot in credit {
-                book.post(
-                    LedgerAccount::Subscriber(book.account, lot.origin),
-                    lot.unit,
-                    lot.initial,
-                );
-            }
-            let mut paid = Money::ZERO;
-            let given = |earned: &&Earned| earned.status == EarnedStatus::Given;
-            for earned in outcome.earned.iter().filter(given) {
-                book.money(LedgerAccount::PromotionBudget(earned.promotion), -earned.cost);
-                paid += earned.cost;
-            }
-            if outcome.earned.is_empty() {
-                // Records of before budgets: marketing paid for the gift itself.
-                let money = gifts.iter().filter(|lot| lot.unit == Unit::Money);
-                paid = money.map(|lot| Money(lot.initial.0)).sum();
-                book.money(LedgerAccount::MarketingExpense, -paid);
-            }
-            book.gifts(gifts, paid);
-        }
+        EventBody::Recharged(recharged) => book.recharged(recharged),
         EventBody::BonusGranted(award) => {
             book.money(LedgerAccount::PromotionBudget(award.promotion), -award.cost);
             book.gifts(&award.lots, award.cost);
@@ -324,6 +298,34 @@ impl Book {
         }
         self.money(LedgerAccount::RechargeTax, -taken.tax);
         self.money(LedgerAccount::RefundPending, taken.gross);
+    }
+
+    fn recharged(&mut self, recharged: &Recharged) {
+        let outcome = &recharged.outcome;
+        self.money(funding_account(&recharged.funding), -outcome.gross);
+        self.money(LedgerAccount::RechargeTax, outcome.tax);
+        self.money(LedgerAccount::FeeRevenue, outcome.fee);
+        let (credit, gifts) = recharged.lots.split_at(recharged.lots.len().min(1));
+        for lot in credit {
+            self.post(
+                LedgerAccount::Subscriber(self.account, lot.origin),
+                lot.unit,
+                lot.initial,
+            );
+        }
+        let mut paid = Money::ZERO;
+        let given = |earned: &&Earned| earned.status == EarnedStatus::Given;
+        for earned in outcome.earned.iter().filter(given) {
+            self.money(LedgerAccount::PromotionBudget(earned.promotion), -earned.cost);
+            paid += earned.cost;
+        }
+        if outcome.earned.is_empty() {
+            // Records of before budgets: marketing paid for the gift itself.
+            let money = gifts.iter().filter(|lot| lot.unit == Unit::Money);
+            paid = money.map(|lot| Money(lot.initial.0)).sum();
+            self.money(LedgerAccount::MarketingExpense, -paid);
+        }
+        self.gifts(gifts, paid);
     }
 
     /// Lots that a promotion brings: `paid` by its budget covers the money in them, the rest of it pays for the units.

@@ -15,6 +15,7 @@
 //! * [`money`], [`time`], [`ids`], [`unit`], [`tax`]: integers in newtypes.
 //! * [`catalog`]: operators, tariffs, bundles, taxes and policies, read from files by [`catalog::parse`].
 //! * [`account`], [`session`], [`partner`]: the entities, each owned by one partition.
+//! * [`announce`]: whom to tell of an offer, and when.
 //! * [`promotion`]: budgets, what partitions hold of them, what people earned.
 //! * [`command`], [`event`], [`reply`]: what goes in, what is journalled, what comes out.
 //! * [`decide`]: the rules. [`rating`]: units to money. [`apply`](mod@apply): events to state.
@@ -23,6 +24,7 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod account;
+pub mod announce;
 pub mod apply;
 pub mod catalog;
 pub mod codec;

@@ -101,10 +101,17 @@ fn four_operators_sell_every_kind_of_bundle() {
         for bucket in catalog.offers.iter().flat_map(|offer| &offer.buckets) {
             assert!(bucket.priority < 100 && bucket.step.is_positive());
         }
-        assert!(catalog.promotions.len() >= 4, "one for new numbers, and at least three others");
+        assert!(
+            catalog.promotions.len() >= 4,
+            "one for new numbers, and at least three others"
+        );
         for promotion in &catalog.promotions {
             assert!(promotion.budget.is_positive() && promotion.from < promotion.until);
-            assert!(promotion.synthetic && promotion.as_of.starts_with("20"), "{}", promotion.code);
+            assert!(
+                promotion.synthetic && promotion.as_of.starts_with("20"),
+                "{}",
+                promotion.code
+            );
         }
         assert_eq!(catalog.promotions[0].buckets[0].amount, Amount(1024 * MB));
         assert!(catalog.promotions[0].from < DAY && DAY < catalog.promotions[0].until);

@@ -546,3 +546,147 @@ fn records_without_promotions_keep_their_bytes() {
     round_trip(&with);
     many.run(&command).expect("credited");
 }
+
+mod announcing {
+    use super::{DAY_0, OPERATOR, PromotionTrigger, code, promotion};
+    use crate::world::{World, round_trip};
+    use charge::announce::{Consents, Pace, Plan, Way, outside, plan, text};
+    use charge::catalog::{Language, TimeWindow};
+    use charge::time::{DAY, HOUR, SECOND, Zone};
+    use charge::{Account, AccountId, Code, LifeCycle, Msisdn, Timestamp};
+    use proptest::prelude::*;
+
+    /// Even numbers agreed, those that end in 4 were told before.
+    struct Said;
+
+    impl Consents for Said {
+        type Error = ();
+        fn wants_offers(&self, number: Msisdn, way: Way) -> Result<bool, ()> {
+            Ok(way == Way::Sms && number.number().is_multiple_of(2))
+        }
+        fn was_told(&self, number: Msisdn, _: Code) -> Result<bool, ()> {
+            Ok(number.number() % 10 == 4)
+        }
+    }
+
+    struct Broken;
+
+    impl Consents for Broken {
+        type Error = &'static str;
+        fn wants_offers(&self, _: Msisdn, _: Way) -> Result<bool, Self::Error> {
+            Err("the consents cannot be read")
+        }
+        fn was_told(&self, _: Msisdn, _: Code) -> Result<bool, Self::Error> {
+            Ok(false)
+        }
+    }
+
+    fn accounts(count: u64) -> Vec<Account> {
+        let one = World::new().account().clone();
+        (0..count)
+            .map(|index| Account {
+                id: AccountId(index),
+                msisdn: Msisdn::new(923_000_000_000 + index).expect("a number"),
+                ..one.clone()
+            })
+            .collect()
+    }
+
+    fn planned(accounts: Vec<Account>, way: Way, now: Timestamp) -> Plan {
+        let catalog = World::new().catalog;
+        let offer = promotion("gift", PromotionTrigger::Recharge, 30, 1);
+        plan(&catalog, &offer, accounts, &Said, (way, Pace::default(), now)).expect("said")
+    }
+
+    #[test]
+    fn only_who_agreed_and_was_not_told() {
+        let noon = DAY_0.plus(12 * HOUR);
+        let plan = planned(accounts(20), Way::Sms, noon);
+        let numbers: Vec<u64> = plan.messages.iter().map(|m| m.number.number() % 100).collect();
+        assert_eq!(numbers, [0, 2, 6, 8, 10, 12, 16, 18]);
+        assert_eq!(
+            (plan.unwilling, plan.told, plan.unfit, plan.too_late),
+            (10, 2, 0, 0)
+        );
+        assert_eq!(plan.messages[0].at, noon);
+        assert_eq!(
+            plan.messages[1].at,
+            noon.plus(SECOND / 50),
+            "spread, fifty in a second"
+        );
+        assert!(
+            planned(accounts(20), Way::Push, noon).messages.is_empty(),
+            "nobody agreed to push"
+        );
+    }
+
+    #[test]
+    fn a_doubt_tells_nobody() {
+        let catalog = World::new().catalog;
+        let offer = promotion("gift", PromotionTrigger::Recharge, 30, 1);
+        let asked = (Way::Sms, Pace::default(), DAY_0.plus(12 * HOUR));
+        assert!(plan(&catalog, &offer, accounts(3), &Broken, asked).is_err());
+    }
+
+    #[test]
+    fn who_cannot_earn_it_is_left_alone() {
+        let mut all = accounts(6);
+        all[0].state = LifeCycle::Suspended;
+        all[2].operator = charge::OperatorId(OPERATOR.0 + 1);
+        assert_eq!(planned(all, Way::Sms, DAY_0.plus(12 * HOUR)).unfit, 2);
+        let catalog = World::new().catalog;
+        let welcome = promotion("welcome", PromotionTrigger::FirstRecharge, 30, 1);
+        let mut all = accounts(4);
+        all[0].recharged = true;
+        let asked = (Way::Sms, Pace::default(), DAY_0.plus(12 * HOUR));
+        let plan = plan(&catalog, &welcome, all, &Said, asked).expect("said");
+        assert_eq!((plan.messages.len(), plan.unfit), (1, 1));
+    }
+
+    #[test]
+    fn quiet_hours_are_waited_for() {
+        let night = DAY_0.plus(23 * HOUR);
+        assert_eq!(
+            planned(accounts(1), Way::Sms, night).messages[0].at,
+            DAY_0.plus(33 * HOUR)
+        );
+        let last_night = DAY_0.plus(9 * DAY).plus(-HOUR);
+        let plan = planned(accounts(1), Way::Sms, last_night);
+        assert_eq!(
+            (plan.messages.len(), plan.too_late),
+            (0, 1),
+            "in the morning it is over"
+        );
+    }
+
+    proptest! {
+        /// Whenever it is planned and whatever the hours are: no message leaves in quiet hours, none before it was asked for.
+        #[test]
+        fn nobody_is_woken(from in 0..86_400u32, to in 0..86_400u32, at in 0..4 * DAY, offset in -43_200..50_400i32) {
+            let zone = Zone::fixed("somewhere", offset);
+            let quiet = TimeWindow { from_s: from, to_s: to };
+            let asked = DAY_0.plus(at);
+            match outside(quiet, asked, &zone) {
+                Some(found) => {
+                    prop_assert!(found >= asked || found.seconds() == asked.seconds());
+                    prop_assert!(!quiet.contains(zone.second_of_day(found)));
+                }
+                None => prop_assert!(false, "windows of one piece always end"),
+            }
+        }
+    }
+
+    #[test]
+    fn texts_say_how_to_stop() {
+        let catalog = World::new().catalog;
+        let offer = promotion("gift", PromotionTrigger::Recharge, 30, 1);
+        for language in Language::ALL {
+            let said = text(&catalog, &offer, language, "STOP 334");
+            assert!(
+                said.contains("\u{2068}STOP 334\u{2069}") && said.contains("\u{2066}2026-11-28\u{2069}"),
+                "{said}"
+            );
+        }
+        round_trip(&code("gift"));
+    }
+}

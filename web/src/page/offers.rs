@@ -17,10 +17,10 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use charge::Timestamp;
+use charge::Unit;
 use charge::catalog::{Catalog, Discount, Language, LimitPeriod, Promotion, PromotionTrigger, Weekdays};
 use charge::promotion::ChannelClass;
 use charge::time::{Civil, Zone};
-use charge::Unit;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -103,7 +103,12 @@ fn listed<'a>(web: &'a Web, asked: &Asked, now: Timestamp) -> Result<Vec<Listed<
         .catalogs()
         .iter()
         .filter(|catalog| operator.is_none_or(|code| catalog.code.as_str() == code))
-        .flat_map(|catalog| catalog.promotions.iter().map(move |promotion| (catalog, promotion)))
+        .flat_map(|catalog| {
+            catalog
+                .promotions
+                .iter()
+                .map(move |promotion| (catalog, promotion))
+        })
         .filter(|(_, promotion)| promotion.listed && promotion.until > now)
         .map(|(catalog, promotion)| Listed {
             catalog,
@@ -111,14 +116,23 @@ fn listed<'a>(web: &'a Web, asked: &Asked, now: Timestamp) -> Result<Vec<Listed<
             coming: promotion.from > now,
         })
         .collect();
-    all.sort_by_key(|one| (one.coming, one.promotion.until, one.promotion.code, one.catalog.operator));
+    all.sort_by_key(|one| {
+        (
+            one.coming,
+            one.promotion.until,
+            one.promotion.code,
+            one.catalog.operator,
+        )
+    });
     all.truncate(limits::OFFERS_MAX);
     Ok(all)
 }
 
 impl Entry {
     fn of(one: &Listed<'_>, language: Language) -> Entry {
-        let Listed { catalog, promotion, .. } = one;
+        let Listed {
+            catalog, promotion, ..
+        } = one;
         let buckets = promotion.buckets.iter().map(|bucket| Gift {
             unit: bucket.unit.name(),
             amount: Some(bucket.amount.0),
@@ -165,7 +179,9 @@ impl Entry {
 
 fn channels(promotion: &Promotion) -> Vec<String> {
     let codes = promotion.channels.iter().map(ToString::to_string);
-    let classes = ChannelClass::NAMES.iter().filter(|(_, class)| promotion.classes.contains(*class));
+    let classes = ChannelClass::NAMES
+        .iter()
+        .filter(|(_, class)| promotion.classes.contains(*class));
     codes.chain(classes.map(|(name, _)| (*name).to_owned())).collect()
 }
 
@@ -174,13 +190,18 @@ fn weekdays(days: Weekdays) -> Vec<&'static str> {
         return Vec::new();
     }
     let named = Weekdays::NAMES.into_iter().enumerate();
-    named.filter(|(bit, _)| days.0 & (1 << bit) != 0).map(|(_, name)| name).collect()
+    named
+        .filter(|(bit, _)| days.0 & (1 << bit) != 0)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 fn hours(promotion: &Promotion) -> Vec<String> {
     let clock = |second: u32| format!("{:02}:{:02}", second / 3600, second / 60 % 60);
     let windows = promotion.windows.iter();
-    windows.map(|window| format!("{}-{}", clock(window.from_s), clock(window.to_s))).collect()
+    windows
+        .map(|window| format!("{}-{}", clock(window.from_s), clock(window.to_s)))
+        .collect()
 }
 
 /// `/offers.json`
@@ -190,7 +211,9 @@ pub async fn json(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    web.feed_rate.check(caller_of(address)).map_err(Problem::rate_limited)?;
+    web.feed_rate
+        .check(caller_of(address))
+        .map_err(Problem::rate_limited)?;
     let language = language_of(&asked)?;
     let entries: Vec<Entry> = listed(&web, &asked, web.now())?
         .iter()
@@ -207,7 +230,9 @@ pub async fn rss(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    web.feed_rate.check(caller_of(address)).map_err(Problem::rate_limited)?;
+    web.feed_rate
+        .check(caller_of(address))
+        .map_err(Problem::rate_limited)?;
     let language = language_of(&asked)?;
     let t = Speech { language };
     let site = site(&web, &headers);
@@ -222,16 +247,28 @@ pub async fn rss(
         language.tag()
     );
     for one in listed(&web, &asked, web.now())? {
-        let Listed { catalog, promotion, .. } = &one;
+        let Listed {
+            catalog, promotion, ..
+        } = &one;
         let facts = facts(&one, t);
-        let about = facts.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>();
+        let about = facts
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect::<Vec<_>>();
         let guid = format!("{}/{}/{}", catalog.code, promotion.code, promotion.from.seconds());
         let _ = write!(
             body,
             "<item><title>{}</title><link>{}</link><guid isPermaLink=\"false\">{}</guid><pubDate>{}</pubDate>\
              <category>{}</category><description>{}</description></item>",
-            xml(&format!("{}: {}", catalog.name.get(language), promotion.name.get(language))),
-            xml(&format!("{site}/offers?operator={}#{}-{}", catalog.code, catalog.code, promotion.code)),
+            xml(&format!(
+                "{}: {}",
+                catalog.name.get(language),
+                promotion.name.get(language)
+            )),
+            xml(&format!(
+                "{site}/offers?operator={}#{}-{}",
+                catalog.code, catalog.code, promotion.code
+            )),
             xml(&guid),
             rfc_822(promotion.from),
             xml(catalog.code.as_str()),
@@ -257,10 +294,16 @@ fn cached(asked: &HeaderMap, kind: &'static str, body: String) -> Response {
         tag
     }) + "\"";
     let known = header_text(asked, &header::IF_NONE_MATCH).unwrap_or("");
-    let same = known.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag);
+    let same = known
+        .split(',')
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_start_matches("W/") == tag);
     let headers = [
         (header::ETAG, tag),
-        (header::CACHE_CONTROL, format!("public, max-age={}", limits::FEED_AGE_S)),
+        (
+            header::CACHE_CONTROL,
+            format!("public, max-age={}", limits::FEED_AGE_S),
+        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
         (header::CONTENT_TYPE, kind.to_owned()),
     ];
@@ -274,7 +317,8 @@ fn cached(asked: &HeaderMap, kind: &'static str, body: String) -> Response {
 /// Where links of a feed lead: the host that was asked, if it looks like one.
 fn site(web: &Web, headers: &HeaderMap) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    let host = header_text(headers, &header::HOST).filter(|host| host.len() <= 255 && host.chars().all(allowed));
+    let host =
+        header_text(headers, &header::HOST).filter(|host| host.len() <= 255 && host.chars().all(allowed));
     let scheme = if web.parts.https { "https" } else { "http" };
     host.map_or(String::new(), |host| format!("{scheme}://{host}"))
 }
@@ -310,19 +354,30 @@ fn rfc_822(at: Timestamp) -> String {
     let weekday = usize::try_from(Zone::UTC.day_number(at).rem_euclid(7)).unwrap_or(0);
     let month = MONTHS.get(usize::from(month).saturating_sub(1)).unwrap_or(&"Jan");
     let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
-    format!("{}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT", DAYS[weekday])
+    format!(
+        "{}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT",
+        DAYS[weekday]
+    )
 }
 
 /// What people read about a promotion: names and values.
 fn facts(one: &Listed<'_>, t: Speech) -> Vec<(String, String)> {
-    let Listed { catalog, promotion, .. } = one;
+    let Listed {
+        catalog, promotion, ..
+    } = one;
     let money = |amount| t.money(amount, &catalog.currency);
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut add = |key: &str, value: String| facts.push((t.p(key), value));
     for bucket in &promotion.buckets {
         let what = super::account::what_of(&bucket.scope, bucket.unit, t);
         let amount = t.amount(bucket.unit, bucket.amount, &catalog.currency);
-        add("offers-gift", t.with("offers-gift-of", &[("amount", amount.into()), ("what", what.into())]));
+        add(
+            "offers-gift",
+            t.with(
+                "offers-gift-of",
+                &[("amount", amount.into()), ("what", what.into())],
+            ),
+        );
     }
     if let Some(percent) = &promotion.percent {
         let values = [
@@ -340,9 +395,16 @@ fn facts(one: &Listed<'_>, t: Speech) -> Vec<(String, String)> {
         PromotionTrigger::FirstRecharge => t.p("offers-on-first"),
         PromotionTrigger::Recharge => t.p("offers-on-recharge"),
         PromotionTrigger::Purchase => {
-            let names = promotion.offers.iter().filter_map(|code| catalog.offer(code.as_str()));
+            let names = promotion
+                .offers
+                .iter()
+                .filter_map(|code| catalog.offer(code.as_str()));
             let names: Vec<&str> = names.map(|offer| offer.name.get(t.language)).collect();
-            if names.is_empty() { t.p("offers-on-bundle") } else { names.join(&t.p("list-separator")) }
+            if names.is_empty() {
+                t.p("offers-on-bundle")
+            } else {
+                names.join(&t.p("list-separator"))
+            }
         }
     };
     add("offers-for", when);
@@ -442,7 +504,11 @@ pub async fn show(
         name: Html::isolated(catalog.name.get(t.language)),
         here: catalog.code.as_str() == chosen,
     });
-    let operator = if chosen.is_empty() { String::new() } else { format!("&operator={chosen}") };
+    let operator = if chosen.is_empty() {
+        String::new()
+    } else {
+        format!("&operator={chosen}")
+    };
     let frame = visitor.frame(&web, t.p("offers-title"));
     Ok(page(
         StatusCode::OK,
@@ -461,12 +527,21 @@ mod tests {
 
     #[test]
     fn dates_of_feeds() {
-        assert_eq!(rfc_822(Timestamp::from_seconds(1_795_302_960)), "Sat, 21 Nov 2026 23:16:00 GMT");
-        assert_eq!(rfc_822(Timestamp::from_seconds(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(
+            rfc_822(Timestamp::from_seconds(1_795_302_960)),
+            "Sat, 21 Nov 2026 23:16:00 GMT"
+        );
+        assert_eq!(
+            rfc_822(Timestamp::from_seconds(0)),
+            "Thu, 01 Jan 1970 00:00:00 GMT"
+        );
     }
 
     #[test]
     fn nothing_escapes_into_the_feed() {
-        assert_eq!(xml("<a href=\"x\">&\u{0}\u{8}"), "&lt;a href=&quot;x&quot;&gt;&amp;");
+        assert_eq!(
+            xml("<a href=\"x\">&\u{0}\u{8}"),
+            "&lt;a href=&quot;x&quot;&gt;&amp;"
+        );
     }
 }
