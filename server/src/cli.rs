@@ -35,6 +35,9 @@ pub enum Command {
     /// Operators, tariffs, bundles and taxes.
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    /// Promotions: tell people of them.
+    #[command(subcommand)]
+    Offers(OffersCommand),
     /// Make and show subscribers.
     #[command(subcommand)]
     Subscriber(SubscriberCommand),
@@ -151,6 +154,38 @@ pub enum CatalogCommand {
         #[arg(long)]
         strict: bool,
     },
+}
+
+/// `offers ...`
+#[derive(Subcommand, Debug)]
+pub enum OffersCommand {
+    /// Plan whom to tell of a promotion: only who agreed to offers, outside of quiet hours, nobody twice.
+    #[command(
+        after_help = "The server must be stopped. The plan is a file for the sender of bulk messages.\n\nExamples:\n  \
+                      raseed offers announce jazz load-500 --dry-run\n  raseed offers announce jazz load-500"
+    )]
+    Announce(AnnounceArgs),
+}
+
+/// Arguments of `offers announce`.
+#[derive(Args, Debug)]
+pub struct AnnounceArgs {
+    /// The operator's code.
+    pub operator: String,
+    /// The promotion's code.
+    pub promotion: String,
+    /// Messages in a second, at most.
+    #[arg(long, default_value_t = 50)]
+    pub per_second: u32,
+    /// How to stop offers in one step, as the message says it.
+    #[arg(long, default_value = "STOP")]
+    pub stop: String,
+    /// Only count; write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where.
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 /// Languages of messages.

@@ -5,6 +5,7 @@
 //! * [`upkeep`]: in a stopped data directory. [`receipt`]: without either
 
 pub mod balance;
+pub mod offers;
 pub mod receipt;
 pub mod sale;
 pub mod subscriber;

@@ -50,12 +50,13 @@ fn main() -> ExitCode {
 }
 
 fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
-    use cli::{BundleCommand, CatalogCommand, Command, PartnerCommand};
-    use commands::{balance, receipt, sale, subscriber, upkeep, with};
+    use cli::{BundleCommand, CatalogCommand, Command, OffersCommand, PartnerCommand};
+    use commands::{balance, offers, receipt, sale, subscriber, upkeep, with};
     match command {
         Command::Demo(args) => demo::run(&args, output),
         Command::Serve(args) => serve::run(&args, output),
         Command::Catalog(CatalogCommand::Check { files, strict }) => catalogs::check(&files, strict, output),
+        Command::Offers(OffersCommand::Announce(args)) => offers::announce(&args, output),
         Command::Subscriber(command) => subscriber::run(&command, output),
         Command::Topup(args) => with(&args.target, |client| sale::topup(client, &args, output)),
         Command::Balance(args) => with(&args.target, |client| balance::show(client, &args, output)),

@@ -44,6 +44,7 @@ impl Service {
             offer: Code::new(offer).unwrap(),
             source: SourceId(source),
             renew: false,
+            at_most: None,
         }));
     }
 }
