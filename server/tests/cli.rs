@@ -448,6 +448,19 @@ fn stopped(place: &Place) {
             "1",
         ])
         .error(2);
+    let announced = place.run_here(&["offers", "announce", "jazz", "load-500"]).json();
+    assert_eq!(
+        (&announced["messages"], &announced["told_before"]),
+        (&json!(0), &json!(0)),
+        "silence is no: {announced}"
+    );
+    let left_out = announced["not_agreed"].as_u64().unwrap() + announced["cannot_earn"].as_u64().unwrap();
+    assert_eq!(left_out, 601, "{announced}");
+    for wrong in [["orange", "load-500"], ["jazz", "lottery"]] {
+        place
+            .run_here(&["offers", "announce", wrong[0], wrong[1]])
+            .error(2);
+    }
     let rebuilt = place.run_here(&["rebuild"]).json();
     assert_eq!(rebuilt["rows"]["subscriber"], 601, "{rebuilt}");
     let audit = place.run_here(&["audit"]).json();
