@@ -316,7 +316,7 @@ impl Refusal {
         (Refusal::PaymentState, 1_007_004),
         (Refusal::NothingLeft, 1_007_007),
         (Refusal::PriceChanged, 1_003_009),
-        (Refusal::FundsUsedUp, 1_003_010),
+        (Refusal::FundsUsedUp, 1_003_012),
     ];
 
     /// The stable code.
