@@ -60,7 +60,7 @@ impl ReceiptAnswer {
                 (view.gross, view.fee, view.credited),
                 (view.tax, view.tax_rate),
                 None,
-                Code::new(&view.promotion).unwrap_or_default(),
+                (Code::new(&view.promotion).unwrap_or_default(), &[]),
             ),
             balance: view.balance.map(Decimal),
             valid_until: Moment(view.valid_until),
