@@ -98,7 +98,7 @@ fn the_feed_is_well_formed_and_speaks_three_languages() {
 #[test]
 fn the_page_speaks_three_languages_and_is_open_to_everybody() {
     let service = Service::start();
-    for (lang, word) in [("en", "Happy hour"), ("ur", "ہیپی آور"), ("zh", "欢乐时光")] {
+    for (lang, word) in [("en", "Happy hour"), ("ur", "ہیپی آور"), ("zh", "夜间套餐")] {
         let headers = [("accept", "text/html"), ("accept-language", lang)];
         let page = service.send("GET", "/offers?operator=jazz", &headers, "");
         assert_eq!(page.status, 200);
