@@ -267,9 +267,10 @@ fn without_a_network_the_last_balance_is_there_until_sign_out() {
     browser.until("navigator.serviceWorker.controller !== null");
     sign_in(&browser, &service, &wire.url);
     browser.go(&format!("{}/bundles", wire.url));
+    browser.go(&format!("{}/receipts", wire.url));
     browser.go(&format!("{}/", wire.url));
-    let kept = "caches.open('raseed-kept').then(c => c.keys()).then(keys => keys.map(k => new URL(k.url).pathname).join())";
-    browser.until(&format!("{kept}.then(kept => kept === '/')"));
+    let kept = "caches.open('raseed-kept').then(c => c.keys()).then(keys => keys.map(k => new URL(k.url).pathname).sort().join())";
+    browser.until(&format!("{kept}.then(kept => kept === '/,/receipts')"));
     let balance = browser.text("#balance");
 
     wire.cut(true);
@@ -279,6 +280,8 @@ fn without_a_network_the_last_balance_is_there_until_sign_out() {
     let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.starts_with("You are offline. This is as of "), "{told}");
     assert!(told.rsplit(' ').next().unwrap().contains(':'), "{told}");
+    browser.go(&format!("{}/receipts", wire.url));
+    assert!(browser.text("main").contains("Rs 300.00"));
     browser.go(&format!("{}/bundles", wire.url));
     assert_eq!(browser.text("h1"), "You are offline");
 

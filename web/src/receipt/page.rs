@@ -7,7 +7,7 @@ use super::{capability, find, pdf};
 use crate::api::json::Json;
 use crate::bind::Reader;
 use crate::limits;
-use crate::page::frame::{Frame, Visitor, page};
+use crate::page::frame::{Frame, Visitor, keep_offline, page};
 use crate::problem::{Fault, Problem};
 use crate::rate::caller_of;
 use crate::router::PeerAddress;
@@ -130,7 +130,13 @@ fn html_of(
             .is_none()
             .then(|| path_with_token(&web.parts.secret, view.number)),
     };
-    page(StatusCode::OK, &template)
+    let shown = page(StatusCode::OK, &template);
+    // One's own receipts can be looked at without a network; a receipt that was shared is somebody else's.
+    if token.is_none() {
+        keep_offline(shown)
+    } else {
+        shown
+    }
 }
 
 async fn pdf_of(
@@ -227,7 +233,7 @@ pub async fn list(
         page: visitor.frame(&web, t.p("slip-list")),
         next,
     };
-    Ok(page(StatusCode::OK, &template))
+    Ok(keep_offline(page(StatusCode::OK, &template)))
 }
 
 /// `R1042-7.pdf` as number and form.
