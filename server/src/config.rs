@@ -44,6 +44,8 @@ pub struct Config {
     pub catalogs: CatalogsConfig,
     /// Message centres, by operator code; `default` serves the others.
     pub sms: BTreeMap<String, SmsConfig>,
+    /// Payments over the web.
+    pub payments: PaymentsConfig,
 }
 
 /// Partitions, threads, memory.
@@ -126,6 +128,28 @@ pub struct ReceiptsConfig {
     pub key_file: Option<PathBuf>,
 }
 
+/// Payments over the web.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PaymentsConfig {
+    /// How long a payment can be paid, seconds.
+    pub payable_s: u32,
+    /// How much later a payment is still credited; after that the money goes back, seconds.
+    pub wanted_s: u32,
+    /// The rails, in the order in which they are offered.
+    pub rail: Vec<RailConfig>,
+}
+
+/// A payment rail.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RailConfig {
+    /// JazzCash: hosted page or wallet.
+    Jazzcash(Box<rails::jazzcash::Config>),
+    /// PayPal Orders.
+    Paypal(Box<rails::paypal::PayPalConfig>),
+}
+
 /// Where the catalogs come from.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -147,6 +171,17 @@ impl Default for Config {
             receipts: ReceiptsConfig::default(),
             catalogs: CatalogsConfig::default(),
             sms: BTreeMap::new(),
+            payments: PaymentsConfig::default(),
+        }
+    }
+}
+
+impl Default for PaymentsConfig {
+    fn default() -> PaymentsConfig {
+        PaymentsConfig {
+            payable_s: 1_800,
+            wanted_s: 86_400,
+            rail: Vec::new(),
         }
     }
 }

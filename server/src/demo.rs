@@ -3,9 +3,10 @@
 //! # Layout
 //! * here: setting up, staying up, taking down
 //! * [`story`]: what happens, step by step, and what must hold
-//! * [`stage`]: how it is told; [`handsets`]: what the page shows of it
+//! * [`stage`]: how it is told; [`handsets`]: what the page shows of it; [`rails`]: sandboxes to pay with
 
 mod handsets;
+mod rails;
 mod stage;
 mod story;
 
@@ -18,7 +19,7 @@ use crate::node::Node;
 use crate::output::Output;
 use crate::serve::{Signals, Up};
 use crate::sms::SmsConfig;
-use crate::sockets::charging::RechargeWatch;
+use crate::sockets::watch::Watch;
 use anyhow::Context as _;
 use sim::smsc::Smsc;
 use stage::Stage;
@@ -42,7 +43,7 @@ pub fn run(args: &DemoArgs, output: &Output) -> anyhow::Result<()> {
         .block_on(Smsc::start(loopback(0), CentreConfig::default()))
         .context("start the simulated message centre")?;
     let config = config_of(&place.dir, args.port, smsc.address());
-    let watch = Arc::new(RechargeWatch::default());
+    let watch = Arc::new(Watch::default());
     let node = Node::open(&config, Some(Arc::clone(&watch) as Arc<dyn engine::Observer>))?;
     let played = play(args, &config, &node, &watch, &smsc, &runtime, started, output);
     runtime.block_on(smsc.stop());
@@ -58,14 +59,22 @@ fn play(
     args: &DemoArgs,
     config: &Config,
     node: &Node,
-    watch: &RechargeWatch,
+    watch: &Arc<Watch>,
     smsc: &Smsc,
     runtime: &Runtime,
     started: Instant,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let up = runtime.block_on(Up::open(config, node, watch, Some(handsets::demo(smsc.inbox())?)))?;
+    let sandboxes = runtime.block_on(rails::Sandboxes::start())?;
+    let up = runtime.block_on(Up::open(
+        config,
+        node,
+        watch,
+        sandboxes.rails.clone(),
+        Some(handsets::demo(smsc.inbox())?),
+    ))?;
     let url = format!("http://{}", up.http()[0]);
+    sandboxes.send_to(&url);
     let key = node.first_admin_key()?.ok_or_else(|| {
         Failure::usage(format!("{} holds the data of another run", config.data.display()))
             .hint("Give an empty or a missing directory, or none.")

@@ -37,6 +37,7 @@ impl Here {
                 origin: None,
                 centres,
                 passing_key: Some(key),
+                payments: None,
                 demo: None,
             };
             Sockets::open(&node, parts).await

@@ -24,6 +24,7 @@ mod instance;
 mod log;
 mod node;
 mod output;
+mod payments;
 mod progress;
 mod receipt_keys;
 mod serve;

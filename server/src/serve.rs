@@ -5,8 +5,9 @@ use crate::config::{Config, reference};
 use crate::node::Node;
 use crate::output::Output;
 use crate::sockets::centres::Centres;
-use crate::sockets::charging::{Charging, RechargeWatch};
-use crate::sockets::{HttpParts, Sockets};
+use crate::sockets::charging::Charging;
+use crate::sockets::watch::Watch;
+use crate::sockets::{HttpParts, PaymentParts, Sockets};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -34,7 +35,7 @@ pub fn run(args: &ServeArgs, output: &Output) -> anyhow::Result<()> {
         .build()
         .context("start the network threads")?;
     let started = Instant::now();
-    let watch = Arc::new(RechargeWatch::default());
+    let watch = Arc::new(Watch::default());
     let node = Node::open(&config, Some(Arc::clone(&watch) as Arc<dyn engine::Observer>))?;
     let served = runtime.block_on(serve(&config, &node, &watch, started, output));
     tracing::info!("stopping");
@@ -46,12 +47,19 @@ pub fn run(args: &ServeArgs, output: &Output) -> anyhow::Result<()> {
 async fn serve(
     config: &Config,
     node: &Node,
-    watch: &RechargeWatch,
+    watch: &Arc<Watch>,
     started: Instant,
     output: &Output,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let up = Up::open(config, node, watch, None).await?;
+    let up = Up::open(
+        config,
+        node,
+        watch,
+        crate::payments::rails_of(&config.payments)?,
+        None,
+    )
+    .await?;
     if let Some(key) = node.first_admin_key()? {
         announce_key(&key, output)?;
     }
@@ -93,7 +101,8 @@ impl Up {
     pub async fn open(
         config: &Config,
         node: &Node,
-        watch: &RechargeWatch,
+        watch: &Arc<Watch>,
+        rails: Vec<Arc<dyn rails::Rail>>,
         demo: Option<web::page::demo::Demo>,
     ) -> anyhow::Result<Up> {
         let centres = Arc::new(Centres::start(node, &config.sms)?);
@@ -104,12 +113,17 @@ impl Up {
             origin: config.http.public_url.clone(),
             centres: Arc::clone(&centres),
             passing_key: None,
+            payments: Some(PaymentParts {
+                rails,
+                config: config.payments.clone(),
+                watch: Arc::clone(watch),
+            }),
             demo,
         };
         Ok(Up {
             centres,
             sockets: Sockets::open(node, parts).await?,
-            charging: Charging::open(node, &config.diameter, watch).await?,
+            charging: Charging::open(node, &config.diameter, &watch.recharges).await?,
         })
     }
 

@@ -2,15 +2,20 @@
 //!
 //! # Layout
 //! * here: [`Sockets`], which `serve`, `demo` and commands with `--data` open around a node
+//! * [`watch`]: who hears of durable events
 //! * `listener`: HTTP connections within limits. [`centres`]: message centres and one-time codes. [`charging`]: Diameter
 
 pub mod centres;
 pub mod charging;
 mod listener;
+pub mod watch;
 
+use crate::config::PaymentsConfig;
 use crate::failure::{Failure, Kind};
 use crate::node::Node;
 use crate::node::core::PassingKey;
+use crate::payments::desk::{Desk, DeskParts, DeskSettings};
+use crate::payments::transport::Network;
 use anyhow::Context as _;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{self, Next};
@@ -24,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use web::bind::{EngineCore, Reads};
 use web::core::{Core, Gauge};
@@ -41,7 +46,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
 pub struct Sockets {
     /// Where HTTP listens.
     pub http: Vec<SocketAddr>,
-    stop: watch::Sender<bool>,
+    stop: tokio::sync::watch::Sender<bool>,
     tasks: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -59,14 +64,26 @@ pub struct HttpParts {
     pub centres: Arc<Centres>,
     /// A key that is good only in this process.
     pub passing_key: Option<ApiKey>,
+    /// Payments: the rails, how they are set up, and who tells the desk of events. `None`: no payments.
+    pub payments: Option<PaymentParts>,
     /// Set in the demonstration: its handsets and shop get pages.
     pub demo: Option<web::page::demo::Demo>,
+}
+
+/// What payments need.
+pub struct PaymentParts {
+    /// The rails, in the order in which they are offered.
+    pub rails: Vec<Arc<dyn rails::Rail>>,
+    /// Set-up.
+    pub config: PaymentsConfig,
+    /// Hears of payments.
+    pub watch: Arc<watch::Watch>,
 }
 
 impl Sockets {
     /// Binds and serves. Within a tokio runtime.
     pub async fn open(node: &Node, mut parts: HttpParts) -> anyhow::Result<Sockets> {
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = tokio::sync::watch::channel(false);
         let slots = Arc::new(Semaphore::new(parts.connections_max.min(Semaphore::MAX_PERMITS)));
         let (mut http, mut tasks) = (Vec::new(), Vec::new());
         let mut listeners = Vec::new();
@@ -84,7 +101,11 @@ impl Sockets {
             (None, Some(first)) => format!("http://{first}"),
             (None, None) => String::new(),
         };
-        let web = web_of(node, &mut parts, &public_url);
+        let desk = match parts.payments.take() {
+            Some(payments) => Some(desk_of(node, payments, &public_url, stopped.clone())?),
+            None => None,
+        };
+        let web = web_of(node, &mut parts, &public_url, desk);
         for listener in listeners {
             let mut stopped = stopped.clone();
             let service = web::router(web.clone())
@@ -119,7 +140,10 @@ impl Sockets {
 }
 
 /// Removes what has passed its time from the accounts of people, until told to stop.
-async fn sweep_people(people: people::People, mut stopped: watch::Receiver<bool>) -> std::io::Result<()> {
+async fn sweep_people(
+    people: people::People,
+    mut stopped: tokio::sync::watch::Receiver<bool>,
+) -> std::io::Result<()> {
     loop {
         let people = people.clone();
         let swept = tokio::task::spawn_blocking(move || people.sweep(crate::node::now())).await;
@@ -164,9 +188,32 @@ pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListe
     })
 }
 
-fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str) -> Web {
+/// Opens the payment desk.
+fn desk_of(
+    node: &Node,
+    parts: PaymentParts,
+    public_url: &str,
+    stopped: tokio::sync::watch::Receiver<bool>,
+) -> anyhow::Result<Desk> {
+    let desk = DeskParts {
+        core: Arc::new(EngineCore(Arc::clone(&node.engine))),
+        reads: Arc::new(Reads::new(Arc::new(node.store.clone()), node.reads.clone())),
+        transport: Arc::new(Network::new().context("set up calls to payment rails")?),
+        rails: parts.rails,
+        clock: Arc::new(crate::node::now),
+        settings: DeskSettings {
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            payable_s: parts.config.payable_s,
+            wanted_s: parts.config.wanted_s,
+        },
+    };
+    Ok(Desk::open(desk, &parts.watch.payments, stopped))
+}
+
+fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option<Desk>) -> Web {
     let lag = node.lag();
     let desk = Arc::clone(&node.desk);
+    let open_payments = payments.clone();
     let centres = Arc::clone(&parts.centres);
     let gauges = move || {
         let mut gauges = centres.gauges();
@@ -175,6 +222,10 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str) -> Web {
             "Batches that the outbox does not have yet",
             lag.outbox.load(Ordering::Relaxed),
         ));
+        if let Some(payments) = &open_payments {
+            let open = u64::try_from(payments.open_payments()).unwrap_or(u64::MAX);
+            gauges.push(gauge("payments_open", "Payments that are not decided", open));
+        }
         if let Ok(counts) = desk.counts() {
             gauges.push(gauge("outbox_pending", "Messages to be sent", counts.pending));
             gauges.push(gauge(
@@ -204,6 +255,7 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str) -> Web {
             keys: Arc::clone(&node.receipt_keys),
             public_url: public_url.into(),
         },
+        payments: payments.map(|desk| Arc::new(desk) as Arc<dyn web::payments::PaymentDesk>),
         https: parts.behind_tls,
     };
     match parts.demo.take() {

@@ -160,3 +160,38 @@ fn code(browser: &Browser) -> String {
         std::thread::sleep(Duration::from_millis(100));
     }
 }
+
+/// Nobody is signed in: a number, an amount, a rail, its page, and the money is there.
+#[test]
+fn a_guest_recharges_and_undoes_it() {
+    let Some(programs) = Programs::find() else { return };
+    let demo = Demo::start();
+    for (index, (language, width)) in [("en", 360), ("ur", 1280), ("zh", 360)].into_iter().enumerate() {
+        let browser = Browser::open(&programs, false);
+        browser.size(width, 780);
+        browser.go(&format!("{}/recharge?lang={language}", demo.url));
+        picture(&browser, &format!("recharge-number-{language}"));
+        browser.fill("#number", "0300 1234567");
+        browser.click("main form button");
+        browser.until("document.querySelector('#amount') !== null");
+        browser.fill("#amount", "100");
+        browser.click("main form[action='/recharge'] button");
+        browser.until("document.querySelector('form[action=\"/recharge/pay\"]') !== null");
+        let facts = browser.text("main .facts");
+        assert!(facts.contains("13.04") && facts.contains("86.96"), "{facts}");
+        picture(&browser, &format!("recharge-review-{language}"));
+        browser.click("input[name=confirm]");
+        browser.click("form[action='/recharge/pay'] button.primary");
+        browser.until("location.pathname.startsWith('/CustomerPortal')");
+        browser.click("button[value=approve]");
+        browser.until(
+            "location.pathname.startsWith('/pay/') && document.querySelector('.banner.good') !== null",
+        );
+        assert!(browser.text(".banner.good").contains("86.96"));
+        picture(&browser, &format!("pay-done-{language}"));
+        if index == 0 {
+            browser.click("form[action^='/pay/'] button.danger");
+            browser.until("document.querySelector('.banner.good') !== null && !document.querySelector('.button.primary[href^=\"/recharge\"]')");
+        }
+    }
+}

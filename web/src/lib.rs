@@ -7,6 +7,7 @@
 //!
 //! * [`state`]: what the server hands in: core, read models, catalogs, clock, sender of codes, demo.
 //! * [`core`]: the small trait behind which the engine stands; [`bind`] puts it there, and the read models beside it.
+//! * [`payments`]: the trait behind which the payment desk stands. [`callbacks`]: where rails reach us.
 //! * [`api`]: the JSON API, its keys, and the OpenAPI document. [`problem`]: its errors.
 //! * [`receipt`]: receipts, signed, as page, PDF, JSON and message, and the page that checks them.
 //! * [`page`]: sign-in by code, the account, bundles, and the demo's handset.
@@ -15,11 +16,13 @@
 
 pub mod api;
 pub mod bind;
+pub mod callbacks;
 pub mod core;
 pub mod limits;
 pub mod meter;
 pub mod number;
 pub mod page;
+pub mod payments;
 pub mod problem;
 pub mod rate;
 pub mod receipt;

@@ -23,6 +23,7 @@ pub fn router(web: Web) -> Router {
         .merge(api::router().0)
         .merge(page::router(&web))
         .merge(receipt::files())
+        .merge(crate::callbacks::router())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

@@ -46,6 +46,8 @@ pub struct WebParts {
     pub secret: [u8; 32],
     /// Signs receipts.
     pub receipts: Receipts,
+    /// Takes payments; `None`: this service takes none.
+    pub payments: Option<Arc<dyn crate::payments::PaymentDesk>>,
     /// True when people come over https: cookies then say `Secure`.
     pub https: bool,
 }

@@ -16,6 +16,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/help.ftl")),
             include_str!(concat!("../locales/", $language, "/offers.ftl")),
             include_str!(concat!("../locales/", $language, "/page.ftl")),
+            include_str!(concat!("../locales/", $language, "/pay.ftl")),
             include_str!(concat!("../locales/", $language, "/people.ftl")),
             include_str!(concat!("../locales/", $language, "/problem.ftl")),
             include_str!(concat!("../locales/", $language, "/receipt.ftl")),

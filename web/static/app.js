@@ -50,6 +50,10 @@
     card.hidden = false;
   });
 
+  // A form that only carries the payer on to the payment page goes by itself.
+  const carrier = document.querySelector("form[data-submits]");
+  if (carrier) carrier.requestSubmit();
+
   const toast = (text) => {
     const place = byId("toast");
     place.textContent = text;

@@ -6,9 +6,11 @@
 //! * `tables`: runs `charging.txt`, `money.txt` and `time.txt`.
 //! * `promotions`: `promotions.txt`, and many partitions that spend one budget.
 //! * `words`: explanations as people read them.
+//! * `payments`: stories of one payment.
 //! * `properties`: random histories, slicing, replay, codecs.
 
 mod promotions;
+mod payments;
 mod properties;
 mod script;
 mod tables;

@@ -50,6 +50,8 @@ pub const KEYS: &[Key] = &[
     key("diameter", "connections_max", "1024", "connections at the same time"),
     key("diameter", "rate_per_s_max", "0", "requests a second of one peer, more are answered DIAMETER_TOO_BUSY; 0 for no limit"),
     key("receipts", "key_file", "", "file with the key that signs receipts; made at the first start, for its owner alone. Not set: `receipt-keys.json` in the data directory. Keep a copy: without it receipts already given out cannot be checked"),
+    key("payments", "payable_s", "1800", "how long a payment can be paid, seconds"),
+    key("payments", "wanted_s", "86400", "how much later a payment is still credited, seconds; after that the money goes back"),
     key("catalogs", "dir", "", "directory with operators, tariffs, bundles and taxes; not set: the ones inside the binary"),
     key("sms.default", "address", "\"127.0.0.1:2775\"", "message centre, `host:port`"),
     key("sms.default", "system_id", "\"raseed\"", "system_id of the bind, at most 15 characters"),
@@ -83,6 +85,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("people", "Accounts of people: sign-ins, second factors, consents"),
     ("diameter", "The charging front"),
     ("receipts", "Receipts"),
+    ("payments", "Payments over the web"),
     ("catalogs", "Operators, tariffs, bundles and taxes"),
     (
         "sms.default",

@@ -26,6 +26,35 @@ const OFFLINE: header::HeaderName = header::HeaderName::from_static("raseed-offl
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// Origins to which a page may send forms, beside our own: those of payment rails.
+#[derive(Clone, Debug, Default)]
+pub struct FormTargets(Vec<String>);
+
+impl FormTargets {
+    /// The origins of all rails.
+    pub fn of(rails: Vec<crate::payments::RailInfo>) -> FormTargets {
+        FormTargets(rails.into_iter().flat_map(|rail| rail.origins).collect())
+    }
+
+    /// The origin of an address.
+    pub fn to(url: &str) -> FormTargets {
+        let origin: Vec<&str> = url.split('/').take(3).collect();
+        FormTargets(vec![origin.join("/")])
+    }
+
+    /// The page's policy. An origin that could say something else is left out.
+    fn policy(&self) -> HeaderValue {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-.:/[]*".contains(c);
+        let mut allowed = String::from("form-action 'self'");
+        for origin in self.0.iter().filter(|origin| origin.chars().all(plain)) {
+            allowed.push(' ');
+            allowed.push_str(origin);
+        }
+        let policy = POLICY.replace("form-action 'self'", &allowed);
+        HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(POLICY))
+    }
+}
+
 /// Who looks at a page.
 #[derive(Clone)]
 pub struct Visitor {
@@ -130,8 +159,13 @@ pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> 
     if is_new && !headers.contains_key(header::SET_COOKIE) {
         set_session_cookie(headers, &web, &visitor.token);
     }
+    let targets = response
+        .extensions_mut()
+        .remove::<FormTargets>()
+        .unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, targets.policy());
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

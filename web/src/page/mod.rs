@@ -8,6 +8,7 @@
 //!   [`account`]: what they share of an account.
 //! * [`signup`], [`profile`], [`security`], [`privacy`]: the account of a person; [`passkey`]: its script's other side.
 //! * [`spending`]: what a month took. [`format`](mod@format): values as people read them.
+//! * [`recharge`], [`ticket`], [`pay`]: paying for a recharge.
 
 pub mod account;
 pub mod assets;
@@ -20,16 +21,19 @@ pub mod help;
 pub mod home;
 pub mod offers;
 pub mod passkey;
+pub mod pay;
 pub mod places;
 pub mod privacy;
 pub mod profile;
 pub mod security;
+pub mod recharge;
 pub mod session;
 pub mod shell;
 pub mod signin;
 pub mod signup;
 pub mod spending;
 pub mod statement;
+pub mod ticket;
 
 use crate::state::Web;
 use axum::routing::{get, post};
@@ -44,6 +48,10 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/code", post(signin::send_code))
         .route("/session", post(signin::sign_in))
         .route("/session/end", post(signin::sign_out))
+        .route("/recharge", get(recharge::show))
+        .route("/recharge/pay", post(recharge::pay))
+        .route("/pay/{id}", get(pay::show).post(pay::act))
+        .route("/pay/{id}/state", get(pay::state))
         .route("/more", get(shell::more))
         .route("/offline", get(shell::offline))
         .route("/offers", get(offers::show))

@@ -33,7 +33,7 @@ pub struct Place {
 /// All places in their order.
 pub const PLACES: [Place; 13] = [
     place("/", "home", Who::All, true, true),
-    place("/recharge", "recharge", Who::All, true, false),
+    place("/recharge", "recharge", Who::All, true, true),
     place("/bundles", "bundles", Who::Member, true, true),
     place("/statement", "statement", Who::Member, true, true),
     place("/receipts", "receipts", Who::Member, false, true),

@@ -216,6 +216,7 @@ impl Service {
                 "https://raseed.example",
             ),
             https,
+            payments: None,
         };
         let number = Msisdn::parse(NUMBER).unwrap();
         let web = match demo {

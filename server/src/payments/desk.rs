@@ -1,0 +1,550 @@
+//! The payment desk: presents payments to rails, asks rails about them, and tells the core what they said.
+//!
+//! It keeps nothing that matters: after a restart the open payments are found in the read models, and asked about again.
+
+use super::schedule::Schedule;
+use charge::payment::{
+    CreatePayment, Payment, PaymentAction, PaymentEvent, PaymentId, PaymentReply, PaymentState, Price,
+    Statement,
+};
+use charge::time::SECOND;
+use charge::{Code, Command, Entity, EntityKey, Event, EventBody, Money, Reply, Timestamp};
+use engine::Observer;
+use parking_lot::Mutex;
+use rails::rail::Told;
+use rails::{Begun, Heard, HttpAnswer, HttpRequest, Order, Rail, RailError, Transport, TransportError};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore, watch};
+use web::bind::Reads;
+use web::core::{Core, CoreError, Pending};
+use web::payments::{PaymentDesk, Priced, RailInfo, Start, StartError};
+use web::state::Clock;
+
+/// Questions to rails under way at the same time.
+const QUESTIONS_MAX: usize = 256;
+/// How long a page waits for a rail that itself waits for the payer.
+const PAGE_WAIT: Duration = Duration::from_secs(4);
+/// After its end a payment is given so long before "not paid" is believed.
+const EXPIRY_GRACE_S: i64 = 60;
+/// The open payments are looked for in the read models so often, in case one was missed.
+const SCAN_EVERY: Duration = Duration::from_secs(60);
+/// Rows of one question to the read models.
+const SCAN_ROWS: usize = 500;
+
+/// How the desk is set up.
+#[derive(Clone, Debug)]
+pub struct DeskSettings {
+    /// Where browsers and rails find us, without a slash at the end.
+    pub public_url: String,
+    /// How long a payment can be paid, seconds.
+    pub payable_s: u32,
+    /// How much later a payment is still credited and not sent back, seconds.
+    pub wanted_s: u32,
+}
+
+/// What the desk needs.
+pub struct DeskParts {
+    /// Carries out commands.
+    pub core: Arc<dyn Core>,
+    /// Finds open payments.
+    pub reads: Arc<Reads>,
+    /// Calls rails.
+    pub transport: Arc<dyn Transport>,
+    /// The rails, in the order in which they are offered.
+    pub rails: Vec<Arc<dyn Rail>>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Set-up.
+    pub settings: DeskSettings,
+}
+
+/// The desk. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk(Arc<Inner>);
+
+struct Inner {
+    parts: DeskParts,
+    schedule: Mutex<Schedule>,
+    bell: Notify,
+    slots: Arc<Semaphore>,
+}
+
+/// Hears of payments from the engine. Made before the desk, because the engine wants to know it first.
+#[derive(Default)]
+pub struct PaymentWatch {
+    desk: OnceLock<Weak<Inner>>,
+}
+
+impl Observer for PaymentWatch {
+    fn wants(&self, event: &Event) -> bool {
+        matches!(event.body, EventBody::PaymentCreated(_) | EventBody::Payment(_))
+    }
+
+    fn committed(&self, _: store::Partition, _: store::Seq, events: &[Event]) {
+        if let Some(inner) = self.desk.get().and_then(Weak::upgrade) {
+            events.iter().for_each(|event| inner.heard(event));
+        }
+    }
+}
+
+impl Desk {
+    /// Opens the desk. Within a tokio runtime; it works until `stopped` says so.
+    pub fn open(parts: DeskParts, watch: &PaymentWatch, stopped: watch::Receiver<bool>) -> Desk {
+        let desk = Desk(Arc::new(Inner {
+            parts,
+            schedule: Mutex::default(),
+            bell: Notify::new(),
+            slots: Arc::new(Semaphore::new(QUESTIONS_MAX)),
+        }));
+        // The first desk stays; a process has one.
+        let _ = watch.desk.set(Arc::downgrade(&desk.0));
+        tokio::spawn(Arc::clone(&desk.0).work(stopped.clone()));
+        tokio::spawn(Arc::clone(&desk.0).scan(stopped));
+        desk
+    }
+
+    /// Payments that are not decided.
+    pub fn open_payments(&self) -> usize {
+        self.0.schedule.lock().len()
+    }
+}
+
+impl Inner {
+    fn now(&self) -> Timestamp {
+        (self.parts.clock)()
+    }
+
+    fn rail(&self, code: Code) -> Option<&Arc<dyn Rail>> {
+        self.parts.rails.iter().find(|rail| rail.code() == code)
+    }
+
+    /// An event of the engine begins or ends the questions about a payment.
+    fn heard(&self, event: &Event) {
+        let EntityKey::Payment(id) = event.key else {
+            return;
+        };
+        let mut schedule = self.schedule.lock();
+        match &event.body {
+            EventBody::PaymentCreated(_) => schedule.begin(id, event.at, event.at),
+            EventBody::Payment(happened) => match &**happened {
+                PaymentEvent::Moved { state, .. } if state.is_open() => {
+                    schedule.begin(id, event.at, event.at);
+                }
+                PaymentEvent::Moved { .. }
+                | PaymentEvent::RefundEnded { .. }
+                | PaymentEvent::Reversed { .. } => {
+                    schedule.end(id);
+                }
+                PaymentEvent::Settled(settled) => match settled.credit {
+                    charge::payment::Credited::Account { .. } => schedule.end(id),
+                    _ => schedule.begin_anew(id, event.at),
+                },
+                PaymentEvent::RefundRequested { .. } | PaymentEvent::RefundRetried => {
+                    schedule.begin_anew(id, event.at);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        drop(schedule);
+        self.bell.notify_one();
+    }
+
+    async fn work(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+        loop {
+            let now = self.now();
+            let due = self.schedule.lock().take_due(now, QUESTIONS_MAX);
+            let idle = due.is_empty();
+            for id in due {
+                let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+                    return;
+                };
+                let inner = Arc::clone(&self);
+                tokio::spawn(async move {
+                    inner.ask(id).await;
+                    drop(slot);
+                });
+            }
+            if !idle {
+                continue;
+            }
+            let wait = self.schedule.lock().next().map_or(1_000_000, |due| due.0 - now.0);
+            let wait = Duration::from_micros(wait.clamp(1_000, 1_000_000).unsigned_abs());
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.bell.notified() => {}
+                _ = stopped.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    /// Finds open payments in the read models: at the start, and now and then.
+    async fn scan(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+        loop {
+            for state in PaymentState::ALL.into_iter().filter(|state| state.needs_asking()) {
+                self.scan_state(state).await;
+            }
+            self.bell.notify_one();
+            tokio::select! {
+                () = tokio::time::sleep(SCAN_EVERY) => {}
+                _ = stopped.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    async fn scan_state(&self, state: PaymentState) {
+        let mut after = None;
+        loop {
+            let page = self
+                .parts
+                .reads
+                .ask(move |reader| reader.models.payments_in_state(state, after, SCAN_ROWS));
+            // What cannot be read now is found by the next scan; `ask` has logged why.
+            let Ok(page) = page.await else { return };
+            let now = self.now();
+            let mut schedule = self.schedule.lock();
+            for row in &page {
+                schedule.begin(row.id, row.updated_at, now);
+            }
+            drop(schedule);
+            match page.last() {
+                Some(last) if page.len() == SCAN_ROWS => after = Some((last.created_at, last.id)),
+                _ => return,
+            }
+        }
+    }
+
+    async fn read(&self, id: PaymentId) -> Option<Box<Payment>> {
+        match self.parts.core.read(id.key()).await {
+            Ok(Some(Entity::Payment(payment))) => Some(payment),
+            _ => None,
+        }
+    }
+
+    /// Asks the rail about one payment and tells the core.
+    async fn ask(&self, id: PaymentId) {
+        let Some(payment) = self.read(id).await else {
+            self.schedule.lock().again(id, self.now());
+            return;
+        };
+        if !payment.state.needs_asking() {
+            self.schedule.lock().end(id);
+            return;
+        }
+        let Some(rail) = self.rail(payment.asked.rail) else {
+            tracing::warn!(payment = %id, rail = %payment.asked.rail, "the rail of a payment is not set up any more");
+            self.schedule.lock().again(id, self.now());
+            return;
+        };
+        let order = self.order_of(&payment, rails::Payer::default());
+        let statement = if payment.state == PaymentState::RefundRequested {
+            self.ask_refund(rail, &payment, &order).await
+        } else {
+            self.ask_payment(rail, &payment, &order).await
+        };
+        let decided = match statement {
+            Some(statement) => {
+                let told = self.tell(&payment, PaymentAction::State(statement)).await;
+                told.is_ok_and(|reply| !reply.state.needs_asking())
+            }
+            None => false,
+        };
+        let mut schedule = self.schedule.lock();
+        if decided {
+            schedule.end(id);
+        } else {
+            schedule.again(id, self.now());
+        }
+    }
+
+    async fn ask_payment(&self, rail: &Arc<dyn Rail>, payment: &Payment, order: &Order) -> Option<Statement> {
+        let now = self.now();
+        let said = match rail.inquire(&*self.parts.transport, order, now).await {
+            Ok(said) => said,
+            Err(RailError::Unsupported) => Statement::AwaitingCash,
+            Err(error) => {
+                tracing::info!(payment = %order.id, %error, "a rail could not be asked");
+                Statement::Pending {
+                    code: "no-answer".to_owned(),
+                }
+            }
+        };
+        let over = now > payment.asked.expires_at.plus(EXPIRY_GRACE_S * SECOND);
+        match said {
+            // The rail knows of no money, and the payer can no longer pay.
+            Statement::Presented { .. } | Statement::AwaitingCustomer | Statement::AwaitingCash if over => {
+                Some(Statement::Expired)
+            }
+            said => Some(said),
+        }
+    }
+
+    async fn ask_refund(&self, rail: &Arc<dyn Rail>, payment: &Payment, order: &Order) -> Option<Statement> {
+        let price = payment.refund.as_ref()?.price;
+        let (io, now) = (&*self.parts.transport, self.now());
+        let first = self.schedule.lock().is_first(order.id);
+        let said = if first {
+            rail.refund(io, order, price, now).await
+        } else {
+            rail.inquire_refund(io, order, price, now).await
+        };
+        match said {
+            Ok(said @ (Statement::Refunded { .. } | Statement::RefundRefused { .. })) => Some(said),
+            Ok(_) => None,
+            Err(RailError::Unsupported) => Some(Statement::RefundRefused {
+                code: "by-hand".to_owned(),
+            }),
+            Err(error) => {
+                tracing::info!(payment = %order.id, %error, "a refund could not be asked for");
+                None
+            }
+        }
+    }
+
+    async fn tell(&self, payment: &Payment, action: PaymentAction) -> Result<PaymentReply, CoreError> {
+        let command = Command::Payment {
+            id: payment.id(),
+            account: payment.account(),
+            action,
+        };
+        match self.parts.core.call(command).await? {
+            Reply::Payment(reply) => Ok(reply),
+            _ => Err(CoreError::Unavailable),
+        }
+    }
+
+    async fn act(&self, id: PaymentId, action: PaymentAction) -> Result<PaymentReply, CoreError> {
+        match self.parts.core.read(id.key()).await? {
+            Some(Entity::Payment(payment)) => self.tell(&payment, action).await,
+            _ => Err(CoreError::Refused(charge::Refusal::NoSuchPayment)),
+        }
+    }
+
+    fn order_of(&self, payment: &Payment, payer: rails::Payer) -> Order {
+        let asked = &payment.asked;
+        Order {
+            id: asked.id,
+            price: asked.price,
+            msisdn: asked.msisdn,
+            payer,
+            description: format!("Recharge {}", asked.id),
+            language: charge::catalog::Language::default(),
+            created_at: payment.created_at,
+            expires_at: asked.expires_at,
+            return_url: format!("{}/rails/{}/return", self.parts.settings.public_url, asked.rail),
+            presented: payment.presented.clone(),
+            reference: payment.reference.clone(),
+        }
+    }
+
+    async fn start(self: Arc<Self>, start: Start) -> Result<Begun, StartError> {
+        let rail = Arc::clone(self.rail(start.rail).ok_or(StartError::NoSuchRail)?);
+        let settings = &self.parts.settings;
+        let expires_at = start.shown_at.plus(i64::from(settings.payable_s) * SECOND);
+        let asked = CreatePayment {
+            id: start.id,
+            to: start.to,
+            msisdn: start.msisdn,
+            operator: start.operator,
+            rail: start.rail,
+            gross: start.gross,
+            price: start.price,
+            offer: start.offer,
+            campaign: start.campaign,
+            region: charge::tax::RegionCode::EMPTY,
+            expires_at,
+            wanted_until: expires_at.plus(i64::from(settings.wanted_s) * SECOND),
+            payer: start.payer_digest,
+        };
+        self.parts
+            .core
+            .call(Command::CreatePayment(Box::new(asked)))
+            .await?;
+        let payment = self.read(start.id).await.ok_or(StartError::Unavailable)?;
+        let mut order = self.order_of(&payment, start.payer);
+        order.language = start.language;
+        // On its own: a wallet answers only when the payer has typed the PIN, and whoever waits here may go away.
+        let inner = Arc::clone(&self);
+        let begin = tokio::spawn(async move { inner.begin(&rail, &payment, &order).await });
+        match tokio::time::timeout(PAGE_WAIT, begin).await {
+            Ok(Ok(begun)) => begun,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "presenting a payment panicked");
+                Err(StartError::Unavailable)
+            }
+            Err(_) => Ok(Begun::Said(Statement::AwaitingCustomer)),
+        }
+    }
+
+    async fn begin(
+        &self,
+        rail: &Arc<dyn Rail>,
+        payment: &Payment,
+        order: &Order,
+    ) -> Result<Begun, StartError> {
+        let begun = rail.begin(&*self.parts.transport, order, self.now()).await;
+        let failed = |class, code: &str| Statement::Failed {
+            class,
+            code: code.to_owned(),
+        };
+        use charge::payment::FailureClass::{Configuration, Payer, Transient};
+        let (statement, result) = match begun {
+            Ok(begun) => (said(&begun), Ok(begun)),
+            Err(RailError::NotTaken(why)) => (failed(Payer, why), Err(StartError::NotTaken(why))),
+            Err(RailError::Transport(TransportError::NotSent)) => {
+                (failed(Transient, "unreachable"), Err(StartError::Unreachable))
+            }
+            Err(error @ (RailError::Configuration(_) | RailError::Unsupported)) => {
+                tracing::error!(payment = %order.id, %error, "a rail refuses our set-up");
+                (failed(Configuration, "set-up"), Err(StartError::Unreachable))
+            }
+            Err(error) => {
+                tracing::warn!(payment = %order.id, %error, "what became of a payment is not known");
+                let pending = Statement::Pending {
+                    code: "no-answer".to_owned(),
+                };
+                (pending.clone(), Ok(Begun::Said(pending)))
+            }
+        };
+        if let Err(error) = self.tell(payment, PaymentAction::State(statement)).await {
+            // The schedule asks the rail again, so nothing is lost.
+            tracing::warn!(payment = %order.id, %error, "the core was not told what a rail said");
+        }
+        result
+    }
+
+    async fn hear(&self, rail: Code, what: &str, request: &HttpRequest) -> HttpAnswer {
+        let Some(rail) = self.rail(rail) else {
+            return plain(404, "there is no such rail\n");
+        };
+        let heard = rail
+            .callback(&*self.parts.transport, what, request, self.now())
+            .await;
+        match heard {
+            Ok(heard) => self.believe(rail, heard).await,
+            Err(error) => {
+                tracing::warn!(rail = %rail.code(), what, %error, "a message to a rail's address was not believed");
+                match error {
+                    RailError::NotGenuine(_) => plain(401, "the message is not genuine\n"),
+                    RailError::Malformed(_) | RailError::Unsupported => {
+                        plain(400, "the message cannot be read\n")
+                    }
+                    _ => plain(503, "try again\n"),
+                }
+            }
+        }
+    }
+
+    /// Tells the core what a genuine message proves, or asks the rail.
+    async fn believe(&self, rail: &Arc<dyn Rail>, heard: Heard) -> HttpAnswer {
+        let Some(id) = heard.about else {
+            return heard.answer;
+        };
+        let payment = match self.parts.core.read(id.key()).await {
+            Ok(Some(Entity::Payment(payment))) => payment,
+            Ok(_) => return heard.answer,
+            Err(_) => return plain(503, "try again\n"),
+        };
+        if !rail.settles(payment.asked.rail) {
+            tracing::warn!(payment = %id, rail = %rail.code(), "a rail spoke about a payment of another rail");
+            return heard.answer;
+        }
+        match heard.told {
+            Told::Said(statement) => match self.tell(&payment, PaymentAction::State(statement)).await {
+                Ok(_) | Err(CoreError::Refused(_)) => heard.answer,
+                Err(CoreError::Busy | CoreError::Unavailable) => plain(503, "try again\n"),
+            },
+            Told::Ask => {
+                self.ask(id).await;
+                heard.answer
+            }
+            Told::Unmatched { .. } => heard.answer,
+        }
+    }
+
+    async fn returned(&self, rail: Code, request: &HttpRequest) -> Option<PaymentId> {
+        let rail = self.rail(rail)?;
+        match rail.returned(request, self.now()) {
+            Ok(heard) => {
+                let about = heard.about;
+                // Whoever came back waits at most so long; the page asks again by itself.
+                let _ = tokio::time::timeout(PAGE_WAIT, self.believe(rail, heard)).await;
+                about
+            }
+            Err(error) => {
+                tracing::info!(rail = %rail.code(), %error, "a browser came back with something else");
+                None
+            }
+        }
+    }
+}
+
+fn said(begun: &Begun) -> Statement {
+    match begun {
+        Begun::Redirect { said, .. }
+        | Begun::Form { said, .. }
+        | Begun::Show { said, .. }
+        | Begun::Said(said) => said.clone(),
+    }
+}
+
+fn plain(status: u16, text: &str) -> HttpAnswer {
+    HttpAnswer {
+        status,
+        headers: vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())],
+        body: text.as_bytes().to_vec(),
+    }
+}
+
+impl PaymentDesk for Desk {
+    fn rails(&self) -> Vec<RailInfo> {
+        let info = |rail: &Arc<dyn Rail>| RailInfo {
+            code: rail.code(),
+            needs: rail.needs(),
+            currency: rail.currency(),
+            origins: rail.origins(),
+        };
+        self.0.parts.rails.iter().map(info).collect()
+    }
+
+    fn price(&self, rail: Code, gross: Money) -> Result<Priced, StartError> {
+        let rail = self.0.rail(rail).ok_or(StartError::NoSuchRail)?;
+        if rail.currency() != charge::payment::Currency::PKR {
+            return Err(StartError::NoRate);
+        }
+        Ok(Priced {
+            price: Price::pkr(gross),
+            rate: String::new(),
+            until: self
+                .0
+                .now()
+                .plus(i64::from(self.0.parts.settings.payable_s) * SECOND),
+        })
+    }
+
+    fn start(&self, start: Start) -> Pending<Result<Begun, StartError>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(inner.start(start))
+    }
+
+    fn hear(&self, rail: Code, what: String, request: HttpRequest) -> Pending<HttpAnswer> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.hear(rail, &what, &request).await })
+    }
+
+    fn returned(&self, rail: Code, request: HttpRequest) -> Pending<Option<PaymentId>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.returned(rail, &request).await })
+    }
+
+    fn act(&self, id: PaymentId, action: PaymentAction) -> Pending<Result<PaymentReply, CoreError>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.act(id, action).await })
+    }
+
+    fn look(&self, id: PaymentId) {
+        self.0.schedule.lock().look(id, self.0.now());
+        self.0.bell.notify_one();
+    }
+}
