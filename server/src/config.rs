@@ -138,6 +138,8 @@ pub struct PaymentsConfig {
     pub wanted_s: u32,
     /// The rails, in the order in which they are offered.
     pub rail: Vec<RailConfig>,
+    /// Rates of exchange, for rails that do not take the operator's currency.
+    pub rates: Option<rails::fx::Rates>,
 }
 
 /// A payment rail.
@@ -146,8 +148,28 @@ pub struct PaymentsConfig {
 pub enum RailConfig {
     /// JazzCash: hosted page or wallet.
     Jazzcash(Box<rails::jazzcash::Config>),
+    /// Easypaisa: wallet, cash at a shop, or hosted checkout.
+    Easypaisa(Box<rails::easypaisa::Config>),
+    /// Cards on a payment service's hosted page.
+    Card(Box<rails::card::Config>),
     /// PayPal Orders.
-    Paypal(Box<rails::paypal::PayPalConfig>),
+    Paypal(Box<rails::paypal::Config>),
+    /// Transfers to our bank account.
+    Bank(Box<rails::bank::Config>),
+    /// A QR code that a bank's app scans; its money comes in through the bank.
+    Raast(Box<RaastConfig>),
+}
+
+/// A QR code over the account of a bank rail.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RaastConfig {
+    /// Its name.
+    pub code: String,
+    /// The bank rail, named before it, that its money comes in through.
+    pub bank: String,
+    /// What the code says.
+    pub profile: rails::raast_qr::Profile,
 }
 
 /// Where the catalogs come from.
@@ -182,6 +204,7 @@ impl Default for PaymentsConfig {
             payable_s: 1_800,
             wanted_s: 86_400,
             rail: Vec::new(),
+            rates: None,
         }
     }
 }

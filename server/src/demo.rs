@@ -66,6 +66,9 @@ fn play(
     output: &Output,
 ) -> anyhow::Result<()> {
     let sandboxes = runtime.block_on(rails::Sandboxes::start())?;
+    let mut config = config.clone();
+    config.payments.rates = Some(sandboxes.rates.clone());
+    let config = &config;
     let up = runtime.block_on(Up::open(
         config,
         node,

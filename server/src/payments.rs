@@ -10,6 +10,9 @@ pub mod transport;
 use crate::config::{PaymentsConfig, RailConfig};
 use crate::failure::Failure;
 use rails::Rail;
+use rails::bank::{Bank, Raast};
+use rails::card::Card;
+use rails::easypaisa::Easypaisa;
 use rails::jazzcash::JazzCash;
 use rails::paypal::PayPal;
 use std::sync::Arc;
@@ -20,9 +23,10 @@ use std::sync::Arc;
 /// When the set-up of one cannot be used, or two have one name.
 pub fn rails_of(config: &PaymentsConfig) -> anyhow::Result<Vec<Arc<dyn Rail>>> {
     let mut rails: Vec<Arc<dyn Rail>> = Vec::new();
+    let mut banks: Vec<Arc<Bank>> = Vec::new();
     for (index, config) in config.rail.iter().enumerate() {
-        let rail = rail_of(config)
-            .map_err(|error| Failure::usage(format!("payments.rail number {}: {error}", index + 1)))?;
+        let wrong = |error: String| Failure::usage(format!("payments.rail number {}: {error}", index + 1));
+        let rail = rail_of(config, &mut banks).map_err(wrong)?;
         if rails.iter().any(|other| other.code() == rail.code()) {
             let message = format!("two payment rails are called {}", rail.code());
             return Err(Failure::usage(message)
@@ -34,9 +38,24 @@ pub fn rails_of(config: &PaymentsConfig) -> anyhow::Result<Vec<Arc<dyn Rail>>> {
     Ok(rails)
 }
 
-fn rail_of(config: &RailConfig) -> Result<Arc<dyn Rail>, String> {
+fn rail_of(config: &RailConfig, banks: &mut Vec<Arc<Bank>>) -> Result<Arc<dyn Rail>, String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
     Ok(match config.clone() {
-        RailConfig::Jazzcash(config) => Arc::new(JazzCash::new(*config).map_err(|error| error.to_string())?),
-        RailConfig::Paypal(config) => Arc::new(PayPal::new(*config).map_err(|error| error.to_string())?),
+        RailConfig::Jazzcash(config) => Arc::new(JazzCash::new(*config).map_err(|error| text(&error))?),
+        RailConfig::Easypaisa(config) => Arc::new(Easypaisa::new(*config).map_err(|error| text(&error))?),
+        RailConfig::Card(config) => Arc::new(Card::new(*config).map_err(|error| text(&error))?),
+        RailConfig::Paypal(config) => Arc::new(PayPal::new(*config).map_err(|error| text(&error))?),
+        RailConfig::Bank(config) => {
+            let bank = Arc::new(Bank::new(*config).map_err(|error| text(&error))?);
+            banks.push(Arc::clone(&bank));
+            bank
+        }
+        RailConfig::Raast(config) => {
+            let bank = banks.iter().find(|bank| bank.code().as_str() == config.bank);
+            let bank = bank.ok_or("name the bank rail of a Raast code before it")?;
+            Arc::new(
+                Raast::new(&config.code, config.profile, Arc::clone(bank)).map_err(|error| text(&error))?,
+            )
+        }
     })
 }

@@ -205,6 +205,7 @@ fn desk_of(
             public_url: public_url.trim_end_matches('/').to_owned(),
             payable_s: parts.config.payable_s,
             wanted_s: parts.config.wanted_s,
+            rates: parts.config.rates,
         },
     };
     Ok(Desk::open(desk, &parts.watch.payments, stopped))

@@ -51,6 +51,8 @@ pub const KEYS: &[Key] = &[
     key("diameter", "rate_per_s_max", "0", "requests a second of one peer, more are answered DIAMETER_TOO_BUSY; 0 for no limit"),
     key("receipts", "key_file", "", "file with the key that signs receipts; made at the first start, for its owner alone. Not set: `receipt-keys.json` in the data directory. Keep a copy: without it receipts already given out cannot be checked"),
     key("payments", "payable_s", "1800", "how long a payment can be paid, seconds"),
+    key("payments", "rail", "[]", "the rails, in the order in which they are offered: `[[payments.rail]]` with `kind` = `jazzcash`, `easypaisa`, `card`, `paypal`, `bank` or `raast` and what that rail needs; see [how to add a rail](how-to/add-a-rail.md)"),
+    key("payments", "rates", "", "rates of exchange for rails abroad: `[payments.rates]` with `local`, `set_at`, `valid_s`, `spread_bp`, `quote_s` and `rates.USD = \"281.50\"`"),
     key("payments", "wanted_s", "86400", "how much later a payment is still credited, seconds; after that the money goes back"),
     key("catalogs", "dir", "", "directory with operators, tariffs, bundles and taxes; not set: the ones inside the binary"),
     key("sms.default", "address", "\"127.0.0.1:2775\"", "message centre, `host:port`"),

@@ -4,13 +4,14 @@
 
 use super::schedule::Schedule;
 use charge::payment::{
-    CreatePayment, Payment, PaymentAction, PaymentEvent, PaymentId, PaymentReply, PaymentState, Price,
-    Statement,
+    CreatePayment, Currency, Payment, PaymentAction, PaymentEvent, PaymentId, PaymentReply, PaymentState,
+    Price, Statement,
 };
 use charge::time::SECOND;
 use charge::{Code, Command, Entity, EntityKey, Event, EventBody, Money, Reply, Timestamp};
 use engine::Observer;
 use parking_lot::Mutex;
+use rails::fx::Rates;
 use rails::rail::Told;
 use rails::{Begun, Heard, HttpAnswer, HttpRequest, Order, Rail, RailError, Transport, TransportError};
 use std::sync::{Arc, OnceLock, Weak};
@@ -41,6 +42,8 @@ pub struct DeskSettings {
     pub payable_s: u32,
     /// How much later a payment is still credited and not sent back, seconds.
     pub wanted_s: u32,
+    /// Rates of exchange, for rails that do not take the operator's currency.
+    pub rates: Option<Rates>,
 }
 
 /// What the desk needs.
@@ -331,7 +334,12 @@ impl Inner {
             description: format!("Recharge {}", asked.id),
             language: charge::catalog::Language::default(),
             created_at: payment.created_at,
-            expires_at: asked.expires_at,
+            // Given up is over: nothing is captured after that.
+            expires_at: if payment.cancelled {
+                asked.expires_at.min(payment.updated_at)
+            } else {
+                asked.expires_at
+            },
             return_url: format!("{}/rails/{}/return", self.parts.settings.public_url, asked.rail),
             presented: payment.presented.clone(),
             reference: payment.reference.clone(),
@@ -510,16 +518,24 @@ impl PaymentDesk for Desk {
 
     fn price(&self, rail: Code, gross: Money) -> Result<Priced, StartError> {
         let rail = self.0.rail(rail).ok_or(StartError::NoSuchRail)?;
-        if rail.currency() != charge::payment::Currency::PKR {
-            return Err(StartError::NoRate);
+        let now = self.0.now();
+        if rail.currency() == Currency::PKR {
+            return Ok(Priced {
+                price: Price::pkr(gross),
+                rate: String::new(),
+                until: now.plus(i64::from(self.0.parts.settings.payable_s) * SECOND),
+            });
         }
+        let rates = self.0.parts.settings.rates.as_ref().ok_or(StartError::NoRate)?;
+        let quote = rates.quote(gross, rail.currency(), now).map_err(|error| {
+            tracing::error!(rail = %rail.code(), %error, "no quote for a rail");
+            StartError::NoRate
+        })?;
+        let shown = rates.rates.get(rail.currency().as_str()).cloned();
         Ok(Priced {
-            price: Price::pkr(gross),
-            rate: String::new(),
-            until: self
-                .0
-                .now()
-                .plus(i64::from(self.0.parts.settings.payable_s) * SECOND),
+            price: quote.price,
+            rate: shown.unwrap_or_default(),
+            until: quote.expires_at,
         })
     }
 

@@ -231,6 +231,7 @@ async fn review(web: &Web, visitor: &Visitor, wanted: &Wanted<'_>) -> Result<Rev
         gross,
         offer,
         campaign: code(wanted.campaign)?,
+        prices: prices(desk(web)?, gross),
         shown_at: now,
     };
     let rails = choices(desk(web)?, visitor, gross);
@@ -288,6 +289,19 @@ fn lines(visitor: &Visitor, catalog: &Catalog, quote: &Quote) -> Vec<(Html, Html
         lines.push((t.h("recharge-promotion"), Html::isolated(name), "good"));
     }
     lines
+}
+
+/// Digest of what every rail takes.
+fn prices(desk: &Arc<dyn PaymentDesk>, gross: Money) -> u64 {
+    let mut digest = charge::command::Mixer::new();
+    for info in desk.rails() {
+        if let Ok(priced) = desk.price(info.code, gross) {
+            digest.add_text(info.code.as_str());
+            digest.add_text(priced.price.currency.as_str());
+            digest.add(priced.price.amount.0.cast_unsigned());
+        }
+    }
+    digest.finish()
 }
 
 fn choices(desk: &Arc<dyn PaymentDesk>, visitor: &Visitor, gross: Money) -> Vec<RailChoice> {
@@ -371,6 +385,9 @@ pub async fn pay(
         return view(&web, &visitor, &asked, Some(t.h("recharge-not-the-same"))).await;
     }
     let desk = desk(&web)?;
+    if prices(desk, ticket.gross) != ticket.prices {
+        return view(&web, &visitor, &asked, Some(t.h("recharge-price-changed"))).await;
+    }
     let rail = Code::new(&form.rail).ok_or(Fault::BadField)?;
     let payer = match payer_details(&web, &form) {
         Ok(payer) => payer,

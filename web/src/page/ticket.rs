@@ -33,6 +33,8 @@ pub struct Ticket {
     pub offer: Code,
     /// A campaign code; empty: none.
     pub campaign: Code,
+    /// Digest of what each rail was shown to take: another price must be shown again.
+    pub prices: u64,
     /// When it was shown.
     pub shown_at: Timestamp,
 }
@@ -74,6 +76,7 @@ impl Ticket {
         self.gross.encode(&mut out);
         self.offer.encode(&mut out);
         self.campaign.encode(&mut out);
+        self.prices.encode(&mut out);
         self.shown_at.encode(&mut out);
         out
     }
@@ -88,6 +91,7 @@ impl Ticket {
             gross: Codec::decode(input).ok()?,
             offer: Codec::decode(input).ok()?,
             campaign: Codec::decode(input).ok()?,
+            prices: Codec::decode(input).ok()?,
             shown_at: Codec::decode(input).ok()?,
         };
         (input.remaining() == 0).then_some(ticket)
@@ -123,6 +127,7 @@ mod tests {
             gross: Money::from_units(100),
             offer: Code::EMPTY,
             campaign: Code::new("EID").unwrap(),
+            prices: 3,
             shown_at: Timestamp(1_000 * SECOND),
         };
         let (secret, now) = ([7; 32], Timestamp(1_100 * SECOND));
