@@ -356,6 +356,7 @@ impl Story {
                 offer: code("day"),
                 source: charge::SourceId::of_reference("test", &self.run.world.journal.len().to_string()),
                 renew: false,
+                at_most: None,
             }),
         }
     }
