@@ -239,7 +239,11 @@ impl<V: View> Case<'_, V> {
         }
         let mut changed = Vec::with_capacity(credited.events.len());
         for event in &credited.events {
-            let mut after = self.view.get(event.key).cloned();
+            let known = changed.iter().position(|(key, _)| *key == event.key);
+            let mut after = match known {
+                Some(index) => changed.swap_remove(index).1,
+                None => self.view.get(event.key).cloned(),
+            };
             apply(&mut after, event);
             changed.push((event.key, after));
         }

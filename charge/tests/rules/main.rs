@@ -9,8 +9,8 @@
 //! * `payments`: stories of one payment.
 //! * `properties`: random histories, slicing, replay, codecs.
 
-mod promotions;
 mod payments;
+mod promotions;
 mod properties;
 mod script;
 mod tables;
