@@ -9,6 +9,7 @@ use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
 use crate::command::Mixer;
 use crate::ids::{AccountId, Code, EntityKey, LotId, Msisdn, OperatorId, SourceId};
 use crate::money::Money;
+use crate::promotion::ChannelClass;
 use crate::reply::{RechargeOutcome, Refusal};
 use crate::tax::RegionCode;
 use crate::time::{SECOND, Timestamp};
@@ -478,6 +479,8 @@ pub struct CreatePayment {
     pub offer: Code,
     /// Campaign code typed by the payer; empty: none.
     pub campaign: Code,
+    /// Through which kind of channel the payer came: promotions may ask.
+    pub class: ChannelClass,
     /// Where the sale took place, when it decides the tax.
     pub region: RegionCode,
     /// Not payable after this.
@@ -497,6 +500,7 @@ codec_struct!(CreatePayment {
     price,
     offer,
     campaign,
+    class,
     region,
     expires_at,
     wanted_until,

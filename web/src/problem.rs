@@ -40,6 +40,8 @@ pub enum Fault {
     HeadersTooLarge,
     /// A field has a value that cannot be used.
     BadField,
+    /// Something that looks like a card number.
+    CardNumber,
     /// Not a phone number.
     BadNumber,
     /// Nobody here serves the number.
@@ -74,7 +76,8 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault of this crate's own.
-    pub const OWN: [Fault; 26] = [
+    pub const OWN: [Fault; 27] = [
+        Fault::CardNumber,
         Fault::BadRequest,
         Fault::Unauthorized,
         Fault::ScopeMissing,
@@ -121,6 +124,7 @@ impl Fault {
             Fault::RateLimited => (1_000_429, 429, "rate-limited"),
             Fault::HeadersTooLarge => (1_000_431, 431, "headers-too-large"),
             Fault::BadField => (1_000_422, 422, "bad-field"),
+            Fault::CardNumber => (1_000_423, 422, "card-number"),
             Fault::BadNumber => (1_005_001, 422, "bad-number"),
             Fault::NoSubscriber => (1_005_002, 404, "no-subscriber"),
             Fault::BadAmount => (1_003_010, 422, "bad-amount"),

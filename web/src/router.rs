@@ -13,6 +13,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use charge::EntityKey;
 use charge::catalog::Language;
+use rails::form::Fields;
+use rails::pan;
+use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
@@ -76,13 +79,16 @@ async fn surround(State(web): State<Web>, mut request: Request, next: Next) -> R
         Problem::rate_limited(wait).into_response()
     } else if headers > limits::HEADER_BYTES_MAX {
         Problem::from(Fault::HeadersTooLarge).into_response()
-    } else if streams {
-        next.run(request).await
+    } else if streams || path.starts_with("/rails/") {
+        within(next.run(request), streams).await
     } else {
-        match tokio::time::timeout(limits::REQUEST_TIME_MAX, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => Problem::from(Fault::Timeout).into_response(),
-        }
+        let answer = async {
+            match without_cards(request).await {
+                Ok(request) => next.run(request).await,
+                Err(problem) => problem.into_response(),
+            }
+        };
+        within(answer, false).await
     };
     let response = if wants_html && !path.starts_with("/v1/") {
         in_words(response, |problem| {
@@ -101,6 +107,54 @@ async fn surround(State(web): State<Web>, mut request: Request, next: Next) -> R
 fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers.get_all("x-forwarded-for").iter().next_back()?;
     last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+}
+
+/// An answer within the time that a request may take; one that streams may take longer.
+async fn within(answer: impl Future<Output = Response>, streams: bool) -> Response {
+    if streams {
+        return answer.await;
+    }
+    match tokio::time::timeout(limits::REQUEST_TIME_MAX, answer).await {
+        Ok(response) => response,
+        Err(_) => Problem::from(Fault::Timeout).into_response(),
+    }
+}
+
+/// Refuses what looks like a card number, before anything reads or logs it: cards are typed on the rail's page, never here
+/// (reference payments 2.4). Messages of rails do not come by here.
+async fn without_cards(request: Request) -> Result<Request, Problem> {
+    if request
+        .uri()
+        .query()
+        .is_some_and(|query| card_in(query.as_bytes()))
+    {
+        return Err(Fault::CardNumber.into());
+    }
+    let kind = header_text(request.headers(), &header::CONTENT_TYPE)
+        .unwrap_or("")
+        .to_owned();
+    let is_form = kind.starts_with("application/x-www-form-urlencoded");
+    let is_json = kind.starts_with("application/json");
+    if !is_form && !is_json {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, limits::BODY_BYTES_MAX)
+        .await
+        .map_err(|_| Fault::BodyTooLarge)?;
+    let card = match is_form {
+        true => card_in(&body),
+        false => serde_json::from_slice(&body).is_ok_and(|value| pan::in_json(&value)),
+    };
+    if card {
+        return Err(Fault::CardNumber.into());
+    }
+    Ok(Request::from_parts(parts, axum::body::Body::from(body)))
+}
+
+/// A card number in a form or query. What is no form is not looked at: whoever reads it refuses it.
+fn card_in(form: &[u8]) -> bool {
+    Fields::parse(form).is_ok_and(|fields| pan::in_form(fields.pairs()))
 }
 
 /// Errors leave in the caller's language, whoever made them: programs get a problem document, people a page.

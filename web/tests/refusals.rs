@@ -170,3 +170,57 @@ fn health_and_metrics_are_there() {
     assert!(metrics.ends_with("# EOF\n") && metrics.matches("# EOF").count() == 1);
     assert!(!metrics.contains("3001234567"), "no numbers in metrics");
 }
+
+#[test]
+fn card_numbers_are_refused_before_anything_reads_them() {
+    let service = Service::start();
+    let before = service.main_balance();
+    for number in ["4111111111111111", "5123 4500 0000 0008", "4508-7500-1574-1019"] {
+        let encoded = number.replace(' ', "+");
+        for (method, path, kind, body) in [
+            (
+                "POST",
+                "/recharge/pay",
+                "application/x-www-form-urlencoded",
+                format!("wallet={encoded}"),
+            ),
+            (
+                "POST",
+                "/code",
+                "application/x-www-form-urlencoded",
+                format!("number={encoded}"),
+            ),
+            (
+                "POST",
+                "/v1/quotes",
+                "application/json",
+                json!({"msisdn": NUMBER, "amount": "100", "x": number}).to_string(),
+            ),
+            (
+                "GET",
+                &format!("/recharge?number={encoded}"),
+                "text/plain",
+                String::new(),
+            ),
+        ] {
+            let answer = service.send(method, path, &[("content-type", kind)], &body);
+            assert_eq!(answer.problem(), (422, 1_000_423), "{method} {path} {number}");
+            assert!(!answer.body.contains(number), "the answer does not repeat it");
+        }
+    }
+    // Numbers that people do type.
+    for number in ["03001234567", "+92 300 1234567", "3520212345671"] {
+        let answer = service.send(
+            "GET",
+            &format!(
+                "/recharge?number={}",
+                number.replace('+', "%2B").replace(' ', "+")
+            ),
+            &[],
+            "",
+        );
+        assert_ne!(answer.status, 500);
+        assert!(!answer.body.contains("1000423"), "{number}");
+    }
+    assert_eq!(service.main_balance(), before);
+}

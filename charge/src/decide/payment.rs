@@ -13,7 +13,7 @@ use crate::payment::{
     PaymentFault, PaymentId, PaymentReply, PaymentState, Price, RAIL_TEXT_MAX, Refund, RefundReason, Remedy,
     Settled, Statement,
 };
-use crate::promotion::ChannelClass;
+
 use crate::reply::{Refusal, Reply};
 use crate::session::Draw;
 use crate::time::Timestamp;
@@ -199,7 +199,7 @@ impl<V: View> Case<'_, V> {
             gross,
             region: asked.region,
             campaign: asked.campaign,
-            class: ChannelClass::Unknown,
+            class: asked.class,
         };
         let credited = recharge::decide(self.view, self.catalogs, &credit, self.now);
         let (credited, outcome) = match credited {

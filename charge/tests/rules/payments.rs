@@ -253,6 +253,7 @@ impl Story {
             price: Price::pkr(Money::from_units(100)),
             offer: Code::EMPTY,
             campaign: Code::EMPTY,
+            class: charge::promotion::ChannelClass::Web,
             region: Code::EMPTY,
             expires_at: now.plus(HOUR),
             wanted_until: now.plus(24 * HOUR),

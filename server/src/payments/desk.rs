@@ -7,6 +7,7 @@ use charge::payment::{
     CreatePayment, Currency, Payment, PaymentAction, PaymentEvent, PaymentId, PaymentReply, PaymentState,
     Price, Statement,
 };
+use charge::promotion::ChannelClass;
 use charge::time::SECOND;
 use charge::{Code, Command, Entity, EntityKey, Event, EventBody, Money, Reply, Timestamp};
 use engine::Observer;
@@ -360,6 +361,7 @@ impl Inner {
             price: start.price,
             offer: start.offer,
             campaign: start.campaign,
+            class: ChannelClass::Web,
             region: charge::tax::RegionCode::EMPTY,
             expires_at,
             wanted_until: expires_at.plus(i64::from(settings.wanted_s) * SECOND),

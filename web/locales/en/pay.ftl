@@ -44,6 +44,10 @@ transfer-bank = Bank
 transfer-reference = Reference (write it exactly)
 transfer-amount = Amount
 transfer-deadline = Pay by
+recharge-sent-before = { $count ->
+    [one] You have sent to this number before.
+   *[other] You have sent to this number { $count } times before.
+}
 recharge-not-taken = Something is missing for this way of paying. Please look at the details.
 recharge-rail-away = This way of paying is out of order now. Nothing was taken. Please choose another.
 rail-jazzcash = JazzCash

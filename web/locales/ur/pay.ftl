@@ -44,6 +44,10 @@ transfer-bank = بینک
 transfer-reference = حوالہ (بالکل ایسے ہی لکھیں)
 transfer-amount = رقم
 transfer-deadline = ادائیگی کی آخری تاریخ
+recharge-sent-before = { $count ->
+    [one] آپ اس نمبر پر پہلے بھیج چکے ہیں۔
+   *[other] آپ اس نمبر پر پہلے { $count } بار بھیج چکے ہیں۔
+}
 recharge-not-taken = اس طریقے کے لیے کچھ کمی ہے۔ براہ کرم تفصیل دیکھیں۔
 recharge-rail-away = ادائیگی کا یہ طریقہ فی الحال دستیاب نہیں۔ کچھ نہیں لیا گیا۔ کوئی اور چنیں۔
 rail-jazzcash = جیز کیش

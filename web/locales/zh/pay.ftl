@@ -44,6 +44,9 @@ transfer-bank = 银行
 transfer-reference = 参考号（请准确填写）
 transfer-amount = 金额
 transfer-deadline = 付款截止
+recharge-sent-before = { $count ->
+   *[other] 您之前给此号码充值过 { $count } 次。
+}
 recharge-not-taken = 此支付方式缺少信息，请检查。
 recharge-rail-away = 该支付方式暂不可用，没有扣款，请换一种。
 rail-jazzcash = JazzCash

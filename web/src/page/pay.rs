@@ -161,7 +161,7 @@ fn state_of(
             .outcome
             .as_ref()
             .filter(|_| mine)
-            .map(|outcome| format!("/receipts/{}", outcome.receipt)),
+            .map(|outcome| crate::receipt::view::path_with_token(&web.parts.secret, outcome.receipt)),
         open: open || payment.state == PaymentState::RefundRequested,
         can_cancel: mine && open && !payment.cancelled,
         can_undo: mine && payment.can_undo(now),

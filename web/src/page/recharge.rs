@@ -15,10 +15,12 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use charge::catalog::Catalog;
-use charge::decide::{Quote, quote};
+use charge::decide::{Quote, Terms, quote_for};
 use charge::payment::{Destination, PaymentId};
+use charge::promotion::ChannelClass;
 use charge::tax::RegionCode;
 use charge::{AccountId, Code, Entity, EntityKey, Money, Msisdn, Refusal};
+use people::recipients::Sender;
 use rails::rail::Need;
 use rails::{Begun, Payer};
 use serde::Deserialize;
@@ -57,6 +59,7 @@ struct Known {
     typed: String,
     operator: Html,
     ported: bool,
+    before: Option<Html>,
     amounts: Vec<(String, Html)>,
     amount: String,
     campaign: String,
@@ -134,6 +137,7 @@ async fn view(web: &Web, visitor: &Visitor, asked: &Asked, error: Option<Html>) 
         typed: number::shown(found.msisdn, web.catalogs()),
         operator: Html::isolated(catalog.name.get(visitor.language)),
         ported: by_prefix.is_some_and(|other| other.operator != catalog.operator),
+        before: sent_before(web, visitor, found.msisdn).await,
         amounts: amounts(visitor, catalog),
         amount: asked.amount.chars().take(12).collect(),
         campaign: asked.campaign.chars().take(Code::MAX).collect(),
@@ -221,7 +225,14 @@ async fn review(web: &Web, visitor: &Visitor, wanted: &Wanted<'_>) -> Result<Rev
         .as_ref()
         .and_then(Entity::account)
         .ok_or(Fault::NoSubscriber)?;
-    let quote = quote(account, catalog, gross, RegionCode::EMPTY, now)?;
+    let terms = Terms {
+        gross,
+        region: RegionCode::EMPTY,
+        channel: Code::EMPTY,
+        class: ChannelClass::Web,
+        campaign: code(wanted.campaign)?,
+    };
+    let quote = quote_for(account, catalog, &terms, now)?;
     let id = PaymentId::new(wanted.account.0, rand::random()).ok_or(Fault::Internal)?;
     let ticket = Ticket {
         id,
@@ -284,7 +295,10 @@ fn lines(visitor: &Visitor, catalog: &Catalog, quote: &Quote) -> Vec<(Html, Html
         Html::isolated(&t.date(quote.valid_until, &catalog.zone)),
         "",
     ));
-    if let Some(promotion) = catalog.promotions.iter().find(|p| p.code == quote.promotion) {
+    for earned in &quote.earned {
+        let Some(promotion) = catalog.promotions.iter().find(|p| p.code == earned.promotion) else {
+            continue;
+        };
         let name = promotion.name.get(visitor.language);
         lines.push((t.h("recharge-promotion"), Html::isolated(name), "good"));
     }
@@ -413,7 +427,14 @@ pub async fn pay(
         shown_at: ticket.shown_at,
     };
     match desk.start(start).await {
-        Ok(begun) => Ok(present(&web, &visitor, &ticket, begun)),
+        Ok(begun) => {
+            let (sender, number, now) = (sender(&visitor), ticket.msisdn, web.now());
+            // A hint for next time; without it nothing is wrong.
+            let _ = web
+                .people(move |people| people.sent_to(sender, number, now))
+                .await;
+            Ok(present(&web, &visitor, &ticket, begun))
+        }
         Err(StartError::Refused(Refusal::Conflict)) => Ok(to_status(ticket.id)),
         Err(StartError::Refused(refusal)) => Err(refusal.into()),
         Err(StartError::Unavailable) => Err(Fault::Busy.into()),
@@ -503,6 +524,25 @@ fn present(web: &Web, visitor: &Visitor, ticket: &Ticket, begun: Begun) -> Respo
 
 fn to_status(id: PaymentId) -> Response {
     Redirect::to(&format!("/pay/{id}")).into_response()
+}
+
+/// Who sends, as far as the memory of recipients knows.
+fn sender(visitor: &Visitor) -> Sender {
+    match visitor.sign_in {
+        Some(sign_in) => Sender::Person(sign_in.person),
+        None => Sender::Browser(visitor.token.hash()),
+    }
+}
+
+/// Whether this payer has sent to the number before: a hint against wrong numbers.
+async fn sent_before(web: &Web, visitor: &Visitor, number: Msisdn) -> Option<Html> {
+    let sender = sender(visitor);
+    let known = web
+        .people(move |people| people.sent_before(sender, number))
+        .await
+        .ok()??;
+    let values = [("count", known.times.into())];
+    Some(text::html(visitor.language, "recharge-sent-before", &values))
 }
 
 /// The digest of this browser as a payer.
