@@ -67,7 +67,7 @@ impl Sandboxes {
         let sandbox = easypaisa::Easypaisa::new(account.clone(), None);
         let served = sandbox.serve(0).await?;
         let rail = rails::easypaisa::Easypaisa::new(config(json!({
-            "host": served.url, "flow": "wallet", "store-id": account.store_id, "account": account.account,
+            "host": served.url, "flow": "mobile-account", "store-id": account.store_id, "account": account.account,
             "username": account.username, "password": account.password,
         }))?)?;
         self.rails.push(Arc::new(rail));
