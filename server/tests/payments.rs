@@ -6,8 +6,8 @@ mod shop;
 
 use charge::Money;
 use charge::payment::{PaymentId, PaymentState};
-use rails::HttpRequest;
 use harness::{Api, PATIENCE, Place, Server};
+use rails::HttpRequest;
 use serde_json::json;
 use shop::{Guest, HOSTED, Paid, Rail, WALLET, payments};
 use sim::rails::{Direction, Misbehaviour, Outcome};
@@ -29,7 +29,10 @@ struct Scene {
 impl Scene {
     fn new() -> Scene {
         let rail = Rail::start();
-        let place = Place::new(&format!("[engine]\npartitions = 3\ncache_mib = 16\n{}", rail.config()));
+        let place = Place::new(&format!(
+            "[engine]\npartitions = 3\ncache_mib = 16\n{}",
+            rail.config()
+        ));
         let server = place.serve();
         rail.send_to(&server);
         let key = server.key.clone().unwrap();
@@ -70,7 +73,11 @@ impl Scene {
         let deadline = Instant::now() + PATIENCE;
         while self.balance() != wanted {
             guest.look(id).expect("an answer");
-            assert!(Instant::now() < deadline, "{id}: the balance is {}", self.balance());
+            assert!(
+                Instant::now() < deadline,
+                "{id}: the balance is {}",
+                self.balance()
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -128,11 +135,13 @@ impl Scene {
 }
 
 fn gauge(metrics: &str, name: &str) -> u64 {
-    let line = metrics
-        .lines()
-        .find(|line| !line.starts_with('#') && line.split([' ', '{']).next().is_some_and(|n| n.ends_with(name)));
+    let line = metrics.lines().find(|line| {
+        !line.starts_with('#') && line.split([' ', '{']).next().is_some_and(|n| n.ends_with(name))
+    });
     let value = line.and_then(|line| line.rsplit(' ').next());
-    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} in {metrics}"))
+    value
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_else(|| panic!("{name} in {metrics}"))
 }
 
 fn status(paid: Option<Paid>) -> PaymentId {
@@ -172,8 +181,14 @@ fn a_payment_whose_request_is_lost_takes_nothing_and_credits_nothing() {
     scene.until_balance(id, CREDITED);
     let rows = scene.end();
     let lost = rows.iter().find(|row| row.id == lost).unwrap();
-    assert!(lost.paid_at.is_none() && lost.gross_paid == Money::ZERO, "{lost:?}");
-    assert!(lost.state.is_open() || lost.state == PaymentState::Failed, "{lost:?}");
+    assert!(
+        lost.paid_at.is_none() && lost.gross_paid == Money::ZERO,
+        "{lost:?}"
+    );
+    assert!(
+        lost.state.is_open() || lost.state == PaymentState::Failed,
+        "{lost:?}"
+    );
 }
 
 #[test]
@@ -186,8 +201,15 @@ fn a_payment_whose_answer_is_lost_is_credited_once() {
     });
     let mut guest = Guest::new(&scene.url());
     let id = status(guest.pay(WALLET, NUMBER, "100"));
-    assert_eq!(scene.rail.sandbox.desk.count(&id.to_string(), Direction::Payment), 1);
-    assert_eq!(scene.balance(), Money::ZERO, "nothing is believed that nobody said");
+    assert_eq!(
+        scene.rail.sandbox.desk.count(&id.to_string(), Direction::Payment),
+        1
+    );
+    assert_eq!(
+        scene.balance(),
+        Money::ZERO,
+        "nothing is believed that nobody said"
+    );
     scene.until_balance(id, CREDITED);
     scene.until_decided();
     let rows = scene.end();
@@ -345,7 +367,11 @@ fn a_tampered_message_changes_nothing_and_64_at_once_credit_once() {
         }
     }
     // A byte outside of what is signed may change (a name that begins differently is no field), but never the outcome.
-    assert_eq!(scene.balance(), Money::ZERO, "{believed} tampered messages answered with 200");
+    assert_eq!(
+        scene.balance(),
+        Money::ZERO,
+        "{believed} tampered messages answered with 200"
+    );
     let before = gauge(&guest.get("/metrics").unwrap().text, "outbox_pending");
 
     scene.misbehave(Misbehaviour {
@@ -381,7 +407,10 @@ fn a_tampered_message_changes_nothing_and_64_at_once_credit_once() {
         if told == 1 && gauge(&metrics, "outbox_lag_batches") == 0 {
             break;
         }
-        assert!(told < 2 && Instant::now() < deadline, "{told} messages for one credit");
+        assert!(
+            told < 2 && Instant::now() < deadline,
+            "{told} messages for one credit"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
     let rows = scene.end();

@@ -25,6 +25,8 @@ use web::state::Clock;
 
 /// Questions to rails under way at the same time.
 const QUESTIONS_MAX: usize = 256;
+/// Payments whose ids end alike take turns when their rails are asked.
+const TURNS: usize = 1_024;
 /// How long a page waits for a rail that itself waits for the payer.
 const PAGE_WAIT: Duration = Duration::from_secs(4);
 /// After its end a payment is given so long before "not paid" is believed.
@@ -72,6 +74,8 @@ struct Inner {
     schedule: Mutex<Schedule>,
     bell: Notify,
     slots: Arc<Semaphore>,
+    /// One question about a payment at a time: two that ask for its refund at once might be given it twice.
+    turns: Vec<tokio::sync::Mutex<()>>,
 }
 
 /// Hears of payments from the engine. Made before the desk, because the engine wants to know it first.
@@ -100,6 +104,7 @@ impl Desk {
             schedule: Mutex::default(),
             bell: Notify::new(),
             slots: Arc::new(Semaphore::new(QUESTIONS_MAX)),
+            turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(),
         }));
         // The first desk stays; a process has one.
         let _ = watch.desk.set(Arc::downgrade(&desk.0));
@@ -226,8 +231,19 @@ impl Inner {
         }
     }
 
+    /// Asks for somebody who may hang up: what has been asked of the rail is heard all the same.
+    async fn ask_to_the_end(self: &Arc<Self>, id: PaymentId) {
+        let inner = Arc::clone(self);
+        if let Err(error) = tokio::spawn(async move { inner.ask(id).await }).await {
+            tracing::error!(payment = %id, %error, "asking about a payment panicked");
+        }
+    }
+
     /// Asks the rail about one payment and tells the core.
     async fn ask(&self, id: PaymentId) {
+        let turn = usize::try_from(id.bits() % TURNS as u128).unwrap_or(0);
+        let _turn = self.turns[turn].lock().await;
+        // Read in its turn: whoever asked before may have found out.
         let Some(payment) = self.read(id).await else {
             self.schedule.lock().again(id, self.now());
             return;
@@ -424,7 +440,7 @@ impl Inner {
         result
     }
 
-    async fn hear(&self, rail: Code, what: &str, request: &HttpRequest) -> HttpAnswer {
+    async fn hear(self: &Arc<Self>, rail: Code, what: &str, request: &HttpRequest) -> HttpAnswer {
         let Some(rail) = self.rail(rail) else {
             return plain(404, "there is no such rail\n");
         };
@@ -447,7 +463,7 @@ impl Inner {
     }
 
     /// Tells the core what a genuine message proves, or asks the rail.
-    async fn believe(&self, rail: &Arc<dyn Rail>, heard: Heard) -> HttpAnswer {
+    async fn believe(self: &Arc<Self>, rail: &Arc<dyn Rail>, heard: Heard) -> HttpAnswer {
         let Some(id) = heard.about else {
             return heard.answer;
         };
@@ -457,7 +473,9 @@ impl Inner {
             Err(_) => return plain(503, "try again\n"),
         };
         if !rail.settles(payment.asked.rail) {
-            tracing::warn!(payment = %id, rail = %rail.code(), "a rail spoke about a payment of another rail");
+            // Two flows of one merchant share an address for messages: what counts is what the payment's own rail says.
+            tracing::info!(payment = %id, rail = %rail.code(), "a rail spoke about a payment of another rail");
+            self.ask_to_the_end(id).await;
             return heard.answer;
         }
         match heard.told {
@@ -466,14 +484,14 @@ impl Inner {
                 Err(CoreError::Busy | CoreError::Unavailable) => plain(503, "try again\n"),
             },
             Told::Ask => {
-                self.ask(id).await;
+                self.ask_to_the_end(id).await;
                 heard.answer
             }
             Told::Unmatched { .. } => heard.answer,
         }
     }
 
-    async fn returned(&self, rail: Code, request: &HttpRequest) -> Option<PaymentId> {
+    async fn returned(self: &Arc<Self>, rail: Code, request: &HttpRequest) -> Option<PaymentId> {
         let rail = self.rail(rail)?;
         match rail.returned(request, self.now()) {
             Ok(heard) => {

@@ -169,8 +169,7 @@ impl Guest {
         for cookie in answer.headers().get_all("set-cookie") {
             let cookie = cookie.to_str().unwrap_or("").split(';').next().unwrap_or("");
             let name = cookie.split('=').next().unwrap_or("");
-            self.cookies
-                .retain(|known| known.split('=').next() != Some(name));
+            self.cookies.retain(|known| known.split('=').next() != Some(name));
             self.cookies.push(cookie.to_owned());
         }
         let location = answer.headers().get("location");
@@ -192,10 +191,8 @@ impl Guest {
     /// The same from a wallet of one's own.
     pub fn pay_from(&mut self, rail: &str, msisdn: &str, amount: &str, wallet: &str) -> Option<Paid> {
         let review = self.get(&format!("/recharge?number={msisdn}&amount={amount}"))?;
-        let (Some(form), Some(ticket)) = (
-            hidden(&review.text, "form"),
-            hidden(&review.text, "ticket"),
-        ) else {
+        let (Some(form), Some(ticket)) = (hidden(&review.text, "form"), hidden(&review.text, "ticket"))
+        else {
             return Some(Paid::Refused(review.status, review.text));
         };
         self.form = form;
