@@ -7,7 +7,7 @@ use crate::decide;
 use crate::event::{Bought, Charged, ChargedPart, Event, EventBody, Recharged};
 use crate::ids::{Code, Entity, EntityKey, LotId, SourceId};
 use crate::money::Money;
-use crate::partner::{FUNDINGS_REMEMBERED, NumberRecord, Partner, PublishedCatalog, TopUpState};
+use crate::partner::{FUNDINGS_REMEMBERED, NumberRecord, Partner, PublishedCatalog, TopUp, TopUpState};
 use crate::payment::Payment;
 use crate::promotion::{Budget, EarnedStatus};
 use crate::reply::Reply;
@@ -101,18 +101,20 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
         (EventBody::Payment(happened), Some(Entity::Payment(payment))) => payment.apply(happened, event.at),
         (_, Some(Entity::Account(account))) => apply_account(account, event),
         (_, Some(Entity::Partner(partner))) => apply_partner(partner, event),
-        (EventBody::TopUpSettled { outcome }, Some(Entity::TopUp(top_up))) => {
-            top_up.updated_at = event.at;
-            match outcome {
-                Ok(outcome) => {
-                    top_up.state = TopUpState::Completed;
-                    top_up.outcome = Some(outcome.clone());
-                }
-                Err(refusal) => {
-                    top_up.state = TopUpState::Declined;
-                    top_up.reason = Some(refusal.code());
-                }
+        (EventBody::TermsChanged(_) | EventBody::CallbackDue(_), None | Some(Entity::Terms(_))) => {
+            let mut terms = match slot.take() {
+                Some(Entity::Terms(terms)) => terms,
+                _ => Box::default(),
+            };
+            match &event.body {
+                EventBody::TermsChanged(change) => terms.apply(change),
+                EventBody::CallbackDue(due) => terms.sequence = due.sequence,
+                _ => {}
             }
+            *slot = Some(Entity::Terms(terms));
+        }
+        (EventBody::TopUpSettled { .. } | EventBody::TopUpReversed { .. }, Some(Entity::TopUp(top_up))) => {
+            top_up.apply(event);
         }
         _ => panic!("the event does not fit the entity {:?}", event.key),
     }
@@ -326,6 +328,27 @@ fn apply_bought(account: &mut Account, bought: &Bought, at: Timestamp) {
     remember(account, (bought.source, bought.body), &reply, at, bought.forgets);
 }
 
+impl TopUp {
+    /// What becomes of it.
+    pub(crate) fn apply(&mut self, event: &Event) {
+        self.updated_at = event.at;
+        match &event.body {
+            EventBody::TopUpSettled { outcome: Ok(outcome) } => {
+                self.state = TopUpState::Completed;
+                self.outcome = Some(outcome.clone());
+            }
+            EventBody::TopUpSettled {
+                outcome: Err(refusal),
+            } => {
+                self.state = TopUpState::Declined;
+                self.reason = Some(refusal.code());
+            }
+            EventBody::TopUpReversed { .. } => self.state = TopUpState::Reversed,
+            _ => panic!("the event does not fit a top-up: {:?}", event.key),
+        }
+    }
+}
+
 fn apply_partner(partner: &mut Partner, event: &Event) {
     match &event.body {
         EventBody::KeyAdded(key) => partner.keys.push(key.clone()),
@@ -341,6 +364,7 @@ fn apply_partner(partner: &mut Partner, event: &Event) {
                 partner.recent.pop_front();
             }
         }
+        EventBody::CommissionPaid { amount, .. } => partner.float += *amount,
         EventBody::FloatDebited { amount, day, .. } => {
             if partner.day != *day {
                 partner.day = *day;
@@ -511,6 +535,11 @@ impl EntityKey {
             EntityKey::Payment(payment) => {
                 out.push(8);
                 out.extend_from_slice(&payment.bits().to_be_bytes());
+            }
+            EntityKey::Terms(partner, test) => {
+                out.push(30);
+                out.extend_from_slice(&partner.0.to_be_bytes());
+                out.push(u8::from(test));
             }
             EntityKey::Idempotency(partner, key) => {
                 out.push(6);

@@ -11,6 +11,7 @@ use crate::promotion::{BudgetMessage, ChannelClass};
 use crate::reply::{RechargeOutcome, Refusal};
 use crate::session::ElementKey;
 use crate::tax::{RegionCode, TaxClass};
+use crate::terms::TermsChange;
 use crate::unit::{Amount, Service};
 use smallvec::SmallVec;
 
@@ -61,6 +62,15 @@ pub enum Command {
         /// The key's public part.
         key: Code,
     },
+    /// Change the terms of a partner: callbacks, commission.
+    ChangeTerms {
+        /// The partner.
+        partner: PartnerId,
+        /// Those of its sandbox.
+        test: bool,
+        /// What.
+        change: Box<TermsChange>,
+    },
     /// Put money into a partner's float, or take it out when negative.
     FundFloat {
         /// The partner.
@@ -102,6 +112,8 @@ pub enum Command {
     },
     /// The time has come for something in this account.
     Tick(AccountId),
+    /// The time has come for the next part of a rehearsed top-up.
+    Rehearse(PartnerId, u128),
     /// A message from another partition.
     Deliver(Message),
 }
@@ -121,6 +133,8 @@ impl Command {
             Command::OpenPartner(open) => EntityKey::Partner(open.partner),
             Command::AddKey { partner, .. }
             | Command::RevokeKey { partner, .. }
+            | Command::ChangeTerms { partner, .. }
+            | Command::Rehearse(partner, _)
             | Command::FundFloat { partner, .. } => EntityKey::Partner(*partner),
             Command::PublishCatalog { operator, .. } => EntityKey::Catalog(*operator),
             Command::CreatePayment(asked) => EntityKey::Payment(asked.id),
@@ -138,6 +152,7 @@ impl Command {
             Command::TopUp(request) => {
                 keys.push(request.key());
                 keys.push(request.idempotency());
+                keys.push(EntityKey::Terms(request.partner, request.test));
             }
             Command::OpenAccount(OpenAccount { imsi: Some(imsi), .. }) => keys.push(EntityKey::Imsi(*imsi)),
             Command::CreatePayment(asked) => {
@@ -153,6 +168,12 @@ impl Command {
                 partner, external, ..
             }) => {
                 keys.push(EntityKey::TopUp(*partner, *external));
+                keys.push(EntityKey::Terms(*partner, false));
+            }
+            Command::ChangeTerms { partner, test, .. } => keys.push(EntityKey::Terms(*partner, *test)),
+            Command::Rehearse(partner, digest) => {
+                keys.push(EntityKey::TopUp(*partner, *digest));
+                keys.push(EntityKey::Terms(*partner, true));
             }
             Command::Deliver(Message::BudgetAnswered { asked, .. }) if asked.claim.is_some() => {
                 keys.push(EntityKey::Shares(asked.operator, asked.home));
@@ -422,6 +443,10 @@ pub struct TopUpRequest {
     pub campaign: Code,
     /// Kind of channel.
     pub class: ChannelClass,
+    /// Where its changes are told; empty: where the partner's terms say.
+    pub callback_url: String,
+    /// A rehearsal: nothing real moves.
+    pub test: bool,
 }
 
 impl TopUpRequest {
@@ -430,14 +455,24 @@ impl TopUpRequest {
         EntityKey::TopUp(self.partner, self.external_digest())
     }
 
+    /// Digest of an external_id: real and rehearsed ones do not meet.
+    pub fn digest_of(external_id: &str, test: bool) -> u128 {
+        let label = if test { "external_id/test" } else { "external_id" };
+        crate::ids::digest128(label, &[external_id.as_bytes()])
+    }
+
     /// Digest of the external_id.
     pub fn external_digest(&self) -> u128 {
-        crate::ids::digest128("external_id", &[self.external_id.as_bytes()])
+        TopUpRequest::digest_of(&self.external_id, self.test)
     }
 
     /// Key of the idempotency entry.
     pub fn idempotency(&self) -> EntityKey {
-        EntityKey::Idempotency(self.partner, self.idempotency_key)
+        let key = match self.test {
+            true => crate::ids::digest128("idempotency/test", &[&self.idempotency_key.to_be_bytes()]),
+            false => self.idempotency_key,
+        };
+        EntityKey::Idempotency(self.partner, key)
     }
 
     /// Digest of what is asked.
@@ -449,6 +484,10 @@ impl TopUpRequest {
         if !self.campaign.is_empty() || self.class != ChannelClass::Unknown {
             digest.add_text(self.campaign.as_str());
             digest.add(self.class as u64);
+        }
+        // Only when there is one: digests of before callbacks stay what they were.
+        if !self.callback_url.is_empty() {
+            digest.add_text(&self.callback_url);
         }
         digest.finish()
     }

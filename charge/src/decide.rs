@@ -8,6 +8,7 @@ mod payment;
 mod place;
 mod promotion;
 mod recharge;
+mod terms;
 mod tick;
 
 use crate::account::{Account, Remembered};
@@ -107,6 +108,14 @@ pub fn decide(
         Command::OpenPartner(open) => partner::open(view, open, now),
         Command::AddKey { partner, key } => partner::add_key(view, *partner, key, now),
         Command::RevokeKey { partner, key } => partner::revoke_key(view, *partner, *key, now),
+        Command::ChangeTerms {
+            partner,
+            test,
+            change,
+        } => terms::change(view, (*partner, *test, change), now),
+        Command::Rehearse(partner, digest) => {
+            terms::rehearse(view, catalogs, EntityKey::TopUp(*partner, *digest), now)
+        }
         Command::FundFloat {
             partner,
             amount,
@@ -206,3 +215,4 @@ pub(crate) use charge::{cost_of, reply_to as charge_reply};
 pub use payment::unused;
 pub use promotion::{Occasion, also_reads};
 pub use recharge::{MAIN_PRIORITY, Quote, Terms, quote, quote_for};
+pub use terms::quote_rehearsal;

@@ -12,6 +12,7 @@ use crate::promotion::{Award, Discounted, Period, SharesChange};
 use crate::reply::{ChargeResult, Receipt, RechargeOutcome, Refusal};
 use crate::session::{Draw, ElementKey, Target};
 use crate::tax::{Rate, RegionCode, TaxClass};
+use crate::terms::{CallbackDue, TermsChange};
 use crate::time::Timestamp;
 use crate::unit::{Amount, Service, Unit};
 use smallvec::SmallVec;
@@ -162,6 +163,24 @@ pub enum EventBody {
     Payment(Box<PaymentEvent>),
     /// What was unused of a payment's credit left the account again.
     CreditTakenBack(Box<TakenBack>),
+    /// Terms of a partner have changed.
+    TermsChanged(Box<TermsChange>),
+    /// A partner is to be told of a change of a top-up.
+    CallbackDue(Box<CallbackDue>),
+    /// A float got commission (or gave it back when negative).
+    CommissionPaid {
+        /// Amount.
+        amount: Money,
+        /// The top-up.
+        top_up: u128,
+        /// The partner's channel code.
+        channel: Code,
+    },
+    /// A completed top-up was taken back.
+    TopUpReversed {
+        /// How much of its gross amount.
+        gross: Money,
+    },
 }
 
 /// What was unused of a credit, taken back so that its money can be returned.
@@ -646,6 +665,11 @@ mod tag {
     pub const SHARES_CHANGED: u8 = 41;
     pub const BONUS_GRANTED: u8 = 42;
     pub const BONUS_REFUSED: u8 = 43;
+    pub const TERMS_CHANGED: u8 = 50;
+    pub const CALLBACK_DUE: u8 = 51;
+    pub const COMMISSION_PAID: u8 = 52;
+    pub const TOP_UP_REVERSED: u8 = 53;
+    pub const TOP_UP_CREATED_2: u8 = 54;
 }
 
 impl Codec for Refusal {
@@ -741,6 +765,10 @@ impl Codec for EventBody {
                 top_up.encode(out);
                 credited.encode(out);
             }
+            EventBody::TopUpCreated(top_up) if !top_up.is_plain() => {
+                out.push(tag::TOP_UP_CREATED_2);
+                top_up.encode_detailed(out);
+            }
             EventBody::TopUpCreated(top_up) => put(out, tag::TOP_UP_CREATED, top_up),
             EventBody::TopUpSettled { outcome } => put(out, tag::TOP_UP_SETTLED, outcome),
             EventBody::CatalogPublished { version, text } => {
@@ -765,6 +793,18 @@ impl Codec for EventBody {
                 period.encode(out);
                 reason.encode(out);
             }
+            EventBody::TermsChanged(change) => put(out, tag::TERMS_CHANGED, change),
+            EventBody::CallbackDue(due) => put(out, tag::CALLBACK_DUE, due),
+            EventBody::CommissionPaid {
+                amount,
+                top_up,
+                channel,
+            } => {
+                put(out, tag::COMMISSION_PAID, amount);
+                top_up.encode(out);
+                channel.encode(out);
+            }
+            EventBody::TopUpReversed { gross } => put(out, tag::TOP_UP_REVERSED, gross),
         }
     }
 
@@ -842,6 +882,17 @@ impl Codec for EventBody {
                 period: Codec::decode(input)?,
                 reason: Codec::decode(input)?,
             },
+            tag::TERMS_CHANGED => EventBody::TermsChanged(Codec::decode(input)?),
+            tag::CALLBACK_DUE => EventBody::CallbackDue(Codec::decode(input)?),
+            tag::COMMISSION_PAID => EventBody::CommissionPaid {
+                amount: Codec::decode(input)?,
+                top_up: Codec::decode(input)?,
+                channel: Codec::decode(input)?,
+            },
+            tag::TOP_UP_REVERSED => EventBody::TopUpReversed {
+                gross: Codec::decode(input)?,
+            },
+            tag::TOP_UP_CREATED_2 => EventBody::TopUpCreated(Box::new(TopUp::decode_detailed(input)?)),
             _ => return Err(CodecError::Invalid("event tag")),
         })
     }

@@ -130,15 +130,19 @@ fn title_of(body: &EventBody, voice: Voice<'_>) -> String {
         EventBody::AccountUpdated { .. } => ("title.settings", None),
         EventBody::NumberBound { .. } => ("title.number", None),
         EventBody::CatalogPublished { .. } => ("title.catalog", None),
-        EventBody::PartnerOpened(_) | EventBody::KeyAdded(_) | EventBody::KeyRevoked(_) => {
-            ("title.partner", None)
-        }
-        EventBody::FloatFunded { .. } | EventBody::FloatDebited { .. } | EventBody::FloatSettled { .. } => {
-            ("title.float", None)
-        }
-        EventBody::TopUpCreated(_) | EventBody::TopUpSettled { .. } | EventBody::IdempotencyKept { .. } => {
-            ("title.topup", None)
-        }
+        EventBody::PartnerOpened(_)
+        | EventBody::KeyAdded(_)
+        | EventBody::KeyRevoked(_)
+        | EventBody::TermsChanged(_) => ("title.partner", None),
+        EventBody::FloatFunded { .. }
+        | EventBody::FloatDebited { .. }
+        | EventBody::FloatSettled { .. }
+        | EventBody::CommissionPaid { .. } => ("title.float", None),
+        EventBody::TopUpCreated(_)
+        | EventBody::TopUpSettled { .. }
+        | EventBody::TopUpReversed { .. }
+        | EventBody::CallbackDue(_)
+        | EventBody::IdempotencyKept { .. } => ("title.topup", None),
         EventBody::PaymentCreated(_) | EventBody::Payment(_) => ("title.payment", None),
         EventBody::CreditTakenBack(_) => ("title.taken-back", None),
         EventBody::BonusGranted(_) | EventBody::BonusRefused { .. } => ("title.gift", None),

@@ -5,6 +5,7 @@ use crate::codec::{Codec, CodecError, Reader};
 use crate::partner::{NumberRecord, Partner, PublishedCatalog, TopUp};
 use crate::payment::{Payment, PaymentId};
 use crate::promotion::{Budget, Shares};
+use crate::terms::PartnerTerms;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -260,6 +261,8 @@ pub enum EntityKey {
     Budget(OperatorId, Code),
     /// What a partition may spend of an operator's promotions.
     Shares(OperatorId, u16),
+    /// Terms of a partner; `true`: those of its sandbox.
+    Terms(PartnerId, bool),
 }
 
 impl EntityKey {
@@ -275,6 +278,7 @@ impl EntityKey {
             EntityKey::Account(account) => spread(account.0),
             EntityKey::Payment(payment) => spread(payment.home()),
             EntityKey::Partner(partner)
+            | EntityKey::Terms(partner, _)
             | EntityKey::TopUp(partner, _)
             | EntityKey::Idempotency(partner, _) => spread(u64::from(partner.0)),
             EntityKey::Budget(operator, promotion) => {
@@ -309,6 +313,8 @@ pub enum Entity {
     Budget(Budget),
     /// What a partition may spend of promotions.
     Shares(Box<Shares>),
+    /// Terms of a partner.
+    Terms(Box<PartnerTerms>),
 }
 
 impl Entity {
@@ -344,6 +350,14 @@ impl Entity {
         }
     }
 
+    /// The terms of a partner, if it is that.
+    pub fn terms(&self) -> Option<&PartnerTerms> {
+        match self {
+            Entity::Terms(terms) => Some(terms),
+            _ => None,
+        }
+    }
+
     /// The directory entry, if it is one.
     pub fn number(&self) -> Option<&NumberRecord> {
         match self {
@@ -372,6 +386,7 @@ impl Entity {
     pub fn next_due(&self) -> Option<crate::Timestamp> {
         match self {
             Entity::Account(account) => account.next_due(),
+            Entity::TopUp(top_up) => crate::sandbox::next_due(top_up),
             _ => None,
         }
     }
@@ -390,7 +405,8 @@ impl Entity {
         match self {
             Entity::Account(account) => account.weight(),
             Entity::Partner(partner) => 400 + partner.keys.len() * 120,
-            Entity::TopUp(top_up) => 300 + top_up.external_id.len(),
+            Entity::TopUp(top_up) => 340 + top_up.external_id.len() + top_up.details.callback_url.len(),
+            Entity::Terms(terms) => terms.weight(),
             Entity::Payment(payment) => payment.weight(),
             // They lie in their owner's table itself.
             Entity::Number(_) | Entity::Idempotency(_) | Entity::Budget(_) => 0,
@@ -443,6 +459,10 @@ impl Codec for EntityKey {
                 out.push(21);
                 (*operator, *home).encode(out);
             }
+            EntityKey::Terms(partner, test) => {
+                out.push(30);
+                (*partner, *test).encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<EntityKey, CodecError> {
@@ -469,6 +489,10 @@ impl Codec for EntityKey {
                 let (operator, home) = Codec::decode(input)?;
                 EntityKey::Shares(operator, home)
             }
+            30 => {
+                let (partner, test) = Codec::decode(input)?;
+                EntityKey::Terms(partner, test)
+            }
             _ => return Err(CodecError::Invalid("entity key")),
         })
     }
@@ -488,6 +512,14 @@ impl Codec for Entity {
             Entity::Partner(partner) => {
                 out.push(3);
                 partner.encode(out);
+            }
+            Entity::TopUp(top_up) if !top_up.is_plain() => {
+                out.push(30);
+                top_up.encode_detailed(out);
+            }
+            Entity::Terms(terms) => {
+                out.push(31);
+                terms.encode(out);
             }
             Entity::TopUp(top_up) => {
                 out.push(4);
@@ -526,6 +558,8 @@ impl Codec for Entity {
             7 => Codec::decode(input).map(Entity::Payment),
             20 => Codec::decode(input).map(Entity::Budget),
             21 => Codec::decode(input).map(Entity::Shares),
+            30 => TopUp::decode_detailed(input).map(|top_up| Entity::TopUp(Box::new(top_up))),
+            31 => Codec::decode(input).map(Entity::Terms),
             _ => Err(CodecError::Invalid("entity")),
         }
     }

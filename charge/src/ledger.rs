@@ -25,6 +25,8 @@ pub enum LedgerAccount {
     InTransit,
     /// Money of payers on its way back to them.
     RefundPending,
+    /// Commission given to the partner of a channel.
+    Commission(Code),
     /// Owed to the operator behind a connector.
     Connector(Code),
     /// Taken back by a rail after it was used up.
@@ -75,6 +77,7 @@ impl LedgerAccount {
             LedgerAccount::Float(partner) => format!("float.{}", partner.0),
             LedgerAccount::InTransit => "in-transit".into(),
             LedgerAccount::RefundPending => "refund-pending".into(),
+            LedgerAccount::Commission(code) => format!("commission.{code}"),
             LedgerAccount::Connector(code) => format!("connector.{code}"),
             LedgerAccount::ChargebackLoss => "chargeback-loss".into(),
             LedgerAccount::Rail(code) => format!("rail.{code}"),
@@ -190,6 +193,10 @@ pub fn postings(event: &Event) -> Postings {
         EventBody::FloatFunded { amount, .. } => {
             book.money(float_of(event.key), *amount);
             book.money(LedgerAccount::FloatFunding, -*amount);
+        }
+        EventBody::CommissionPaid { amount, channel, .. } => {
+            book.money(float_of(event.key), *amount);
+            book.money(LedgerAccount::Commission(*channel), -*amount);
         }
         EventBody::FloatDebited { amount, .. } => {
             book.money(float_of(event.key), -*amount);

@@ -17,6 +17,7 @@
 //! * [`account`], [`session`], [`partner`]: the entities, each owned by one partition.
 //! * [`announce`]: whom to tell of an offer, and when.
 //! * [`promotion`]: budgets, what partitions hold of them, what people earned.
+//! * [`terms`]: commission and callbacks of partners. [`sandbox`]: what test numbers play.
 //! * [`command`], [`event`], [`reply`]: what goes in, what is journalled, what comes out.
 //! * [`decide`]: the rules. [`rating`]: units to money. [`apply`](mod@apply): events to state.
 //! * [`ledger`]: double entry. [`explain`](mod@explain): sentences.
@@ -40,8 +41,10 @@ pub mod payment;
 pub mod promotion;
 pub mod rating;
 pub mod reply;
+pub mod sandbox;
 pub mod session;
 pub mod tax;
+pub mod terms;
 pub mod time;
 pub mod unit;
 

@@ -1,9 +1,10 @@
 //! Partners that sell recharges from a float, their top-ups, and the directory of numbers.
 
-use crate::codec::{codec_enum, codec_struct};
+use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
 use crate::ids::{AccountId, Code, Msisdn, OperatorId, PartnerId, SourceId};
 use crate::money::Money;
 use crate::reply::RechargeOutcome;
+use crate::terms::TopUpDetails;
 use crate::time::Timestamp;
 use std::collections::VecDeque;
 
@@ -98,6 +99,8 @@ impl Scopes {
     pub const SUBSCRIBERS: Scopes = Scopes(8);
     /// Manage partners, keys and floats.
     pub const ADMIN: Scopes = Scopes(16);
+    /// Everything is a rehearsal: nothing real moves. Part of the key, not of what may be asked for.
+    pub const TEST: Scopes = Scopes(1 << 16);
     /// Names in the API and on the command line.
     pub const NAMES: [(&'static str, Scopes); 5] = [
         ("topup", Scopes::TOP_UP),
@@ -148,22 +151,58 @@ pub struct TopUp {
     pub outcome: Option<RechargeOutcome>,
     /// Why it was declined, as a stable code.
     pub reason: Option<u32>,
+    /// What not every top-up has. In binary form it follows only where the tag says so.
+    pub details: TopUpDetails,
 }
-codec_struct!(TopUp {
-    id,
-    partner,
-    external_id,
-    body,
-    msisdn,
-    account,
-    operator,
-    gross,
-    state,
-    created_at,
-    updated_at,
-    outcome,
-    reason,
-});
+
+impl TopUp {
+    /// True when the short binary form holds all of it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.details == TopUpDetails::default()
+    }
+
+    pub(crate) fn encode_detailed(&self, out: &mut Vec<u8>) {
+        self.encode(out);
+        self.details.encode(out);
+    }
+
+    pub(crate) fn decode_detailed(input: &mut Reader<'_>) -> Result<TopUp, CodecError> {
+        let top_up = TopUp::decode(input)?;
+        let details = Codec::decode(input)?;
+        Ok(TopUp { details, ..top_up })
+    }
+}
+
+impl Codec for TopUp {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (self.id, self.partner).encode(out);
+        self.external_id.encode(out);
+        (self.body, self.msisdn).encode(out);
+        (self.account, self.operator).encode(out);
+        (self.gross, self.state).encode(out);
+        (self.created_at, self.updated_at).encode(out);
+        self.outcome.encode(out);
+        self.reason.encode(out);
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<TopUp, CodecError> {
+        Ok(TopUp {
+            id: Codec::decode(input)?,
+            partner: Codec::decode(input)?,
+            external_id: Codec::decode(input)?,
+            body: Codec::decode(input)?,
+            msisdn: Codec::decode(input)?,
+            account: Codec::decode(input)?,
+            operator: Codec::decode(input)?,
+            gross: Codec::decode(input)?,
+            state: Codec::decode(input)?,
+            created_at: Codec::decode(input)?,
+            updated_at: Codec::decode(input)?,
+            outcome: Codec::decode(input)?,
+            reason: Codec::decode(input)?,
+            details: TopUpDetails::default(),
+        })
+    }
+}
 
 /// State class of a top-up. Clients decide on this alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -282,6 +282,21 @@ pub enum Refusal {
     /// The budget of a promotion is used up.
     #[error("the funds of this promotion are used up")]
     FundsUsedUp,
+    /// Callbacks need a secret that signs them.
+    #[error("there is no secret to sign callbacks with")]
+    NoCallbackSecret,
+    /// The operator cannot be reached.
+    #[error("the operator cannot be reached now")]
+    OperatorUnavailable,
+    /// The operator says that it did this already.
+    #[error("the operator sees a repetition")]
+    Duplicated,
+    /// The operator declined, and does not say why.
+    #[error("the operator declined")]
+    Declined,
+    /// The operator's system failed.
+    #[error("the operator's system failed")]
+    OperatorFailure,
     /// This life-cycle change is not allowed.
     #[error("this change of state is not possible")]
     BadTransition,
@@ -289,7 +304,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal with its stable code.
-    pub const ALL: [(Refusal, u32); 27] = [
+    pub const ALL: [(Refusal, u32); 32] = [
         (Refusal::NoSuchAccount, 1_005_003),
         (Refusal::AccountNotActive, 1_005_004),
         (Refusal::Conflict, 1_007_010),
@@ -317,6 +332,11 @@ impl Refusal {
         (Refusal::NothingLeft, 1_007_007),
         (Refusal::PriceChanged, 1_003_009),
         (Refusal::FundsUsedUp, 1_003_012),
+        (Refusal::NoCallbackSecret, 1_008_020),
+        (Refusal::OperatorUnavailable, 1_003_020),
+        (Refusal::Duplicated, 1_003_021),
+        (Refusal::Declined, 1_003_022),
+        (Refusal::OperatorFailure, 1_003_023),
     ];
 
     /// The stable code.

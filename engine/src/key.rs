@@ -13,6 +13,7 @@ const CATALOG: u8 = 7;
 const PAYMENT: u8 = 8;
 const BUDGET: u8 = 20;
 const SHARES: u8 = 21;
+const TERMS: u8 = 30;
 
 /// The entity of a snapshot key; `None` for bytes that [`EntityKey::to_key_bytes`] cannot have made.
 pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
@@ -48,6 +49,15 @@ pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
             let home = u16::from_be_bytes(home.try_into().ok()?);
             EntityKey::Shares(OperatorId(u16::from_be_bytes(*operator)), home)
         }
+        TERMS => {
+            let (partner, test) = rest.split_first_chunk::<4>()?;
+            let test = match test {
+                [0] => false,
+                [1] => true,
+                _ => return None,
+            };
+            EntityKey::Terms(PartnerId(u32::from_be_bytes(*partner)), test)
+        }
         _ => return None,
     })
 }
@@ -71,6 +81,8 @@ mod tests {
             EntityKey::TopUp(PartnerId(8), 1),
             EntityKey::Idempotency(PartnerId(7), 1),
             EntityKey::Catalog(OperatorId(1)),
+            EntityKey::Terms(PartnerId(7), false),
+            EntityKey::Terms(PartnerId(7), true),
             PaymentId::new(1, 7).unwrap().key(),
             PaymentId::new(923_001_234_567, u64::MAX).unwrap().key(),
             EntityKey::Budget(OperatorId(1), Code::new("first-recharge").unwrap()),

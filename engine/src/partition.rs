@@ -602,7 +602,11 @@ impl Partition {
 
     fn tick_one(&mut self, id: SlotId, cx: &mut Context<'_>) {
         let key = self.entities.slot(id).key;
-        let EntityKey::Account(account) = key else { return };
+        let command = match key {
+            EntityKey::Account(account) => Command::Tick(account),
+            EntityKey::TopUp(partner, digest) => Command::Rehearse(partner, digest),
+            _ => return,
+        };
         for _ in 0..TICKS_IN_A_ROW_MAX {
             let entity = self.entities.slot(id).entity.as_ref();
             match entity.and_then(Entity::next_due) {
@@ -610,12 +614,12 @@ impl Partition {
                 Some(due) if due > cx.now => return self.timers.update(&mut self.entities, id),
                 Some(_) => {}
             }
-            match self.decide(&Command::Tick(account), cx) {
+            match self.decide(&command, cx) {
                 Ok(Ok(decision)) if !decision.events.is_empty() => {
                     self.carry_out(decision, None, cx);
                 }
                 Ok(Err(refusal)) => {
-                    tracing::error!(partition = self.id, account = account.0, %refusal, "a tick was refused");
+                    tracing::error!(partition = self.id, ?key, %refusal, "a tick was refused");
                     break;
                 }
                 _ => break,
@@ -626,8 +630,8 @@ impl Partition {
         }
         tracing::warn!(
             partition = self.id,
-            account = account.0,
-            "the account is due and does not settle; trying later"
+            ?key,
+            "the entity is due and does not settle; trying later"
         );
         self.timers
             .queue(&mut self.entities, id, cx.now.plus(TICK_PAUSE_US));

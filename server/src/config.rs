@@ -6,6 +6,7 @@
 
 pub mod reference;
 
+use crate::callbacks::CallbacksConfig;
 use crate::failure::Failure;
 use crate::sms::SmsConfig;
 use engine::limits::PARTITIONS_MAX;
@@ -42,6 +43,8 @@ pub struct Config {
     pub receipts: ReceiptsConfig,
     /// Operators, tariffs, bundles and taxes.
     pub catalogs: CatalogsConfig,
+    /// Callbacks of partners.
+    pub callbacks: CallbacksConfig,
     /// Message centres, by operator code; `default` serves the others.
     pub sms: BTreeMap<String, SmsConfig>,
     /// Payments over the web.
@@ -192,6 +195,7 @@ impl Default for Config {
             diameter: DiameterConfig::default(),
             receipts: ReceiptsConfig::default(),
             catalogs: CatalogsConfig::default(),
+            callbacks: CallbacksConfig::default(),
             sms: BTreeMap::new(),
             payments: PaymentsConfig::default(),
         }

@@ -5,11 +5,13 @@
 //! * [`config`]: the configuration file. [`instance`]: a data directory.
 //! * [`catalogs`]: tariffs from the binary or from files.
 //! * [`serve`]: the server. [`node`]: an engine with its files. [`sockets`], [`diameter`], [`sms`]: the network.
+//! * [`callbacks`]: partners are told.
 //! * [`demo`]: the story. [`commands`], [`client`], [`here`]: the other commands.
 //! * [`receipt_keys`]: who signs receipts.
 //! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
 
 mod bench;
+mod callbacks;
 mod catalogs;
 mod cli;
 mod client;

@@ -28,6 +28,7 @@ use engine::{Clock, Engine};
 use people::People;
 use std::sync::Arc;
 use store::{ReadModels, SqliteOptions, SqliteStore, StoreError};
+use web::bind::CallbackLog;
 use web::receipt::keys::KeyRing;
 
 /// The partner that the operator's own staff sells from; made with the data directory.
@@ -68,6 +69,8 @@ pub struct Node {
     pub receipt_keys: Arc<KeyRing>,
     /// Messages to send.
     pub desk: Arc<desk::Desk>,
+    /// What partners are to be told.
+    pub callbacks: CallbackLog,
     followers: follow::Followers,
     tender: tend::Tender,
 }
@@ -121,7 +124,8 @@ impl Node {
                 public_url: config.http.public_url.as_deref().unwrap_or_default().into(),
             },
         ));
-        let followers = follow::start(&store, &reads, &catalogs, &desk, &bell)?;
+        let callbacks = CallbackLog::new(store.callbacks().context("open the callbacks")?);
+        let followers = follow::start(&store, &reads, &catalogs, (&desk, &callbacks), &bell)?;
         let tender = tend::start(&engine, &catalogs, instance.partitions)?;
         let node = Node {
             instance,
@@ -132,6 +136,7 @@ impl Node {
             people,
             receipt_keys,
             desk,
+            callbacks,
             followers,
             tender,
         };

@@ -1,5 +1,6 @@
 //! `raseed serve`: everything together, until a signal says stop.
 
+use crate::callbacks::{self, Deliverer};
 use crate::cli::ServeArgs;
 use crate::config::{Config, reference};
 use crate::node::Node;
@@ -92,6 +93,7 @@ async fn serve(
 /// Everything around a node that has a socket.
 pub struct Up {
     centres: Arc<Centres>,
+    callbacks: Deliverer,
     sockets: Sockets,
     charging: Charging,
 }
@@ -112,6 +114,7 @@ impl Up {
             behind_tls: config.http.behind_tls,
             origin: config.http.public_url.clone(),
             centres: Arc::clone(&centres),
+            reach: config.callbacks.reach(),
             passing_key: None,
             payments: Some(PaymentParts {
                 rails,
@@ -120,8 +123,17 @@ impl Up {
             }),
             demo,
         };
+        let callbacks = Deliverer::start(callbacks::Parts {
+            log: node.callbacks.clone(),
+            secrets: callbacks::secrets_of(&node.engine),
+            sealer: web::callback::Sealer::new(&node.instance.secret()),
+            catalogs: Arc::clone(&node.catalogs),
+            config: config.callbacks.clone(),
+            now: crate::node::now,
+        })?;
         Ok(Up {
             centres,
+            callbacks,
             sockets: Sockets::open(node, parts).await?,
             charging: Charging::open(node, &config.diameter, &watch.recharges).await?,
         })
@@ -141,6 +153,7 @@ impl Up {
     pub async fn close(self) {
         self.charging.close();
         self.sockets.close().await;
+        self.callbacks.stop().await;
         self.centres.stop().await;
     }
 }

@@ -32,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use web::bind::{EngineCore, Reads};
+use web::callback::Reach;
 use web::core::{Core, Gauge};
 use web::receipt::Receipts;
 use web::{Web, WebParts};
@@ -62,6 +63,8 @@ pub struct HttpParts {
     pub origin: Option<String>,
     /// Message centres for codes.
     pub centres: Arc<Centres>,
+    /// Where callbacks may go.
+    pub reach: Reach,
     /// A key that is good only in this process.
     pub passing_key: Option<ApiKey>,
     /// Payments: the rails, how they are set up, and who tells the desk of events. `None`: no payments.
@@ -216,8 +219,10 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
     let desk = Arc::clone(&node.desk);
     let open_payments = payments.clone();
     let centres = Arc::clone(&parts.centres);
+    let (centres, callbacks) = (Arc::clone(&parts.centres), node.callbacks.clone());
     let gauges = move || {
         let mut gauges = centres.gauges();
+        gauges.extend(crate::callbacks::gauges(&callbacks));
         gauges.push(gauge(
             "outbox_lag_batches",
             "Batches that the outbox does not have yet",
@@ -245,6 +250,8 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
     let web = WebParts {
         core,
         reads: Reads::new(Arc::new(node.store.clone()), node.reads.clone()),
+        callbacks: node.callbacks.clone(),
+        reach: parts.reach,
         catalogs: Arc::clone(&node.catalogs),
         clock: Arc::new(crate::node::now),
         gauges: Arc::new(gauges),

@@ -6,13 +6,15 @@
 //! * [`memory`]: the store of the simulator, with faults
 //! * [`sqlite`]: the embedded store
 //! * [`limit`]: the same bytes without a database, to compare with
-//! * [`project`]: events to read models; [`reads`]: the tables and their queries; [`outbox`]: what is to be sent
+//! * [`project`]: events to read models; [`reads`]: the tables and their queries; [`outbox`]: what is to be sent;
+//!   [`callbacks`]: what partners are to be told
 //! * [`background`]: threads that can wait
 //! * [`conformance()`]: what a store must do, as tests
 //! * `sql`: the statements, in the subset that all databases share
 
 pub mod background;
 pub mod batch;
+pub mod callbacks;
 mod conformance;
 pub mod limit;
 pub mod memory;
@@ -24,6 +26,7 @@ pub mod sqlite;
 pub mod traits;
 
 pub use batch::{Batch, BatchBuilder, BatchError, Hash, Record};
+pub use callbacks::{Callback, CallbackCounts, CallbackId, CallbackState, Callbacks, Delivery};
 pub use conformance::{conformance, sample_row};
 pub use limit::{RawAppend, raw_append_limit};
 pub use memory::{Fault, FaultPlan, MemoryStore};

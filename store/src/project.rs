@@ -382,6 +382,7 @@ fn project(changes: &mut Changes, place: EventPlace, event: Event) {
         EntityKey::Number(_)
         | EntityKey::Imsi(_)
         | EntityKey::Idempotency(..)
+        | EntityKey::Terms(..)
         | EntityKey::Catalog(_)
         | EntityKey::Budget(..)
         | EntityKey::Shares(..) => {}
@@ -621,7 +622,9 @@ fn project_partner(changes: &mut Changes, partner: PartnerId, at: Timestamp, bod
             });
             return;
         }
-        EventBody::FloatFunded { amount, .. } => (amount, Money::ZERO),
+        EventBody::FloatFunded { amount, .. } | EventBody::CommissionPaid { amount, .. } => {
+            (amount, Money::ZERO)
+        }
         EventBody::FloatDebited { amount, .. } => (-amount, amount),
         EventBody::FloatSettled {
             amount,

@@ -7,8 +7,8 @@ use charge::{AccountId, Command, Entity, EntityKey, Event, Reply};
 use engine::{Engine, EngineError};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use store::{EventPlace, JournalReader, ReadModels, ReadsReader, Store, StoreError};
-use tokio::sync::{Semaphore, oneshot};
+use store::{Callbacks, EventPlace, JournalReader, ReadModels, ReadsReader, Store, StoreError};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 /// The engine as a [`Core`].
 pub struct EngineCore(pub Arc<Engine>);
@@ -89,6 +89,60 @@ impl From<EngineError> for CoreError {
             EngineError::Refused(refusal) => CoreError::Refused(refusal),
             EngineError::Busy => CoreError::Busy,
             EngineError::Unavailable(_) => CoreError::Unavailable,
+        }
+    }
+}
+
+/// The callbacks of partners, asked on threads that may wait. Cheap to clone.
+#[derive(Clone)]
+pub struct CallbackLog {
+    callbacks: Arc<Mutex<Callbacks>>,
+    changed: Arc<Notify>,
+}
+
+impl CallbackLog {
+    /// Over the one queue of the data directory.
+    pub fn new(callbacks: Callbacks) -> CallbackLog {
+        CallbackLog {
+            callbacks: Arc::new(Mutex::new(callbacks)),
+            changed: Arc::new(Notify::new()),
+        }
+    }
+
+    /// The queue itself, for the thread that feeds it.
+    pub fn queue(&self) -> &Mutex<Callbacks> {
+        &self.callbacks
+    }
+
+    /// Tells who delivers that something may be due.
+    pub fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Waits for [`CallbackLog::wake`].
+    pub async fn woken(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Asks a question on a thread that may wait.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when the queue cannot be read; the cause is logged.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Callbacks) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let callbacks = Arc::clone(&self.callbacks);
+        match tokio::task::spawn_blocking(move || question(&mut callbacks.lock())).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the callbacks do not answer");
+                Err(Fault::Internal.into())
+            }
+            Err(error) => {
+                tracing::error!(%error, "a question to the callbacks panicked");
+                Err(Fault::Internal.into())
+            }
         }
     }
 }

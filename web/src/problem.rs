@@ -66,6 +66,8 @@ pub enum Fault {
     NoSuchEvent,
     /// There is no such partner.
     NoSuchPartner,
+    /// There is no such callback.
+    NoSuchCallback,
     /// Too busy.
     Busy,
     /// The outcome is not known.
@@ -101,6 +103,7 @@ impl Fault {
         Fault::NoSuchReceipt,
         Fault::NoSuchEvent,
         Fault::NoSuchPartner,
+        Fault::NoSuchCallback,
         Fault::Busy,
         Fault::OutcomeUnknown,
         Fault::Internal,
@@ -137,6 +140,7 @@ impl Fault {
             Fault::NoSuchReceipt => (1_008_007, 404, "no-such-receipt"),
             Fault::NoSuchEvent => (1_008_008, 404, "no-such-event"),
             Fault::NoSuchPartner => (1_008_009, 404, "no-such-partner"),
+            Fault::NoSuchCallback => (1_008_021, 404, "no-such-callback"),
             Fault::Busy => (1_009_503, 503, "busy"),
             Fault::OutcomeUnknown => (1_009_504, 503, "outcome-unknown"),
             Fault::Internal => (1_009_001, 500, "internal"),
@@ -195,6 +199,11 @@ fn refused(refusal: Refusal) -> (u16, &'static str) {
         Refusal::NothingLeft => (409, "nothing-left"),
         Refusal::PriceChanged => (409, "price-changed"),
         Refusal::FundsUsedUp => (409, "funds-used-up"),
+        Refusal::NoCallbackSecret => (409, "no-callback-secret"),
+        Refusal::OperatorUnavailable => (503, "operator-unavailable"),
+        Refusal::Duplicated => (409, "duplicated"),
+        Refusal::Declined => (409, "declined"),
+        Refusal::OperatorFailure => (502, "operator-failure"),
     }
 }
 

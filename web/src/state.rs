@@ -1,7 +1,8 @@
 //! What the server hands in, and what all handlers share.
 
 use crate::api::InFlight;
-use crate::bind::Reads;
+use crate::bind::{CallbackLog, Reads};
+use crate::callback::{Reach, Sealer};
 use crate::core::{Core, CoreError, Gauge, Pending};
 use crate::limits;
 use crate::meter::Meter;
@@ -30,6 +31,10 @@ pub struct WebParts {
     pub core: Arc<dyn Core>,
     /// Statements, usage, receipts, ledger days.
     pub reads: Reads,
+    /// What partners are to be told.
+    pub callbacks: CallbackLog,
+    /// Where they may be told.
+    pub reach: Reach,
     /// What operators sell.
     pub catalogs: Arc<Catalogs>,
     /// Tells the time.
@@ -63,6 +68,8 @@ pub struct Inner {
     pub hashing: Semaphore,
     /// What came from outside.
     pub parts: WebParts,
+    /// Secrets of callbacks.
+    pub sealer: Sealer,
     /// Counters and latencies.
     pub meter: Meter,
     /// Requests by API key.
@@ -92,6 +99,7 @@ impl Web {
         Web(Arc::new(Inner {
             demo,
             hashing: Semaphore::new(limits::HASHING_MAX),
+            sealer: Sealer::new(&parts.secret),
             parts,
             meter: Meter::new(),
             key_rate: Rate::per_second(limits::KEY_REQUESTS_PER_S),

@@ -1,5 +1,6 @@
 //! Partners: floats, keys, and top-ups sold from the float.
 
+use super::terms::{after, callback, terms_of};
 use super::{Decision, KEYS_MAX, MONEY_MAX, View, catalog_of};
 use crate::catalog::Catalogs;
 use crate::command::{Funding, Message, OpenPartner, Recharge, TopUpRequest};
@@ -9,6 +10,7 @@ use crate::money::Money;
 use crate::partner::{ApiKey, Partner, TopUp, TopUpState};
 use crate::reply::{RechargeOutcome, Refusal, Reply};
 use crate::tax::RegionCode;
+use crate::terms::{CALLBACK_URL_BYTES_MAX, CommissionKind, CommissionRule, TopUpDetails};
 use crate::time::Timestamp;
 
 /// Sells a recharge: the float is debited into transit, the credit is sent to the subscriber's partition.
@@ -34,7 +36,21 @@ pub(super) fn top_up(
         };
     }
     let partner = active(view, request.partner)?;
-    check_limits(partner, catalogs, request, now)?;
+    let terms = terms_of(view, request.partner, request.test);
+    if request.callback_url.len() > CALLBACK_URL_BYTES_MAX {
+        return Err(Refusal::TooMany);
+    }
+    if !request.callback_url.is_empty() && terms.is_none_or(|terms| terms.secrets.is_empty()) {
+        return Err(Refusal::NoCallbackSecret);
+    }
+    let rule = terms.map_or(CommissionRule::NONE, |terms| terms.commission);
+    let details = TopUpDetails {
+        callback_url: request.callback_url.clone(),
+        commission: rule.on(request.gross),
+        commission_kind: rule.kind,
+        test: request.test,
+    };
+    check_limits(partner, catalogs, request, &details, now)?;
     let top_up = TopUp {
         id: request.id,
         partner: partner.id,
@@ -49,6 +65,7 @@ pub(super) fn top_up(
         updated_at: now,
         outcome: None,
         reason: None,
+        details,
     };
     let event = |key, body| Event {
         key,
@@ -56,6 +73,10 @@ pub(super) fn top_up(
         at: now,
         body,
     };
+    if request.test {
+        return Ok(rehearsal(request, top_up, event));
+    }
+    let upfront = commission(&top_up, CommissionKind::Upfront, partner.code);
     let debited = EventBody::FloatDebited {
         amount: request.gross,
         top_up: request.id,
@@ -65,6 +86,12 @@ pub(super) fn top_up(
         event(EntityKey::Partner(partner.id), debited),
         Reply::TopUpAccepted { id: request.id },
     );
+    // Before the debit, so that the float covers it at every step.
+    if let Some(upfront) = upfront {
+        decision
+            .events
+            .insert(0, event(EntityKey::Partner(partner.id), upfront));
+    }
     decision
         .events
         .push(event(request.key(), EventBody::TopUpCreated(Box::new(top_up))));
@@ -91,10 +118,38 @@ pub(super) fn top_up(
     Ok(decision)
 }
 
+/// A sale of the sandbox: remembered like a real one, and nothing moves.
+fn rehearsal(
+    request: &TopUpRequest,
+    top_up: TopUp,
+    event: impl Fn(EntityKey, EventBody) -> Event,
+) -> Decision {
+    let created = event(request.key(), EventBody::TopUpCreated(Box::new(top_up)));
+    let mut decision = Decision::event(created, Reply::TopUpAccepted { id: request.id });
+    let kept = EventBody::IdempotencyKept {
+        external: request.external_digest(),
+    };
+    decision.events.push(event(request.idempotency(), kept));
+    decision
+}
+
+/// The commission of a top-up as an event, when it is of this kind and not nothing.
+fn commission(top_up: &TopUp, kind: CommissionKind, channel: Code) -> Option<EventBody> {
+    let details = &top_up.details;
+    (details.commission_kind == kind && details.commission.is_positive()).then_some(
+        EventBody::CommissionPaid {
+            amount: details.commission,
+            top_up: top_up.id,
+            channel,
+        },
+    )
+}
+
 fn check_limits(
     partner: &Partner,
     catalogs: &Catalogs,
     request: &TopUpRequest,
+    details: &TopUpDetails,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let catalog = catalog_of(catalogs, request.operator)?;
@@ -112,6 +167,9 @@ fn check_limits(
     if request.gross > own_maximum.min(catalog.recharge.maximum) {
         return Err(Refusal::AmountTooLarge);
     }
+    if request.test {
+        return Ok(());
+    }
     let sold = if partner.day == utc_day(now) {
         partner.sold_today
     } else {
@@ -120,7 +178,11 @@ fn check_limits(
     if partner.per_day.is_positive() && sold + request.gross > partner.per_day {
         return Err(Refusal::DailyLimit);
     }
-    if partner.float < request.gross {
+    let upfront = match details.commission_kind {
+        CommissionKind::Upfront => details.commission,
+        CommissionKind::OnSale => Money::ZERO,
+    };
+    if partner.float + upfront < request.gross {
         Err(Refusal::InsufficientFloat)
     } else {
         Ok(())
@@ -155,13 +217,43 @@ pub(super) fn settle(
         credited: outcome.is_ok(),
     };
     let mut decision = Decision::event(event(EntityKey::Partner(partner), settled), Reply::Done);
-    decision.events.push(event(
+    decision
+        .events
+        .extend(earned(view, top_up, outcome.is_ok()).map(|body| event(EntityKey::Partner(partner), body)));
+    let ended = event(
         key,
         EventBody::TopUpSettled {
             outcome: outcome.clone(),
         },
-    ));
+    );
+    let told = callback(view, after(top_up, &ended));
+    decision.events.push(ended);
+    decision.events.extend(told);
     decision
+}
+
+/// What the end of a sale does to its commission: given when it is earned with the sale, given back when it was paid for
+/// nothing.
+fn earned(view: &impl View, top_up: &TopUp, credited: bool) -> Option<EventBody> {
+    let channel = view
+        .get(EntityKey::Partner(top_up.partner))
+        .and_then(Entity::partner)
+        .map_or(Code::EMPTY, |partner| partner.code);
+    if credited {
+        return commission(top_up, CommissionKind::OnSale, channel);
+    }
+    match commission(top_up, CommissionKind::Upfront, channel) {
+        Some(EventBody::CommissionPaid {
+            amount,
+            top_up,
+            channel,
+        }) => Some(EventBody::CommissionPaid {
+            amount: -amount,
+            top_up,
+            channel,
+        }),
+        other => other,
+    }
 }
 
 /// Creates a partner.
@@ -256,7 +348,7 @@ pub(super) fn fund(
     ))
 }
 
-fn active(view: &impl View, id: PartnerId) -> Result<&Partner, Refusal> {
+pub(super) fn active(view: &impl View, id: PartnerId) -> Result<&Partner, Refusal> {
     let partner = view.get(EntityKey::Partner(id)).and_then(Entity::partner);
     partner
         .filter(|partner| partner.active)

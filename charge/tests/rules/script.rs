@@ -222,6 +222,8 @@ impl Run {
                     gross: Money::parse(words[1]).expect("money"),
                     campaign: option("campaign=").map_or(Code::EMPTY, code),
                     class: class_of(option("class=")),
+                    callback_url: String::new(),
+                    test: false,
                 }))
             }
             other => panic!("no such action: {other}"),

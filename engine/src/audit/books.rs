@@ -61,7 +61,7 @@ impl Books {
                 (partner.float.0 < 0 || partner.in_transit.0 < 0).then_some("has a float below zero")
             }
             (EntityKey::TopUp(partner, external), Entity::TopUp(top_up)) => {
-                if !top_up.state.is_final() {
+                if !top_up.state.is_final() && !top_up.details.test {
                     let amount = i128::from(top_up.gross.0);
                     self.unsettled.insert((partner, external), amount);
                 }
@@ -80,6 +80,7 @@ impl Books {
             }
             (EntityKey::Number(_) | EntityKey::Imsi(_), Entity::Number(_))
             | (EntityKey::Idempotency(..), Entity::Idempotency(_))
+            | (EntityKey::Terms(..), Entity::Terms(_))
             | (EntityKey::Catalog(_), Entity::Catalog(_)) => None,
             (EntityKey::Payment(_), Entity::Payment(payment)) => {
                 self.refunds += i128::from(payment.refund_pending().0);

@@ -131,6 +131,8 @@ pub fn top_up(partner: u32, account: u64, rupees: i64, reference: &str) -> Comma
         gross: Money(rupees * 1_000_000),
         campaign: Code::EMPTY,
         class: ChannelClass::Unknown,
+        callback_url: String::new(),
+        test: false,
     }))
 }
 

@@ -55,6 +55,8 @@ pub const KEYS: &[Key] = &[
     key("payments", "rates", "", "rates of exchange for rails abroad: `[payments.rates]` with `local`, `set_at`, `valid_s`, `spread_bp`, `quote_s` and `rates.USD = \"281.50\"`"),
     key("payments", "wanted_s", "86400", "how much later a payment is still credited, seconds; after that the money goes back"),
     key("catalogs", "dir", "", "directory with operators, tariffs, bundles and taxes; not set: the ones inside the binary"),
+    key("callbacks", "allow_loopback", "false", "this very machine may be called back, and without TLS: for trying things out"),
+    key("callbacks", "first_wait_ms", "0", "first wait between attempts, milliseconds, the others in proportion; 0 for five seconds"),
     key("sms.default", "address", "\"127.0.0.1:2775\"", "message centre, `host:port`"),
     key("sms.default", "system_id", "\"raseed\"", "system_id of the bind, at most 15 characters"),
     key("sms.default", "password", "\"\"", "password of the bind, at most 8 characters"),

@@ -1,4 +1,5 @@
-//! The threads that follow the journal: one keeps the read models up, one takes notifications into the outbox.
+//! The threads that follow the journal: one keeps the read models up, one takes notifications into the
+//! outbox, one takes callbacks into their queue.
 
 use super::desk::Desk;
 use anyhow::Context as _;
@@ -12,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use store::project::STEP_BYTES;
 use store::{JournalReader, Partition, Projector, ReadModels, Seq, SqliteStore, Store, StoreError};
+use web::bind::CallbackLog;
 
 /// Pause between two looks of the outbox at the journal.
 const FEED_PAUSE_MIN: Duration = Duration::from_millis(25);
@@ -21,6 +23,8 @@ const FEED_PAUSE_MAX: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Pause after an error.
 const ERROR_PAUSE: Duration = Duration::from_secs(1);
+/// What partners should have been told longer ago than this is passed over when the queue was lost, microseconds: 3 days.
+const CALLBACK_OLD_US: i64 = 3 * 24 * 3_600 * 1_000_000;
 /// How long [`Followers::catch_up`] waits.
 const CATCH_UP_MAX: Duration = Duration::from_secs(60);
 
@@ -100,14 +104,16 @@ pub struct Lag {
     pub outbox: AtomicU64,
     /// Somebody waits until all that was projected stands in its tables.
     settle: AtomicBool,
+    /// Of the callbacks.
+    pub callbacks: AtomicU64,
 }
 
-/// Starts both threads.
+/// Starts the threads.
 pub fn start(
     store: &SqliteStore,
     reads: &ReadModels,
     catalogs: &Arc<Catalogs>,
-    desk: &Arc<Desk>,
+    (desk, callbacks): (&Arc<Desk>, &CallbackLog),
     bell: &Arc<Bell>,
 ) -> anyhow::Result<Followers> {
     let lag = Arc::new(Lag::default());
@@ -134,10 +140,25 @@ pub fn start(
             Ok((step.batches, step.behind, rest))
         }
     };
+    let tell = {
+        let (lag, callbacks) = (Arc::clone(&lag), callbacks.clone());
+        move |journal: &mut dyn JournalReader| {
+            let began = Instant::now();
+            let not_before = super::now().0 - CALLBACK_OLD_US;
+            let step = callbacks.queue().lock().feed(journal, STEP_BYTES, not_before)?;
+            lag.callbacks.store(step.behind, Ordering::Relaxed);
+            if step.events > 0 {
+                callbacks.wake();
+            }
+            let rest = (began.elapsed() * 3).clamp(FEED_PAUSE_MIN, FEED_PAUSE_MAX);
+            Ok((step.batches, step.behind, rest))
+        }
+    };
     Ok(Followers {
         threads: vec![
             follow("read-models", Arc::clone(bell), store.journal_reader()?, project)?,
             follow("outbox", Arc::clone(bell), store.journal_reader()?, feed)?,
+            follow("callbacks", Arc::clone(bell), store.journal_reader()?, tell)?,
         ],
         bell: Arc::clone(bell),
         reads: reads.clone(),

@@ -214,6 +214,8 @@ fn top_up(partner: u32, account: u64, gross: Money, next: u64) -> Command {
         gross,
         campaign: Code::EMPTY,
         class: ChannelClass::Unknown,
+        callback_url: String::new(),
+        test: false,
     }))
 }
 

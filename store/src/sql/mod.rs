@@ -3,6 +3,7 @@
 //! Parameters are `$1`, `$2`, each written once per statement where SQLite is concerned; types are `bigint`, `text` and
 //! `bytea`. What only SQLite wants stands in `/*sqlite ...*/` comments, which other engines skip.
 
+pub mod callbacks;
 pub mod journal;
 pub mod outbox;
 pub mod payments;

@@ -5,6 +5,7 @@
 //! | `journal.sqlite` | `synchronous=FULL`: every commit is synced | the only truth |
 //! | `accounts.sqlite` | `synchronous=NORMAL`: synced when its WAL is moved into the file | derived: power loss takes back whole transactions, checkpoint rows included, and replay repeats them |
 //! | `reads.sqlite` | `synchronous=NORMAL` | derived, with its positions inside |
+//! | `callbacks.sqlite` | `synchronous=FULL` | knows what partners acknowledged, which the journal does not |
 //! | `outbox.sqlite` | `synchronous=FULL` | knows what was sent, which the journal does not |
 //!
 //! All stay whole after power loss, because WAL frames carry checksums and a torn transaction is not replayed.
@@ -14,6 +15,7 @@ mod snapshots;
 
 pub use journal::SqliteJournal;
 
+use crate::callbacks::Callbacks;
 use crate::outbox::Outbox;
 use crate::reads::ReadModels;
 use crate::sql;
@@ -115,6 +117,11 @@ impl SqliteStore {
     /// The read models of the directory (`reads.sqlite`).
     pub fn read_models(&self) -> Result<ReadModels, StoreError> {
         ReadModels::of_store(&self.shared)
+    }
+
+    /// The callbacks of the directory (`callbacks.sqlite`).
+    pub fn callbacks(&self) -> Result<Callbacks, StoreError> {
+        Callbacks::of_store(&self.shared)
     }
 
     /// The outbox of the directory (`outbox.sqlite`).

@@ -441,6 +441,7 @@ fn created(id: u128, external: &str, rupees: i64) -> Event {
         updated_at: at,
         outcome: None,
         reason: None,
+        details: charge::terms::TopUpDetails::default(),
     }));
     Event {
         key: top_up_key(external),

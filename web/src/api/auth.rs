@@ -1,4 +1,4 @@
-//! API keys: `rsd_<partner>_<key id>_<secret>`; only the SHA-256 of the secret is kept.
+//! API keys: `rsd_<partner>_<key id>_<secret>` (`rst_...` for the sandbox); only the SHA-256 of the secret is kept.
 
 use crate::problem::{Fault, Problem};
 use crate::rate::caller_of;
@@ -13,6 +13,10 @@ use charge::partner::{ApiKey, Partner, Scopes};
 use charge::{Code, OperatorId, PartnerId, Refusal, Timestamp};
 use sha2::{Digest, Sha256};
 
+/// How keys begin.
+const LIVE: &str = "rsd_";
+/// How keys of the sandbox begin.
+const TEST: &str = "rst_";
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 32;
 /// Characters of a key id.
@@ -25,14 +29,20 @@ pub struct Caller {
     pub partner: Box<Partner>,
     /// What the key may do.
     pub scopes: Scopes,
+    /// The key is one of the sandbox: nothing real moves.
+    pub test: bool,
 }
 
 impl Caller {
     /// # Errors
     /// [`Fault::ScopeMissing`] when the key may not do this.
     pub fn require(&self, scopes: Scopes) -> Result<(), Problem> {
-        if self.scopes.allows(scopes) {
+        let rehearsable = !self.test || scopes == Scopes::TOP_UP;
+        if self.scopes.allows(scopes) && rehearsable {
             return Ok(());
+        }
+        if !rehearsable {
+            return Err(Problem::from(Fault::ScopeMissing).hint("a test key sells rehearsed top-ups only"));
         }
         let names = Scopes::NAMES.iter().filter(|(_, scope)| scopes.allows(*scope));
         let names: Vec<&str> = names.map(|(name, _)| *name).collect();
@@ -77,7 +87,12 @@ impl FromRequestParts<Web> for Caller {
         web.key_rate
             .check((presented.partner, presented.key))
             .map_err(Problem::rate_limited)?;
-        Ok(Caller { partner, scopes })
+        let test = scopes.allows(Scopes::TEST);
+        Ok(Caller {
+            partner,
+            scopes,
+            test,
+        })
     }
 }
 
@@ -86,11 +101,16 @@ struct Presented {
     partner: PartnerId,
     key: Code,
     hash: [u8; 32],
+    test: bool,
 }
 
 impl Presented {
     fn parse(token: &str) -> Option<Presented> {
-        let mut parts = token.strip_prefix("rsd_")?.splitn(3, '_');
+        let (rest, test) = match token.strip_prefix(LIVE) {
+            Some(rest) => (rest, false),
+            None => (token.strip_prefix(TEST)?, true),
+        };
+        let mut parts = rest.splitn(3, '_');
         let partner = parts.next()?.parse().ok()?;
         let key = parts.next().filter(|id| id.len() == KEY_ID_CHARACTERS)?;
         let secret = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
@@ -99,13 +119,16 @@ impl Presented {
             partner: PartnerId(partner),
             key: Code::new(key)?,
             hash: Sha256::digest(secret).into(),
+            test,
         })
     }
 
     /// The scopes of the key, when it is one of the partner's and still good.
     fn matches(&self, partner: &Partner) -> Option<Scopes> {
         let key = partner.keys.iter().find(|key| key.id == self.key)?;
-        let good = same_bytes(&key.hash, &self.hash) && key.revoked_at.is_none();
+        let good = same_bytes(&key.hash, &self.hash)
+            && key.revoked_at.is_none()
+            && key.scopes.allows(Scopes::TEST) == self.test;
         good.then_some(key.scopes)
     }
 }
@@ -125,7 +148,8 @@ pub fn new_key(partner: PartnerId, scopes: Scopes, now: Timestamp) -> (String, A
         created_at: now,
         revoked_at: None,
     };
-    let token = format!("rsd_{}_{id}_{}", partner.0, URL_SAFE_NO_PAD.encode(secret));
+    let prefix = if scopes.allows(Scopes::TEST) { TEST } else { LIVE };
+    let token = format!("{prefix}{}_{id}_{}", partner.0, URL_SAFE_NO_PAD.encode(secret));
     (token, key)
 }
 

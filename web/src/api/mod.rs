@@ -3,11 +3,12 @@
 //! # Layout
 //!
 //! * [`auth`]: API keys. [`json`]: bodies, amounts, times. [`once`]: requests that must happen once.
-//! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers.
+//! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
 //! * [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
 
 pub mod auth;
 pub mod bundles;
+pub mod callbacks;
 pub mod import;
 pub mod json;
 pub mod lookup;
@@ -56,7 +57,9 @@ impl utoipa::Modify for Key {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("An API key: rsd_<partner>_<key id>_<secret>"))
+            .description(Some(
+                "An API key: rsd_<partner>_<key id>_<secret>; rst_... for the sandbox",
+            ))
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(scheme));
@@ -88,6 +91,12 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(partners::add_key))
         .routes(routes!(partners::revoke_key))
         .routes(routes!(partners::fund))
+        .routes(routes!(callbacks::settings, callbacks::set_url))
+        .routes(routes!(callbacks::add_secret))
+        .routes(routes!(callbacks::retire_secret))
+        .routes(routes!(callbacks::list))
+        .routes(routes!(callbacks::replay))
+        .routes(routes!(callbacks::replay_parked))
         .split_for_parts()
 }
 

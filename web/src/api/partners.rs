@@ -71,6 +71,9 @@ pub struct KeyAnswer {
     pub id: String,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// A key of the sandbox.
+    #[serde(default)]
+    pub test: bool,
     /// When it was made.
     pub created_at: Moment,
     /// When it stopped working.
@@ -119,6 +122,7 @@ impl KeyAnswer {
         KeyAnswer {
             id: key.id.to_string(),
             scopes: scopes.map(|(name, _)| (*name).to_owned()).collect(),
+            test: key.scopes.allows(Scopes::TEST),
             created_at: Moment(key.created_at),
             revoked_at: key.revoked_at.map(Moment),
         }
@@ -231,6 +235,9 @@ pub async fn see(
 pub struct KeyRequest {
     /// topup, read, purchase, subscribers, admin.
     pub scopes: Vec<String>,
+    /// A key of the sandbox: top-ups made with it move nothing. It may have the scope `topup` only.
+    #[serde(default)]
+    pub test: bool,
 }
 
 /// Add an API key
@@ -248,6 +255,13 @@ pub async fn add_key(
     if scopes == Scopes::default() {
         return Err(Problem::field(Fault::BadField, "scopes"));
     }
+    let scopes = match request.test {
+        true if scopes != Scopes::TOP_UP => {
+            return Err(Problem::field(Fault::BadField, "scopes").hint("a test key has the scope topup only"));
+        }
+        true => scopes.with(Scopes::TEST),
+        false => scopes,
+    };
     let (token, key) = new_key(partner, scopes, web.now());
     let id = key.id.to_string();
     web.parts.core.call(Command::AddKey { partner, key }).await?;
@@ -310,7 +324,11 @@ pub async fn fund(
     Ok(Json(PartnerAnswer::of(&partner, &web)))
 }
 
-async fn existing(web: &Web, id: &str) -> Result<PartnerId, Problem> {
+/// The partner of an id in a path.
+///
+/// # Errors
+/// [`Fault::NoSuchPartner`].
+pub async fn existing(web: &Web, id: &str) -> Result<PartnerId, Problem> {
     let id = partner_id(id)?;
     match web.partner(id).await? {
         Some(_) => Ok(id),

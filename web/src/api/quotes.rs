@@ -6,6 +6,7 @@
 use super::auth::{Caller, same_bytes};
 use super::json::{Decimal, Json, Moment};
 use super::lookup::{OperatorName, find};
+use super::topups::Commission;
 use crate::limits;
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
@@ -18,7 +19,7 @@ use charge::partner::Scopes;
 use charge::promotion::{ChannelClass, Earned, EarnedLot, campaign_code};
 use charge::tax::RegionCode;
 use charge::time::SECOND;
-use charge::{Code, Entity, EntityKey, Money, Msisdn, PartnerId, Timestamp};
+use charge::{AccountId, Code, Entity, EntityKey, Money, Msisdn, PartnerId, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -193,6 +194,29 @@ pub struct QuoteAnswer {
     pub price: Price,
     /// The balance would be valid until then.
     pub valid_until: Moment,
+    /// What the partner would earn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commission: Option<Commission>,
+}
+
+/// For whom a price is asked.
+#[derive(Clone, Copy, Debug)]
+pub enum Payee {
+    /// An account.
+    Account(AccountId),
+    /// Nobody: a rehearsal.
+    Rehearsal,
+}
+
+impl Payee {
+    /// Of a sale.
+    pub fn of(account: AccountId, test: bool) -> Payee {
+        if test {
+            Payee::Rehearsal
+        } else {
+            Payee::Account(account)
+        }
+    }
 }
 
 /// Ask what a recharge would bring
@@ -205,13 +229,14 @@ pub async fn create(
 ) -> Result<Json<QuoteAnswer>, Problem> {
     caller.require(Scopes::TOP_UP)?;
     let found = find(&web, &request.msisdn).await?;
-    let (account, catalog) = found.subscriber()?;
+    let (account, catalog) = found.subscriber(caller.test)?;
     caller.may_see(catalog.operator)?;
     let now = web.now();
     let (campaign, class) = (request.campaign.as_deref(), request.channel.as_deref());
     let occasion = Occasion::read(caller.partner.code, campaign, class)?;
     let sale = (request.amount.0, occasion);
-    let quote = current(&web, EntityKey::Account(account), catalog, sale, now).await?;
+    let quote = current(&web, Payee::of(account, caller.test), catalog, sale, now).await?;
+    let rule = web.terms(caller.partner.id, caller.test).await?.commission;
     let expires_at = Timestamp(now.seconds() * SECOND).plus(limits::QUOTE_S * SECOND);
     let signed = Signed {
         partner: caller.partner.id,
@@ -231,6 +256,7 @@ pub async fn create(
             (quote.promotion, &quote.earned),
         ),
         valid_until: Moment(quote.valid_until),
+        commission: Commission::of(rule.on(quote.gross), rule.kind),
     }))
 }
 
@@ -242,7 +268,7 @@ pub async fn check(
     web: &Web,
     id: &str,
     (partner, msisdn): (PartnerId, Msisdn),
-    (account, catalog): (EntityKey, &Catalog),
+    (payee, catalog): (Payee, &Catalog),
     sale: (Money, Occasion),
 ) -> Result<(), Problem> {
     let now = web.now();
@@ -250,7 +276,7 @@ pub async fn check(
     if expires_at <= now || expires_at > now.plus((limits::QUOTE_S + 60) * SECOND) {
         return Err(Problem::field(Fault::QuoteInvalid, "quote"));
     }
-    let quote = current(web, account, catalog, sale, now).await?;
+    let quote = current(web, payee, catalog, sale, now).await?;
     let signed = Signed {
         partner,
         msisdn,
@@ -265,12 +291,15 @@ pub async fn check(
 
 async fn current(
     web: &Web,
-    key: EntityKey,
+    payee: Payee,
     catalog: &Catalog,
     (gross, occasion): (Money, Occasion),
     now: Timestamp,
 ) -> Result<Quote, Problem> {
-    let entity = web.parts.core.read(key).await?;
+    let Payee::Account(account) = payee else {
+        return Ok(decide::quote_rehearsal(catalog, gross, now)?);
+    };
+    let entity = web.parts.core.read(EntityKey::Account(account)).await?;
     let account = entity
         .as_ref()
         .and_then(Entity::account)

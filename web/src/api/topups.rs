@@ -5,6 +5,7 @@ use super::json::{Decimal, Json, Moment, Query, short_text};
 use super::lookup::find;
 use super::once::idempotency_key;
 use super::quotes::{self, Occasion, Price};
+use crate::callback::checked_url;
 use crate::limits;
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
@@ -17,6 +18,7 @@ use charge::ids::digest128;
 use charge::partner::{Scopes, TopUp, TopUpState};
 use charge::promotion::ChannelClass;
 use charge::tax::RegionCode;
+use charge::terms::CommissionKind;
 use charge::time::SECOND;
 use charge::{AccountId, Command, Entity, EntityKey, Money, Msisdn, OperatorId, PartnerId, Refusal, Reply};
 use charge::{Code, SourceId};
@@ -47,6 +49,9 @@ pub struct TopUpBody {
     /// True: yes, a second identical recharge within two minutes is meant.
     #[serde(default)]
     pub again: bool,
+    /// Where the end of this top-up, and a reversal after it, are told; left out: where the partner's settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
 }
 
 /// A top-up.
@@ -85,6 +90,31 @@ pub struct TopUpAnswer {
     /// Why it was declined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// What the partner earns with it, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commission: Option<Commission>,
+    /// True for the sandbox: nothing moved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
+}
+
+/// What a partner earns with a sale.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Commission {
+    /// How much.
+    pub amount: Decimal,
+    /// `upfront`: the float paid so much less. `on-sale`: the float gets it when the top-up completes.
+    pub kind: String,
+}
+
+impl Commission {
+    /// `None` for nothing.
+    pub fn of(amount: Money, kind: CommissionKind) -> Option<Commission> {
+        amount.is_positive().then(|| Commission {
+            amount: Decimal(amount),
+            kind: kind.name().to_owned(),
+        })
+    }
 }
 
 /// Why a top-up was declined.
@@ -99,7 +129,7 @@ pub struct Reason {
 impl TopUpAnswer {
     /// From the durable state. Everything in it comes from there, so that a repetition gives the same bytes.
     pub fn of(top_up: &TopUp, catalog: Option<&Catalog>) -> TopUpAnswer {
-        let outcome = top_up.outcome.as_ref();
+        let (outcome, details) = (top_up.outcome.as_ref(), &top_up.details);
         let price = outcome.zip(catalog).map(|(outcome, catalog)| {
             Price::of(
                 catalog,
@@ -128,8 +158,12 @@ impl TopUpAnswer {
             updated_at: Moment(top_up.updated_at),
             price,
             valid_until: outcome.map(|outcome| Moment(outcome.valid_until)),
-            receipt: outcome.map(|outcome| outcome.receipt.to_string()),
+            receipt: outcome
+                .filter(|_| !details.test)
+                .map(|outcome| outcome.receipt.to_string()),
             reason,
+            commission: Commission::of(details.commission, details.commission_kind),
+            test: details.test,
         }
     }
 
@@ -186,8 +220,12 @@ pub async fn create(
     let key = idempotency_key(&headers)?;
     let wait = wait.seconds()?;
     short_text(&body.external_id, "external_id", limits::EXTERNAL_ID_BYTES_MAX)?;
+    let callback_url = body.callback_url.as_deref().unwrap_or_default();
+    if !callback_url.is_empty() {
+        checked_url(web.parts.reach, callback_url, caller.test, "callback_url")?;
+    }
     let found = find(&web, &body.msisdn).await?;
-    let (account, catalog) = found.subscriber()?;
+    let (account, catalog) = found.subscriber(caller.test)?;
     let (campaign, class) = (body.campaign.as_deref(), body.channel.as_deref());
     let occasion = Occasion::read(caller.partner.code, campaign, class)?;
     let sale = Sale {
@@ -201,6 +239,8 @@ pub async fn create(
         gross: body.amount.0,
         campaign: occasion.campaign,
         class: occasion.class,
+        callback_url,
+        test: caller.test,
     };
     let _guard = web.in_flight.begin(sale.partner, sale.idempotency_key)?;
     let (accepted, replayed) = sell(&web, &sale, body.quote.as_deref(), body.again).await?;
@@ -247,6 +287,10 @@ pub struct Sale<'a> {
     pub campaign: Code,
     /// Kind of channel.
     pub class: ChannelClass,
+    /// Where its changes are told; empty: where the partner's terms say.
+    pub callback_url: &'a str,
+    /// A rehearsal.
+    pub test: bool,
 }
 
 impl Sale<'_> {
@@ -267,6 +311,8 @@ impl Sale<'_> {
             gross: self.gross,
             campaign: self.campaign,
             class: self.class,
+            callback_url: self.callback_url.to_owned(),
+            test: self.test,
         }
     }
 
@@ -308,7 +354,7 @@ pub async fn sell(
     if fresh {
         if let Some(id) = quote {
             let catalog = web.catalog(sale.operator).ok_or(Refusal::NoSuchOperator)?;
-            let account = (EntityKey::Account(sale.account), catalog);
+            let account = (quotes::Payee::of(sale.account, sale.test), catalog);
             let occasion = Occasion {
                 channel: sale.channel,
                 class: sale.class,
@@ -318,7 +364,7 @@ pub async fn sell(
             quotes::check(web, id, number, account, (sale.gross, occasion)).await?;
         }
         let noted = web.in_flight.note_recharge(recharge, web.now());
-        if !again && (!noted || recently_credited(web, sale).await?) {
+        if !again && !sale.test && (!noted || recently_credited(web, sale).await?) {
             return Err(Fault::RecentlyRecharged.into());
         }
     }
@@ -404,7 +450,7 @@ pub async fn get(
             let row = row.ok_or(Fault::NoSuchTopUp)?;
             EntityKey::TopUp(
                 row.partner,
-                digest128("external_id", &[row.external_id.as_bytes()]),
+                TopUpRequest::digest_of(&row.external_id, caller.test),
             )
         }
     };
@@ -413,6 +459,9 @@ pub async fn get(
     }
     let wait_s = wait.seconds()?;
     let mut top_up = read_top_up(&web, key).await?.ok_or(Fault::NoSuchTopUp)?;
+    if top_up.details.test != caller.test {
+        return Err(Fault::NoSuchTopUp.into());
+    }
     if let Some(end) = settled(&web, key, wait_s).await? {
         top_up = end;
     }
@@ -439,7 +488,7 @@ pub async fn find_by_external_id(
     Query(query): Query<ByExternalId>,
 ) -> Result<Json<TopUpAnswer>, Problem> {
     caller.require(Scopes::TOP_UP)?;
-    let digest = digest128("external_id", &[query.external_id.as_bytes()]);
+    let digest = TopUpRequest::digest_of(&query.external_id, caller.test);
     let key = EntityKey::TopUp(caller.partner.id, digest);
     let top_up = read_top_up(&web, key).await?.ok_or(Fault::NoSuchTopUp)?;
     Ok(Json(TopUpAnswer::of(&top_up, web.catalog(top_up.operator))))

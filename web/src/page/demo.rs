@@ -219,7 +219,7 @@ async fn sell(
     once: &str,
 ) -> Result<Box<TopUp>, Problem> {
     let found = lookup::find(web, &number.to_string()).await?;
-    let (account, catalog) = found.subscriber()?;
+    let (account, catalog) = found.subscriber(false)?;
     let shop = web.partner(demo.shop).await?.ok_or(Refusal::PartnerNotActive)?;
     let sale = Sale {
         partner: shop.id,
@@ -232,6 +232,8 @@ async fn sell(
         gross,
         campaign: Code::EMPTY,
         class: ChannelClass::Web,
+        callback_url: "",
+        test: false,
     };
     let (top_up, _) = topups::sell(web, &sale, None, true).await?;
     let end = topups::settled(web, sale.key(), Duration::from_secs(5)).await?;
