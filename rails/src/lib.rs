@@ -18,12 +18,14 @@
 //! * [`base`]: where a rail is. [`codes`]: answer codes as data. [`json`]: strict JSON. [`settlement`]: settlement files.
 //! * [`pkr`]: what the Pakistani rails have in common. [`jazzcash`], [`easypaisa`], [`paypal`], [`card`], [`bank`] with
 //!   [`raast_qr`]: the rails.
+//! * [`connector`]: operators whose core is elsewhere.
 //! * [`limits`]: every limit of this crate.
 
 pub mod bank;
 pub mod base;
 pub mod card;
 pub mod codes;
+pub mod connector;
 pub mod csv;
 pub mod easypaisa;
 pub mod form;

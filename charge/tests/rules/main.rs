@@ -7,10 +7,12 @@
 //! * `promotions`: `promotions.txt`, and many partitions that spend one budget.
 //! * `words`: explanations as people read them.
 //! * `payments`: stories of one payment.
+//! * `partners`: commission, callbacks, rehearsals.
 //! * `properties`: random histories, slicing, replay, codecs.
 
 mod payments;
 mod promotions;
+mod partners;
 mod properties;
 mod script;
 mod tables;
