@@ -350,3 +350,67 @@ fn only_public_addresses_are_called() {
     );
     assert!(set["new_secret"]["secret"].is_string(), "{set}");
 }
+
+#[test]
+fn a_test_key_rehearses_everything_and_moves_nothing() {
+    let world = World::new();
+    let made = world.admin().done(
+        &format!("/v1/partners/{}/keys", world.partner),
+        "k",
+        &json!({"scopes": ["topup"], "test": true}),
+    );
+    let key = made["key"].as_str().unwrap();
+    assert!(key.starts_with("rst_"), "{key}");
+    let test = Api::new(world.url(), key);
+    let receiver = Receiver::start();
+    let set = put(
+        world.url(),
+        key,
+        "/v1/partners/me/callback",
+        &json!({"url": receiver.url("/test")}),
+    );
+    let secret = set["new_secret"]["secret"].as_str().unwrap();
+    let before = world.api().see("/v1/partners/me")["float"].clone();
+    for (number, reference, state) in [
+        ("03001234000", "good", "COMPLETED"),
+        ("03001234102", "later", "DECLINED"),
+        ("03001234004", "down", "DECLINED"),
+    ] {
+        let quote = test.done("/v1/quotes", "", &json!({"msisdn": number, "amount": "100"}));
+        assert_eq!(quote["gross"], "100.00", "{quote}");
+        let body = json!({"msisdn": number, "amount": "100", "external_id": reference, "quote": quote["id"]});
+        let sold = test.done("/v1/topups?wait=20", reference, &body);
+        assert_eq!(
+            (&sold["state"], &sold["test"]),
+            (&json!(state), &json!(true)),
+            "{sold}"
+        );
+        assert_eq!(
+            test.see(&format!("/v1/topups?external_id={reference}")),
+            sold,
+            "the way back"
+        );
+    }
+    let told = receiver.wait(3);
+    assert!(
+        told.iter()
+            .all(|told| told.signed_by(secret) && told.json["test"] == true)
+    );
+    let down = world.api().get("/v1/topups?external_id=good").unwrap();
+    assert_eq!(down.0, 404, "real and rehearsed top-ups do not meet");
+    assert_eq!(
+        world.api().see("/v1/partners/me")["float"],
+        before,
+        "no float has moved"
+    );
+    assert_eq!(
+        test.get(&format!("/v1/subscribers/{NUMBER}/balance")).unwrap().0,
+        403
+    );
+    assert_eq!(
+        world.api().see("/v1/partners/me/callback")["url"],
+        Value::Null,
+        "the real settings are others"
+    );
+    world.server.as_ref().unwrap();
+}

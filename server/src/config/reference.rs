@@ -91,7 +91,10 @@ const SECTIONS: &[(&str, &str)] = &[
     ("receipts", "Receipts"),
     ("payments", "Payments over the web"),
     ("catalogs", "Operators, tariffs, bundles and taxes"),
-    ("callbacks", "Partners are told when their top-ups end; see [callbacks](how-to/callbacks.md)"),
+    (
+        "callbacks",
+        "Partners are told when their top-ups end; see [callbacks](how-to/callbacks.md)",
+    ),
     (
         "sms.default",
         "A message centre; write `[sms.jazz]` for the subscribers of one operator, `[sms.default]` for the others. Without any, no SMS leaves",
