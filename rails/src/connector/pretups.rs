@@ -427,7 +427,7 @@ mod tests {
         let (url, message) = far.asked.lock().unwrap().remove(0);
         assert_eq!(
             url,
-            "https://pretups.example/pretups/C2SReceiver?LOGIN=log%26in&PASSWORD=pass+word&REQUEST_GATEWAY_CODE=RASEED\
+            "https://pretups.example/pretups/C2SReceiver?LOGIN=log%26in&PASSWORD=pass%20word&REQUEST_GATEWAY_CODE=RASEED\
              &REQUEST_GATEWAY_TYPE=EXTGW&SERVICE_PORT=190&SOURCE_TYPE=EXTGW"
         );
         for (name, text) in [
