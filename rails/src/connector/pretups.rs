@@ -397,6 +397,14 @@ mod tests {
         ]))
     }
 
+    /// When it was tried, what the far side answers, what it comes to, what was asked.
+    type Case<'a> = (
+        Option<i64>,
+        Vec<Result<String, TransportError>>,
+        Result<Delivery, RailError>,
+        &'a [&'a str],
+    );
+
     /// What the sale comes to with these answers, and the types of what was asked.
     fn sell(
         tried_at: Option<i64>,
@@ -461,7 +469,7 @@ mod tests {
         });
         let (transfer, status) = (["EXRCTRFREQ"], ["EXRCSTATREQ"]);
         let both = ["EXRCSTATREQ", "EXRCTRFREQ"];
-        let cases: Vec<(Option<i64>, Vec<_>, Result<Delivery, RailError>, &[&str])> = vec![
+        let cases: Vec<Case<'_>> = vec![
             (None, vec![Err(TransportError::Unknown)], pending(""), &transfer),
             (
                 None,
