@@ -20,8 +20,8 @@ use store::{Callback, CallbackId, Delivery};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use web::bind::CallbackLog;
-use web::callback::{Reach, SIGNATURE_HEADER, Sealer, body, signature};
 use web::core::Gauge;
+use web::partner_callback::{Reach, SIGNATURE_HEADER, Sealer, body, signature};
 
 /// Callbacks of one partner that are on their way at the same time.
 const PARTNER_PARALLEL_MAX: usize = 4;
@@ -295,7 +295,8 @@ fn verdict(parts: &Parts, callback: &Callback, outcome: Result<u16, String>) -> 
     let now = (parts.now)().0;
     let at = now.saturating_add(wait_us(&parts.config, callback.attempts));
     if at.saturating_sub(callback.since) > PARKED_AFTER_US {
-        let name = web::callback::name_of(callback.id.partner, callback.id.test, callback.id.sequence);
+        let name =
+            web::partner_callback::name_of(callback.id.partner, callback.id.test, callback.id.sequence);
         tracing::warn!(callback = name, reason, "a callback was parked");
         Delivery::Park { status, reason }
     } else {

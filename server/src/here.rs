@@ -36,7 +36,7 @@ impl Here {
                 behind_tls: false,
                 origin: None,
                 centres,
-                reach: web::callback::Reach::default(),
+                reach: web::partner_callback::Reach::default(),
                 passing_key: Some(key),
                 payments: None,
                 demo: None,

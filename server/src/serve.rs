@@ -126,7 +126,7 @@ impl Up {
         let callbacks = Deliverer::start(callbacks::Parts {
             log: node.callbacks.clone(),
             secrets: callbacks::secrets_of(&node.engine),
-            sealer: web::callback::Sealer::new(&node.instance.secret()),
+            sealer: web::partner_callback::Sealer::new(&node.instance.secret()),
             catalogs: Arc::clone(&node.catalogs),
             config: config.callbacks.clone(),
             now: crate::node::now,

@@ -32,8 +32,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use web::bind::{EngineCore, Reads};
-use web::callback::Reach;
 use web::core::{Core, Gauge};
+use web::partner_callback::Reach;
 use web::receipt::Receipts;
 use web::{Web, WebParts};
 
@@ -218,7 +218,6 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
     let lag = node.lag();
     let desk = Arc::clone(&node.desk);
     let open_payments = payments.clone();
-    let centres = Arc::clone(&parts.centres);
     let (centres, callbacks) = (Arc::clone(&parts.centres), node.callbacks.clone());
     let gauges = move || {
         let mut gauges = centres.gauges();

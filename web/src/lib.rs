@@ -9,7 +9,7 @@
 //! * [`core`]: the small trait behind which the engine stands; [`bind`] puts it there, and the read models beside it.
 //! * [`payments`]: the trait behind which the payment desk stands. [`callbacks`]: where rails reach us.
 //! * [`api`]: the JSON API, its keys, and the OpenAPI document. [`problem`]: its errors.
-//! * [`callback`]: what partners are told, how it is signed, where it may go.
+//! * [`partner_callback`]: what partners are told, how it is signed, where it may go.
 //! * [`receipt`]: receipts, signed, as page, PDF, JSON and message, and the page that checks them.
 //! * [`page`]: sign-in by code, the account, bundles, and the demo's handset.
 //! * [`text`]: sentences in English, Urdu and Chinese. [`number`]: phone numbers as people type them.
@@ -18,12 +18,12 @@
 pub mod api;
 pub mod bind;
 pub mod callbacks;
-pub mod callback;
 pub mod core;
 pub mod limits;
 pub mod meter;
 pub mod number;
 pub mod page;
+pub mod partner_callback;
 pub mod payments;
 pub mod problem;
 pub mod rate;

@@ -2,11 +2,11 @@
 
 use crate::api::InFlight;
 use crate::bind::{CallbackLog, Reads};
-use crate::callback::{Reach, Sealer};
 use crate::core::{Core, CoreError, Gauge, Pending};
 use crate::limits;
 use crate::meter::Meter;
 use crate::page::demo::Demo;
+use crate::partner_callback::{Reach, Sealer};
 use crate::rate::Rate;
 use crate::receipt::Receipts;
 use charge::catalog::{Catalog, Catalogs};

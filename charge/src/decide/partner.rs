@@ -36,20 +36,7 @@ pub(super) fn top_up(
         };
     }
     let partner = active(view, request.partner)?;
-    let terms = terms_of(view, request.partner, request.test);
-    if request.callback_url.len() > CALLBACK_URL_BYTES_MAX {
-        return Err(Refusal::TooMany);
-    }
-    if !request.callback_url.is_empty() && terms.is_none_or(|terms| terms.secrets.is_empty()) {
-        return Err(Refusal::NoCallbackSecret);
-    }
-    let rule = terms.map_or(CommissionRule::NONE, |terms| terms.commission);
-    let details = TopUpDetails {
-        callback_url: request.callback_url.clone(),
-        commission: rule.on(request.gross),
-        commission_kind: rule.kind,
-        test: request.test,
-    };
+    let details = details_of(view, request)?;
     check_limits(partner, catalogs, request, &details, now)?;
     let top_up = TopUp {
         id: request.id,
@@ -116,6 +103,24 @@ pub(super) fn top_up(
         },
     });
     Ok(decision)
+}
+
+/// What the partner's terms say about a sale.
+fn details_of(view: &impl View, request: &TopUpRequest) -> Result<TopUpDetails, Refusal> {
+    let terms = terms_of(view, request.partner, request.test);
+    if request.callback_url.len() > CALLBACK_URL_BYTES_MAX {
+        return Err(Refusal::TooMany);
+    }
+    if !request.callback_url.is_empty() && terms.is_none_or(|terms| terms.secrets.is_empty()) {
+        return Err(Refusal::NoCallbackSecret);
+    }
+    let rule = terms.map_or(CommissionRule::NONE, |terms| terms.commission);
+    Ok(TopUpDetails {
+        callback_url: request.callback_url.clone(),
+        commission: rule.on(request.gross),
+        commission_kind: rule.kind,
+        test: request.test,
+    })
 }
 
 /// A sale of the sandbox: remembered like a real one, and nothing moves.

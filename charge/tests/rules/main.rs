@@ -10,9 +10,9 @@
 //! * `partners`: commission, callbacks, rehearsals.
 //! * `properties`: random histories, slicing, replay, codecs.
 
+mod partners;
 mod payments;
 mod promotions;
-mod partners;
 mod properties;
 mod script;
 mod tables;

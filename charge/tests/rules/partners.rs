@@ -6,10 +6,12 @@ use charge::command::{OpenPartner, TopUpRequest, UpdateAccount};
 use charge::ids::digest128;
 use charge::ledger::LedgerAccount;
 use charge::partner::{TopUp, TopUpState};
+use charge::promotion::ChannelClass;
 use charge::terms::{CallbackDue, CallbackSecret, CommissionKind, CommissionRule, TermsChange};
 use charge::time::SECOND;
 use charge::{
-    Command, Entity, EntityKey, Event, EventBody, Money, Msisdn, Refusal, SourceId, Timestamp, Unit, postings,
+    Code, Command, Entity, EntityKey, Event, EventBody, Money, Msisdn, Refusal, SourceId, Timestamp, Unit,
+    postings,
 };
 use proptest::prelude::*;
 
@@ -55,6 +57,8 @@ fn request(external: &str, gross: Money, test: bool) -> TopUpRequest {
         account: ACCOUNT,
         operator: OPERATOR,
         gross,
+        campaign: Code::EMPTY,
+        class: ChannelClass::Unknown,
         callback_url: String::new(),
         test,
     }

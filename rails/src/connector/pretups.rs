@@ -448,7 +448,7 @@ mod tests {
             assert_eq!(message.get(name), Some(text), "{name}");
         }
         let shown = format!("{:?} {:?}", gateway(), gateway().request(&[("PIN", "2468")]));
-        for secret in ["log&in", "log%26in", "pass", "2468"] {
+        for secret in ["log&in", "log%26in", "pass word", "pass%20word", "2468"] {
             assert!(!shown.contains(secret), "{secret} is in {shown}");
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use web::callback::{Reach, Target};
+use web::partner_callback::{Reach, Target};
 
 /// Time to resolve and connect.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);

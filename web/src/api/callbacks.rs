@@ -3,7 +3,7 @@
 use super::auth::Caller;
 use super::json::{Json, Moment, Query, page_lines};
 use super::partners::existing;
-use crate::callback::{checked_url, name_of};
+use crate::partner_callback::{checked_url, name_of};
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
 use axum::extract::{Path, State};

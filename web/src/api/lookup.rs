@@ -95,11 +95,19 @@ pub async fn find<'a>(web: &'a Web, typed: &str) -> Result<Found<'a>, Problem> {
 }
 
 impl<'a> Found<'a> {
+    /// The account and its catalog.
+    ///
+    /// # Errors
+    /// [`Fault::NoSubscriber`] when the number is not served here.
+    pub fn subscriber(&self) -> Result<(AccountId, &'a Catalog), Problem> {
+        self.payee(false)
+    }
+
     /// The account and its catalog. In the sandbox every number of an operator's range will do, and there is no account.
     ///
     /// # Errors
     /// [`Fault::NoSubscriber`] when the number is not served here.
-    pub fn subscriber(&self, test: bool) -> Result<(AccountId, &'a Catalog), Problem> {
+    pub fn payee(&self, test: bool) -> Result<(AccountId, &'a Catalog), Problem> {
         if test {
             return Ok((AccountId(0), self.operator.ok_or(Fault::NoSubscriber)?));
         }
@@ -126,6 +134,6 @@ pub async fn lookup(
         identified: found.operator.is_some(),
         operator: found.operator.map(OperatorName::of),
         source: found.source,
-        rechargeable: found.subscriber(caller.test).is_ok(),
+        rechargeable: found.payee(caller.test).is_ok(),
     }))
 }

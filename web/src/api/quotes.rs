@@ -229,7 +229,7 @@ pub async fn create(
 ) -> Result<Json<QuoteAnswer>, Problem> {
     caller.require(Scopes::TOP_UP)?;
     let found = find(&web, &request.msisdn).await?;
-    let (account, catalog) = found.subscriber(caller.test)?;
+    let (account, catalog) = found.payee(caller.test)?;
     caller.may_see(catalog.operator)?;
     let now = web.now();
     let (campaign, class) = (request.campaign.as_deref(), request.channel.as_deref());

@@ -202,7 +202,7 @@ pub async fn account_at<'a>(
     typed: &str,
 ) -> Result<(Box<Account>, &'a Catalog), Problem> {
     let found = find(web, typed).await?;
-    let (id, catalog) = found.subscriber(false)?;
+    let (id, catalog) = found.subscriber()?;
     caller.may_see(catalog.operator)?;
     match web.parts.core.read(EntityKey::Account(id)).await? {
         Some(Entity::Account(account)) => Ok((account, catalog)),

@@ -5,8 +5,8 @@ use super::json::{Decimal, Json, Moment, Query, short_text};
 use super::lookup::find;
 use super::once::idempotency_key;
 use super::quotes::{self, Occasion, Price};
-use crate::callback::checked_url;
 use crate::limits;
+use crate::partner_callback::checked_url;
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
 use axum::extract::{Path, State};
@@ -225,7 +225,7 @@ pub async fn create(
         checked_url(web.parts.reach, callback_url, caller.test, "callback_url")?;
     }
     let found = find(&web, &body.msisdn).await?;
-    let (account, catalog) = found.subscriber(caller.test)?;
+    let (account, catalog) = found.payee(caller.test)?;
     let (campaign, class) = (body.campaign.as_deref(), body.channel.as_deref());
     let occasion = Occasion::read(caller.partner.code, campaign, class)?;
     let sale = Sale {

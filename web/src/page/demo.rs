@@ -219,7 +219,7 @@ async fn sell(
     once: &str,
 ) -> Result<Box<TopUp>, Problem> {
     let found = lookup::find(web, &number.to_string()).await?;
-    let (account, catalog) = found.subscriber(false)?;
+    let (account, catalog) = found.subscriber()?;
     let shop = web.partner(demo.shop).await?.ok_or(Refusal::PartnerNotActive)?;
     let sale = Sale {
         partner: shop.id,

@@ -205,7 +205,7 @@ impl Service {
             core: Arc::clone(&core) as Arc<dyn Core>,
             reads: Reads::new(Arc::clone(&store), models),
             callbacks: web::bind::CallbackLog::new(store::Callbacks::in_memory().unwrap()),
-            reach: web::callback::Reach { loopback: true },
+            reach: web::partner_callback::Reach { loopback: true },
             catalogs,
             clock: Arc::clone(&clock),
             gauges: Arc::new(Vec::new),

@@ -1,0 +1,284 @@
+//! The binary form of events.
+
+use super::EventBody;
+use crate::codec::{Codec, CodecError, Reader};
+use crate::partner::TopUp;
+use crate::reply::{RechargeOutcome, Refusal};
+
+/// Tags are never reused: a changed event gets a new one.
+mod tag {
+    pub const CHARGED: u8 = 1;
+    pub const RECHARGED: u8 = 2;
+    pub const BOUGHT: u8 = 3;
+    pub const RENEWAL_FAILED: u8 = 4;
+    pub const RENEWAL_SET: u8 = 5;
+    pub const EXPIRED: u8 = 6;
+    pub const LIFE_CYCLE: u8 = 7;
+    pub const ACCOUNT_OPENED: u8 = 9;
+    pub const ACCOUNT_UPDATED: u8 = 10;
+    pub const NUMBER_BOUND: u8 = 11;
+    pub const PARTNER_OPENED: u8 = 12;
+    pub const KEY_ADDED: u8 = 13;
+    pub const KEY_REVOKED: u8 = 14;
+    pub const FLOAT_FUNDED: u8 = 15;
+    pub const FLOAT_DEBITED: u8 = 16;
+    pub const FLOAT_SETTLED: u8 = 17;
+    pub const TOP_UP_CREATED: u8 = 18;
+    pub const TOP_UP_SETTLED: u8 = 19;
+    pub const IDEMPOTENCY: u8 = 20;
+    pub const CATALOG: u8 = 21;
+    pub const PAYMENT_CREATED: u8 = 22;
+    pub const PAYMENT: u8 = 23;
+    pub const TAKEN_BACK: u8 = 24;
+    pub const BUDGET_MOVED: u8 = 40;
+    pub const SHARES_CHANGED: u8 = 41;
+    pub const BONUS_GRANTED: u8 = 42;
+    pub const BONUS_REFUSED: u8 = 43;
+    pub const TERMS_CHANGED: u8 = 50;
+    pub const CALLBACK_DUE: u8 = 51;
+    pub const COMMISSION_PAID: u8 = 52;
+    pub const TOP_UP_REVERSED: u8 = 53;
+    pub const TOP_UP_CREATED_2: u8 = 54;
+}
+
+impl Codec for Refusal {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.code().encode(out);
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Refusal, CodecError> {
+        Refusal::from_code(u32::decode(input)?).ok_or(CodecError::Invalid("refusal"))
+    }
+}
+
+impl Codec for Result<RechargeOutcome, Refusal> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Ok(outcome) => {
+                out.push(1);
+                outcome.encode(out);
+            }
+            Err(refusal) => {
+                out.push(0);
+                refusal.encode(out);
+            }
+        }
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        if bool::decode(input)? {
+            Ok(Ok(Codec::decode(input)?))
+        } else {
+            Ok(Err(Codec::decode(input)?))
+        }
+    }
+}
+
+impl Codec for EventBody {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            EventBody::Charged(charged) => put(out, tag::CHARGED, charged),
+            EventBody::Recharged(recharged) => put(out, tag::RECHARGED, recharged),
+            EventBody::Bought(bought) => put(out, tag::BOUGHT, bought),
+            EventBody::RenewalFailed { offer, reason } => {
+                put(out, tag::RENEWAL_FAILED, offer);
+                reason.encode(out);
+            }
+            EventBody::RenewalSet { offer, due_at } => {
+                put(out, tag::RENEWAL_SET, offer);
+                due_at.encode(out);
+            }
+            EventBody::Expired { lots } => put(out, tag::EXPIRED, lots),
+            EventBody::LifeCycleChanged { from, to } => {
+                put(out, tag::LIFE_CYCLE, from);
+                to.encode(out);
+            }
+            EventBody::AccountOpened {
+                open,
+                lot,
+                valid_until,
+            } => {
+                put(out, tag::ACCOUNT_OPENED, open);
+                lot.encode(out);
+                valid_until.encode(out);
+            }
+            EventBody::AccountUpdated { language, tax_class } => {
+                put(out, tag::ACCOUNT_UPDATED, language);
+                tax_class.encode(out);
+            }
+            EventBody::NumberBound { operator, account } => {
+                put(out, tag::NUMBER_BOUND, operator);
+                account.encode(out);
+            }
+            EventBody::PartnerOpened(opened) => put(out, tag::PARTNER_OPENED, opened),
+            EventBody::KeyAdded(key) => put(out, tag::KEY_ADDED, key),
+            EventBody::KeyRevoked(key) => put(out, tag::KEY_REVOKED, key),
+            EventBody::FloatFunded {
+                amount,
+                source,
+                reference,
+            } => {
+                put(out, tag::FLOAT_FUNDED, amount);
+                source.encode(out);
+                reference.encode(out);
+            }
+            EventBody::FloatDebited { amount, top_up, day } => {
+                put(out, tag::FLOAT_DEBITED, amount);
+                top_up.encode(out);
+                day.encode(out);
+            }
+            EventBody::FloatSettled {
+                amount,
+                top_up,
+                credited,
+            } => {
+                put(out, tag::FLOAT_SETTLED, amount);
+                top_up.encode(out);
+                credited.encode(out);
+            }
+            EventBody::TopUpCreated(top_up) if !top_up.is_plain() => {
+                out.push(tag::TOP_UP_CREATED_2);
+                top_up.encode_detailed(out);
+            }
+            EventBody::TopUpCreated(top_up) => put(out, tag::TOP_UP_CREATED, top_up),
+            EventBody::TopUpSettled { outcome } => put(out, tag::TOP_UP_SETTLED, outcome),
+            EventBody::CatalogPublished { version, text } => {
+                put(out, tag::CATALOG, version);
+                text.encode(out);
+            }
+            EventBody::IdempotencyKept { external } => put(out, tag::IDEMPOTENCY, external),
+            EventBody::PaymentCreated(asked) => put(out, tag::PAYMENT_CREATED, asked),
+            EventBody::Payment(event) => put(out, tag::PAYMENT, event),
+            EventBody::CreditTakenBack(taken) => put(out, tag::TAKEN_BACK, taken),
+            EventBody::BudgetMoved(moved) => put(out, tag::BUDGET_MOVED, moved),
+            EventBody::SharesChanged(change) => put(out, tag::SHARES_CHANGED, change),
+            EventBody::BonusGranted(award) => put(out, tag::BONUS_GRANTED, award),
+            EventBody::BonusRefused {
+                promotion,
+                receipt,
+                period,
+                reason,
+            } => {
+                put(out, tag::BONUS_REFUSED, promotion);
+                receipt.encode(out);
+                period.encode(out);
+                reason.encode(out);
+            }
+            EventBody::TermsChanged(_)
+            | EventBody::CallbackDue(_)
+            | EventBody::CommissionPaid { .. }
+            | EventBody::TopUpReversed { .. } => encode_terms(self, out),
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<EventBody, CodecError> {
+        Ok(match input.take(1)?[0] {
+            tag::CHARGED => EventBody::Charged(Codec::decode(input)?),
+            tag::RECHARGED => EventBody::Recharged(Codec::decode(input)?),
+            tag::BOUGHT => EventBody::Bought(Codec::decode(input)?),
+            tag::RENEWAL_FAILED => EventBody::RenewalFailed {
+                offer: Codec::decode(input)?,
+                reason: Codec::decode(input)?,
+            },
+            tag::RENEWAL_SET => EventBody::RenewalSet {
+                offer: Codec::decode(input)?,
+                due_at: Codec::decode(input)?,
+            },
+            tag::EXPIRED => EventBody::Expired {
+                lots: Codec::decode(input)?,
+            },
+            tag::LIFE_CYCLE => EventBody::LifeCycleChanged {
+                from: Codec::decode(input)?,
+                to: Codec::decode(input)?,
+            },
+            tag::ACCOUNT_OPENED => EventBody::AccountOpened {
+                open: Codec::decode(input)?,
+                lot: Codec::decode(input)?,
+                valid_until: Codec::decode(input)?,
+            },
+            tag::ACCOUNT_UPDATED => EventBody::AccountUpdated {
+                language: Codec::decode(input)?,
+                tax_class: Codec::decode(input)?,
+            },
+            tag::NUMBER_BOUND => EventBody::NumberBound {
+                operator: Codec::decode(input)?,
+                account: Codec::decode(input)?,
+            },
+            tag::PARTNER_OPENED => EventBody::PartnerOpened(Codec::decode(input)?),
+            tag::KEY_ADDED => EventBody::KeyAdded(Codec::decode(input)?),
+            tag::KEY_REVOKED => EventBody::KeyRevoked(Codec::decode(input)?),
+            tag::FLOAT_FUNDED => EventBody::FloatFunded {
+                amount: Codec::decode(input)?,
+                source: Codec::decode(input)?,
+                reference: Codec::decode(input)?,
+            },
+            tag::FLOAT_DEBITED => EventBody::FloatDebited {
+                amount: Codec::decode(input)?,
+                top_up: Codec::decode(input)?,
+                day: Codec::decode(input)?,
+            },
+            tag::FLOAT_SETTLED => EventBody::FloatSettled {
+                amount: Codec::decode(input)?,
+                top_up: Codec::decode(input)?,
+                credited: Codec::decode(input)?,
+            },
+            tag::TOP_UP_CREATED => EventBody::TopUpCreated(Codec::decode(input)?),
+            tag::TOP_UP_SETTLED => EventBody::TopUpSettled {
+                outcome: Codec::decode(input)?,
+            },
+            tag::CATALOG => EventBody::CatalogPublished {
+                version: Codec::decode(input)?,
+                text: Codec::decode(input)?,
+            },
+            tag::IDEMPOTENCY => EventBody::IdempotencyKept {
+                external: Codec::decode(input)?,
+            },
+            tag::PAYMENT_CREATED => EventBody::PaymentCreated(Codec::decode(input)?),
+            tag::PAYMENT => EventBody::Payment(Codec::decode(input)?),
+            tag::TAKEN_BACK => EventBody::CreditTakenBack(Codec::decode(input)?),
+            tag::BUDGET_MOVED => EventBody::BudgetMoved(Codec::decode(input)?),
+            tag::SHARES_CHANGED => EventBody::SharesChanged(Codec::decode(input)?),
+            tag::BONUS_GRANTED => EventBody::BonusGranted(Codec::decode(input)?),
+            tag::BONUS_REFUSED => EventBody::BonusRefused {
+                promotion: Codec::decode(input)?,
+                receipt: Codec::decode(input)?,
+                period: Codec::decode(input)?,
+                reason: Codec::decode(input)?,
+            },
+            tag::TERMS_CHANGED => EventBody::TermsChanged(Codec::decode(input)?),
+            tag::CALLBACK_DUE => EventBody::CallbackDue(Codec::decode(input)?),
+            tag::COMMISSION_PAID => EventBody::CommissionPaid {
+                amount: Codec::decode(input)?,
+                top_up: Codec::decode(input)?,
+                channel: Codec::decode(input)?,
+            },
+            tag::TOP_UP_REVERSED => EventBody::TopUpReversed {
+                gross: Codec::decode(input)?,
+            },
+            tag::TOP_UP_CREATED_2 => EventBody::TopUpCreated(Box::new(TopUp::decode_detailed(input)?)),
+            _ => return Err(CodecError::Invalid("event tag")),
+        })
+    }
+}
+
+/// What happens to the terms of a partner, and beside its sales.
+fn encode_terms(body: &EventBody, out: &mut Vec<u8>) {
+    match body {
+        EventBody::TermsChanged(change) => put(out, tag::TERMS_CHANGED, change),
+        EventBody::CallbackDue(due) => put(out, tag::CALLBACK_DUE, due),
+        EventBody::CommissionPaid {
+            amount,
+            top_up,
+            channel,
+        } => {
+            put(out, tag::COMMISSION_PAID, amount);
+            top_up.encode(out);
+            channel.encode(out);
+        }
+        EventBody::TopUpReversed { gross } => put(out, tag::TOP_UP_REVERSED, gross),
+        _ => {}
+    }
+}
+
+fn put(out: &mut Vec<u8>, tag: u8, first: &impl Codec) {
+    out.push(tag);
+    first.encode(out);
+}
