@@ -78,7 +78,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault of this crate's own.
-    pub const OWN: [Fault; 27] = [
+    pub const OWN: [Fault; 28] = [
         Fault::CardNumber,
         Fault::BadRequest,
         Fault::Unauthorized,
