@@ -3,8 +3,8 @@
 use crate::keys::Keys;
 use crate::limits;
 use crate::{
-    audit, budgets, codes, consents, numbers, passkeys, password, person, recipients, recovery, sessions,
-    throttle, totp,
+    audit, budgets, codes, complaints, consents, numbers, passkeys, password, person, recipients, recovery,
+    sessions, throttle, totp,
 };
 use charge::Timestamp;
 use parking_lot::Mutex;
@@ -31,6 +31,7 @@ pub const MODULES: &[Module] = &[
     recipients::MODULE,
     audit::MODULE,
     budgets::MODULE,
+    complaints::MODULE,
 ];
 
 /// A kind of data with its tables.
@@ -220,7 +221,7 @@ impl People {
                 "delete from recipient where person = 0 and last_at <= ?1",
                 [now.0 - limits::GUEST_RECIPIENTS_LIFE],
             )?;
-            Ok(())
+            complaints::sweep(tx, now)
         })?;
         if !due.is_empty() {
             self.close()?;

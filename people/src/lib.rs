@@ -11,7 +11,7 @@
 //! * [`codes`]: one-time codes by SMS. [`throttle`]: limits that survive a restart.
 //! * [`password`], [`totp`], [`recovery`], [`passkeys`]: what else one can prove; [`webauthn`]: the formats of passkeys.
 //! * [`consents`]: which notices somebody wants. [`recipients`]: numbers somebody sent to before.
-//! * [`budgets`]: targets for a month.
+//! * [`budgets`]: targets for a month. [`complaints`]: what went wrong, and what both sides said.
 //! * [`audit`]: what was done to the account, and what support must see. [`personal`]: export and deletion.
 //!
 //! Another kind of personal data is one more module: a [`db::Module`] with its own migrations, in [`db::MODULES`]. Every
@@ -20,6 +20,7 @@
 pub mod audit;
 pub mod budgets;
 pub mod codes;
+pub mod complaints;
 pub mod consents;
 pub mod db;
 pub mod keys;

@@ -81,3 +81,19 @@ pub const CBOR_DEPTH_MAX: usize = 6;
 pub const CBOR_ENTRIES_MAX: u64 = 64;
 /// Longest credential id of a passkey (WebAuthn level 3, section 5.8.3 allows 1023), in bytes.
 pub const CREDENTIAL_ID_BYTES_MAX: usize = 1023;
+
+/// Complaints of one owner that are not settled.
+pub const COMPLAINTS_OPEN_MAX: usize = 10;
+/// Complaints that one owner makes in a day.
+pub const COMPLAINTS_PER_DAY: usize = 5;
+/// Messages of one complaint, of both sides.
+pub const COMPLAINT_MESSAGES_MAX: i64 = 60;
+/// Characters of one message.
+pub const COMPLAINT_CHARACTERS_MAX: usize = 2_000;
+/// A complaint is answered within this time: the three working days of consumer protection in Pakistan are the aim, here
+/// as days of the calendar.
+pub const COMPLAINT_TIME: i64 = 3 * DAY;
+/// What we called settled can be appealed for this long.
+pub const COMPLAINT_APPEAL_TIME: i64 = 30 * DAY;
+/// Settled complaints of browsers without an account are kept this long.
+pub const GUEST_COMPLAINTS_LIFE: i64 = 365 * DAY;

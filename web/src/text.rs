@@ -13,6 +13,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/app.ftl")),
             include_str!(concat!("../locales/", $language, "/home.ftl")),
             include_str!(concat!("../locales/", $language, "/budget.ftl")),
+            include_str!(concat!("../locales/", $language, "/complaints.ftl")),
             include_str!(concat!("../locales/", $language, "/help.ftl")),
             include_str!(concat!("../locales/", $language, "/offers.ftl")),
             include_str!(concat!("../locales/", $language, "/page.ftl")),

@@ -25,7 +25,7 @@ const OPEN_PAGES: [(&str, &str); 7] = [
     ("sign-in", "/sign-in"),
     ("sign-up", "/sign-up"),
 ];
-const MEMBER_PAGES: [(&str, &str); 11] = [
+const MEMBER_PAGES: [(&str, &str); 13] = [
     ("home", "/"),
     ("bundles", "/bundles"),
     (
@@ -35,6 +35,8 @@ const MEMBER_PAGES: [(&str, &str); 11] = [
     ("statement", "/statement"),
     ("receipts", "/receipts"),
     ("budget", "/budget"),
+    ("complaints", "/complaints"),
+    ("complaint-new", "/complaints/new"),
     ("profile", "/profile"),
     ("security", "/security"),
     ("privacy", "/privacy"),

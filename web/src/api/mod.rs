@@ -4,11 +4,13 @@
 //!
 //! * [`auth`]: API keys. [`json`]: bodies, amounts, times. [`once`]: requests that must happen once.
 //! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
+//! * [`complaints`]: for staff.
 //! * [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
 
 pub mod auth;
 pub mod bundles;
 pub mod callbacks;
+pub mod complaints;
 pub mod import;
 pub mod json;
 pub mod lookup;
@@ -97,6 +99,8 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(callbacks::list))
         .routes(routes!(callbacks::replay))
         .routes(routes!(callbacks::replay_parked))
+        .routes(routes!(complaints::list))
+        .routes(routes!(complaints::see, complaints::work))
         .split_for_parts()
 }
 

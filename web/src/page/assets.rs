@@ -25,6 +25,7 @@ const CSS: &str = concat!(
     include_str!("../../static/css/statement.css"),
     include_str!("../../static/css/bundles.css"),
     include_str!("../../static/css/budget.css"),
+    include_str!("../../static/css/complaints.css"),
 );
 
 /// A file as it is sent.

@@ -8,12 +8,13 @@
 //!   [`account`]: what they share of an account.
 //! * [`signup`], [`profile`], [`security`], [`privacy`]: the account of a person; [`passkey`]: its script's other side.
 //! * [`spending`]: what a month took. [`format`](mod@format): values as people read them.
-//! * [`recharge`], [`ticket`], [`pay`]: paying for a recharge.
+//! * [`recharge`], [`ticket`], [`pay`]: paying for a recharge. [`complaints`]: when something went wrong.
 
 pub mod account;
 pub mod assets;
 pub mod budget;
 pub mod bundles;
+pub mod complaints;
 pub mod demo;
 pub mod format;
 pub mod frame;
@@ -60,6 +61,9 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/bundles/buy", post(bundles::buy))
         .route("/bundles/renewal", post(bundles::renewal))
         .route("/budget", get(budget::show).post(budget::set))
+        .route("/complaints", get(complaints::list).post(complaints::make))
+        .route("/complaints/new", get(complaints::begin))
+        .route("/complaints/{id}", get(complaints::show).post(complaints::act))
         .route("/help", get(help::show))
         .route("/statement", get(statement::show))
         .route("/statement/more", get(statement::more))

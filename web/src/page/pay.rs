@@ -42,6 +42,7 @@ struct PayState {
     can_undo: bool,
     can_claim: bool,
     retry: Option<String>,
+    complain: Option<String>,
     error: Option<Html>,
 }
 
@@ -120,7 +121,7 @@ pub async fn act(
     }
 }
 
-async fn payment_of(web: &Web, id: &str) -> Result<Box<Payment>, Problem> {
+pub(super) async fn payment_of(web: &Web, id: &str) -> Result<Box<Payment>, Problem> {
     let id = PaymentId::parse(id).ok_or(Fault::NotFound)?;
     match web.parts.core.read(id.key()).await? {
         Some(Entity::Payment(payment)) => Ok(payment),
@@ -128,7 +129,7 @@ async fn payment_of(web: &Web, id: &str) -> Result<Box<Payment>, Problem> {
     }
 }
 
-fn may_act(web: &Web, visitor: &Visitor, payment: &Payment) -> bool {
+pub(super) fn may_act(web: &Web, visitor: &Visitor, payment: &Payment) -> bool {
     let owner = visitor
         .sign_in
         .is_some_and(|sign_in| Some(sign_in.account) == payment.account());
@@ -170,6 +171,7 @@ fn state_of(
             let number = payment.asked.msisdn;
             format!("/recharge?number={number}&amount={}", payment.asked.gross.exact())
         }),
+        complain: mine.then(|| format!("/complaints/new?about=payment:{}", payment.id())),
         error,
     })
 }

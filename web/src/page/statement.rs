@@ -547,6 +547,8 @@ struct Why {
     /// Title of what follows, when there is more than one report.
     each: Html,
     reports: Vec<(Html, Vec<Html>)>,
+    /// Where one says that something is wrong with a line.
+    complain: Option<(String, Html)>,
 }
 
 /// The reason behind a line of one's own statement.
@@ -559,6 +561,7 @@ pub async fn why(
     let (_, catalog) = super::account::signed_in(&web, sign_in.account).await?;
     let (account, language, operator) = (sign_in.account, visitor.language, catalog.operator);
     let catalogs = web.parts.catalogs.clone();
+    let complain = (kind == "line").then(|| format!("/complaints/new?about=event:{id}"));
     let ask = move |reader: &mut Reader| -> Result<Option<why::Reasons>, StoreError> {
         let entry = match kind.as_str() {
             "line" => match EventPlace::parse(&id) {
@@ -604,6 +607,7 @@ pub async fn why(
         sentences: html(&reasons.sentences),
         each: Html::isolated(&t.with("why-each", &[("count", count.into())])),
         reports: reasons.reports.iter().map(report).collect(),
+        complain: complain.map(|path| (path, t.h("complaint-report"))),
     };
     Ok(page(StatusCode::OK, &template))
 }

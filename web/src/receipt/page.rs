@@ -58,6 +58,7 @@ struct ReceiptPage {
     pdf: String,
     json: String,
     share: Option<String>,
+    complain: Option<String>,
 }
 
 /// One receipt.
@@ -129,6 +130,9 @@ fn html_of(
         share: token
             .is_none()
             .then(|| path_with_token(&web.parts.secret, view.number)),
+        complain: token
+            .is_none()
+            .then(|| format!("/complaints/new?about=receipt:{number}")),
     };
     let shown = page(StatusCode::OK, &template);
     // One's own receipts can be looked at without a network; a receipt that was shared is somebody else's.
