@@ -187,7 +187,7 @@ fn apply_charged(account: &mut Account, charged: &Charged, at: Timestamp) {
         apply_session(account, charged, position, at);
     }
     if charged.kind != ChargeKind::Supervision {
-        let source = SourceId::of_request(charged.session, charged.number);
+        let source = SourceId::of_request(charged.session, charged.number, charged.kind.is_immediate());
         let reply = Reply::Charge(decide::charge_reply(charged));
         remember(account, (source, charged.body), &reply, at, charged.forgets);
     }

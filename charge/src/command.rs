@@ -220,7 +220,7 @@ pub struct ChargeRequest {
 impl ChargeRequest {
     /// The id under which this request is remembered.
     pub fn source(&self) -> SourceId {
-        SourceId::of_request(self.session, self.number)
+        SourceId::of_request(self.session, self.number, self.kind.is_immediate())
     }
 
     /// Digest of what is asked: same id and other digest is a conflict. Mixing, not cryptography: the sender
@@ -299,6 +299,15 @@ pub enum ChargeKind {
     PriceEnquiry = 7,
     /// Nobody reported any more: the core's own closing of a session.
     Supervision = 8,
+}
+impl ChargeKind {
+    /// True for CCR EVENT: it belongs to no session.
+    pub fn is_immediate(self) -> bool {
+        matches!(
+            self,
+            ChargeKind::Debit | ChargeKind::Refund | ChargeKind::BalanceCheck | ChargeKind::PriceEnquiry
+        )
+    }
 }
 codec_enum!(ChargeKind {
     Initial = 1, Update = 2, Terminate = 3, Debit = 4, Refund = 5, BalanceCheck = 6, PriceEnquiry = 7, Supervision = 8,

@@ -223,10 +223,12 @@ impl SessionKey {
 pub struct SourceId(pub u128);
 
 impl SourceId {
-    /// A credit-control request: session and CC-Request-Number (RFC 8506 section 8.2).
-    pub fn of_request(session: SessionKey, number: u32) -> SourceId {
+    /// A credit-control request: session and CC-Request-Number (RFC 8506 section 8.2). Immediate events have ids of their own:
+    /// a session does not know their numbers, so one that reuses a session's name must not be taken for its request.
+    pub fn of_request(session: SessionKey, number: u32, immediate: bool) -> SourceId {
+        let start = if immediate { !session.0 } else { session.0 };
         SourceId(
-            session.0.wrapping_add(
+            start.wrapping_add(
                 (u128::from(number) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835),
             ),
         )
