@@ -30,14 +30,17 @@ pub enum NotificationKind {
     Bought,
     /// A bundle could not be renewed.
     RenewalFailed,
+    /// A credit was taken back: its payer said that it was meant for another number, or its payment was returned.
+    TakenBack,
 }
 
 impl NotificationKind {
-    const ALL: [(NotificationKind, i64); 4] = [
+    const ALL: [(NotificationKind, i64); 5] = [
         (NotificationKind::Recharged, 1),
         (NotificationKind::LowBalance, 2),
         (NotificationKind::Bought, 3),
         (NotificationKind::RenewalFailed, 4),
+        (NotificationKind::TakenBack, 5),
     ];
 
     /// What an event has to tell, if anything.
@@ -47,6 +50,7 @@ impl NotificationKind {
             EventBody::Charged(charged) if charged.low_balance_crossed => Some(NotificationKind::LowBalance),
             EventBody::Bought(_) => Some(NotificationKind::Bought),
             EventBody::RenewalFailed { .. } => Some(NotificationKind::RenewalFailed),
+            EventBody::CreditTakenBack(_) => Some(NotificationKind::TakenBack),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use super::notice;
 use crate::sms::{self, Addressed, DurableOutbox};
 use charge::catalog::Catalogs;
-use charge::{Entity, EntityKey, OperatorId};
+use charge::{Entity, EntityKey, EventBody, OperatorId};
 use engine::Engine;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -79,10 +79,17 @@ fn address(
     };
     let account = engine.read(EntityKey::Account(notification.account), look)?;
     let catalog = catalogs.get(notification.operator);
+    let reason = match &notification.event.body {
+        EventBody::CreditTakenBack(taken) => engine.read(taken.payment.key(), |entity, _| match entity {
+            Some(Entity::Payment(payment)) => payment.refund.as_ref().map(|refund| refund.reason),
+            _ => None,
+        })?,
+        _ => None,
+    };
     Ok(account
         .zip(catalog)
         .map(|((msisdn, language), catalog)| Addressed {
             msisdn: msisdn.to_string(),
-            text: notice::text(&notification.event.body, catalog, language, check),
+            text: notice::text(&notification.event.body, catalog, language, check, reason),
         }))
 }

@@ -1,12 +1,19 @@
 //! What short messages say, in the subscriber's language; as short as it goes, because every part costs.
 
 use charge::catalog::{Catalog, Language};
-use charge::event::{Bought, Charged, Recharged};
+use charge::event::{Bought, Charged, Recharged, TakenBack};
+use charge::payment::RefundReason;
 use charge::{EventBody, Money, Timestamp};
 use std::sync::Arc;
 
-/// The text of a notification; empty for events that have nothing to tell.
-pub fn text(body: &EventBody, catalog: &Catalog, language: Language, check: &Check) -> String {
+/// The text of a notification; empty for events that have nothing to tell. `reason`: why money goes back to a payer.
+pub fn text(
+    body: &EventBody,
+    catalog: &Catalog,
+    language: Language,
+    check: &Check,
+    reason: Option<RefundReason>,
+) -> String {
     let words = Words {
         catalog,
         language,
@@ -16,6 +23,7 @@ pub fn text(body: &EventBody, catalog: &Catalog, language: Language, check: &Che
         EventBody::Recharged(recharged) => words.recharged(recharged),
         EventBody::Charged(charged) => words.low_balance(charged),
         EventBody::Bought(bought) => words.bought(bought),
+        EventBody::CreditTakenBack(taken) => words.taken_back(taken, reason),
         EventBody::RenewalFailed { offer, .. } => words.renewal_failed(offer.as_str()),
         _ => String::new(),
     }
@@ -81,7 +89,16 @@ impl Words<'_> {
         let offer = self.offer(bought.offer.as_str());
         let (price, balance) = (self.money(bought.gross), self.money(bought.balance));
         let until = self.minute(bought.expires_at);
-        match (self.language, bought.renewal) {
+        // A purchase that brings the balance below the mark says so itself: the next charge finds it there already.
+        let mark = self.catalog.policy.low_balance;
+        let low = bought.balance < mark && bought.balance + bought.gross >= mark;
+        let low = match (low, self.language) {
+            (false, _) => "",
+            (true, Language::En) => " Your balance is low: please recharge soon.",
+            (true, Language::Ur) => " آپ کا بیلنس کم ہے، جلد ریچارج کریں۔",
+            (true, Language::Zh) => "余额不足，请及时充值。",
+        };
+        let said = match (self.language, bought.renewal) {
             (Language::En, false) => {
                 format!("{offer} is active until {until}. Price {price}, balance {balance}.")
             }
@@ -94,6 +111,48 @@ impl Words<'_> {
             }
             (Language::Zh, false) => format!("{offer}已生效，至{until}。价格{price}，余额{balance}。"),
             (Language::Zh, true) => format!("{offer}已续订，至{until}。价格{price}，余额{balance}。"),
+        };
+        format!("{said}{low}")
+    }
+
+    /// To the owner of the number that credit was taken from: how much, why, and where to object.
+    fn taken_back(&self, taken: &TakenBack, reason: Option<RefundReason>) -> String {
+        let (amount, balance) = (self.money(taken.unused), self.money(taken.balance));
+        let name = self.catalog.name.get(self.language);
+        let mistaken = matches!(reason, Some(RefundReason::Undo | RefundReason::WrongNumber));
+        let object = match &*self.check.public_url {
+            "" => taken.payment.to_string(),
+            url => format!("{url}/complaints/new?about=payment:{}", taken.payment),
+        };
+        match self.language {
+            Language::En => {
+                let why = if mistaken {
+                    "its payer says it was meant for another number"
+                } else {
+                    "its payment goes back to the payer"
+                };
+                format!(
+                    "{name}: {amount} of a recharge was taken back: {why}. Balance {balance}. Not right? Object: {object}"
+                )
+            }
+            Language::Ur => {
+                let why = if mistaken {
+                    "بھیجنے والے کے مطابق یہ کسی اور نمبر کے لیے تھا"
+                } else {
+                    "رقم ادا کرنے والے کو واپس جا رہی ہے"
+                };
+                format!(
+                    "ایک ریچارج کے {amount} واپس لیے گئے: {why}۔ بیلنس {balance}۔ غلط ہے؟ اعتراض کریں: {object}"
+                )
+            }
+            Language::Zh => {
+                let why = if mistaken {
+                    "付款人称充错号码"
+                } else {
+                    "款项退回付款人"
+                };
+                format!("一笔充值中的{amount}已收回：{why}。余额{balance}。有异议请申诉：{object}")
+            }
         }
     }
 
@@ -141,5 +200,68 @@ impl Words<'_> {
             .iter()
             .find(|promotion| promotion.code.as_str() == code)?;
         Some(found.name.get(self.language))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use charge::catalog::parse::{SourceFile, parse_all};
+    use charge::payment::PaymentId;
+    use charge::time::Zone;
+    use charge::{Code, OperatorId};
+    use store::NotificationKind;
+
+    fn catalog() -> Arc<Catalog> {
+        let names = ["pakistan.toml", "jazz.toml"];
+        let texts = names.map(|name| {
+            let path = format!("{}/../catalog/{name}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).unwrap()
+        });
+        let files: Vec<SourceFile<'_>> = names
+            .iter()
+            .zip(&texts)
+            .map(|(name, text)| SourceFile { name, text })
+            .collect();
+        let zone = |name: &str| (name == "Asia/Karachi").then(|| Zone::fixed(name, 5 * 3600));
+        let catalogs = parse_all(&files, &zone).unwrap();
+        Arc::clone(catalogs.get(OperatorId(1)).unwrap())
+    }
+
+    #[test]
+    fn who_loses_credit_is_told_how_much_why_and_where_to_object() {
+        let (catalog, id) = (catalog(), PaymentId::new(7, 8).unwrap());
+        let check = Check {
+            secret: [1; 32],
+            public_url: "https://raseed.example".into(),
+        };
+        let body = EventBody::CreditTakenBack(Box::new(TakenBack {
+            payment: id,
+            draws: Vec::new(),
+            promotion: Code::EMPTY,
+            unused: Money::from_units(300),
+            tax: Money::from_units(45),
+            gross: Money::from_units(345),
+            balance: Money::from_units(20),
+        }));
+        assert_eq!(NotificationKind::of(&body), Some(NotificationKind::TakenBack));
+        let link = format!("https://raseed.example/complaints/new?about=payment:{id}");
+        for (language, mistaken, returned) in [
+            (Language::En, "another number", "goes back to the payer"),
+            (Language::Ur, "کسی اور نمبر", "واپس جا رہی ہے"),
+            (Language::Zh, "充错号码", "款项退回付款人"),
+        ] {
+            for (reason, why) in [
+                (Some(RefundReason::WrongNumber), mistaken),
+                (Some(RefundReason::Undo), mistaken),
+                (Some(RefundReason::Staff), returned),
+                (None, returned),
+            ] {
+                let text = text(&body, &catalog, language, &check, reason);
+                for part in ["300", "20", why, &link] {
+                    assert!(text.contains(part), "{part}: {text}");
+                }
+            }
+        }
     }
 }
