@@ -264,4 +264,50 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_purchase_that_makes_the_balance_low_says_so_once() {
+        let catalog = catalog();
+        let mark = catalog.policy.low_balance;
+        let check = Check {
+            secret: [1; 32],
+            public_url: "".into(),
+        };
+        let gross = Money::from_units(5);
+        for (balance, low) in [
+            (mark, false),
+            (mark - Money(1), true),
+            (mark - gross, true),
+            (mark - gross - Money(1), false),
+        ] {
+            let body = EventBody::Bought(Box::new(Bought {
+                source: charge::SourceId(1),
+                body: 0,
+                offer: Code::new("daily-extreme").unwrap(),
+                version: 1,
+                discount: None,
+                gross,
+                tax: Money::ZERO,
+                rate: charge::tax::Rate::default(),
+                rounding: charge::money::Rounding::Down,
+                draws: Default::default(),
+                lots: Default::default(),
+                expires_at: Timestamp(1_795_262_400_000_000),
+                day: 0,
+                count: 1,
+                renewal: false,
+                renews_at: None,
+                balance,
+                forgets: 0,
+            }));
+            for (language, word) in [
+                (Language::En, "balance is low"),
+                (Language::Ur, "بیلنس کم ہے"),
+                (Language::Zh, "余额不足"),
+            ] {
+                let text = text(&body, &catalog, language, &check, None);
+                assert_eq!(text.contains(word), low, "{balance:?}: {text}");
+            }
+        }
+    }
 }
