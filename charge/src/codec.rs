@@ -324,7 +324,10 @@ impl Codec for Msisdn {
         self.number().encode(out);
     }
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
-        Msisdn::new(u64::decode(input)?).map_err(|_| CodecError::Invalid("number"))
+        match u64::decode(input)? {
+            0 => Ok(Msisdn::NOBODY),
+            number => Msisdn::new(number).map_err(|_| CodecError::Invalid("number")),
+        }
     }
 }
 

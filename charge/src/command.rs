@@ -6,7 +6,7 @@ use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
 use crate::ids::{AccountId, Code, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SessionKey, SourceId};
 use crate::money::Money;
 use crate::partner::{ApiKey, Scopes};
-use crate::payment::{CreatePayment, Destination, PaymentAction, PaymentId};
+use crate::payment::{CreatePayment, Destination, PaymentAction, PaymentId, Price};
 use crate::promotion::{BudgetMessage, ChannelClass};
 use crate::reply::{RechargeOutcome, Refusal};
 use crate::session::ElementKey;
@@ -93,6 +93,8 @@ pub enum Command {
     },
     /// Begin a payment.
     CreatePayment(Box<CreatePayment>),
+    /// Book money that came in by a rail and named no payment of ours, once for a rail and reference.
+    Suspend(Box<Unmatched>),
     /// Something about a payment: what the rail says, or what people decide.
     Payment {
         /// The payment.
@@ -138,6 +140,7 @@ impl Command {
             | Command::FundFloat { partner, .. } => EntityKey::Partner(*partner),
             Command::PublishCatalog { operator, .. } => EntityKey::Catalog(*operator),
             Command::CreatePayment(asked) => EntityKey::Payment(asked.id),
+            Command::Suspend(came) => EntityKey::Payment(came.id()),
             Command::Payment { id, .. } => EntityKey::Payment(*id),
             Command::TendShares { operator, home } => EntityKey::Shares(*operator, *home),
             Command::Deliver(message) => message.route(),
@@ -395,8 +398,7 @@ impl Recharge {
         digest.add(self.account.0);
         digest.add(self.gross.0.cast_unsigned());
         digest.add_text(self.region.as_str());
-        let (Funding::Rail(channel) | Funding::InTransit { channel, .. }) = &self.funding;
-        digest.add_text(channel.as_str());
+        digest.add_text(self.funding.channel().as_str());
         // Only when they say something: digests of before promotions asked for them stay what they were.
         if !self.campaign.is_empty() || self.class != ChannelClass::Unknown {
             digest.add_text(self.campaign.as_str());
@@ -418,14 +420,41 @@ pub enum Funding {
         /// Its code, shown as channel.
         channel: Code,
     },
+    /// Money in suspense, for which staff named the account.
+    Suspense {
+        /// What holds it.
+        payment: PaymentId,
+        /// The rail by which it came, shown as channel.
+        channel: Code,
+    },
 }
 
 impl Funding {
     /// The channel named on receipts.
     pub fn channel(&self) -> Code {
         match self {
-            Funding::Rail(code) | Funding::InTransit { channel: code, .. } => *code,
+            Funding::Rail(code)
+            | Funding::InTransit { channel: code, .. }
+            | Funding::Suspense { channel: code, .. } => *code,
         }
+    }
+}
+
+/// Money that came in by a rail and named no payment, or one that does not want it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmatched {
+    /// The rail.
+    pub rail: Code,
+    /// The rail's reference of the money: unique.
+    pub reference: String,
+    /// What came.
+    pub paid: Price,
+}
+
+impl Unmatched {
+    /// The id of the payment that holds it.
+    pub fn id(&self) -> PaymentId {
+        PaymentId::of_suspense(self.rail, &self.reference)
     }
 }
 
@@ -624,6 +653,13 @@ pub enum Message {
         /// The outcome, or why it was refused.
         outcome: Result<RechargeOutcome, Refusal>,
     },
+    /// Account to suspense: how the credit of assigned money went.
+    SuspenseCredited {
+        /// What holds the money.
+        payment: PaymentId,
+        /// The outcome, or why it was refused.
+        outcome: Result<RechargeOutcome, Refusal>,
+    },
     /// Partition to budget: may I spend so much more?
     BudgetAsked(BudgetMessage),
     /// Budget to partition: the answer.
@@ -646,6 +682,7 @@ impl Message {
             Message::Open(open) => EntityKey::Account(open.account),
             Message::Credit { recharge, .. } => EntityKey::Account(recharge.account),
             Message::Credited { partner, .. } => EntityKey::Partner(*partner),
+            Message::SuspenseCredited { payment, .. } => EntityKey::Payment(*payment),
             Message::BudgetAsked(asked) | Message::BudgetReturned(asked) => {
                 EntityKey::Budget(asked.operator, asked.promotion)
             }
@@ -669,6 +706,11 @@ impl Codec for Funding {
                 partner.encode(out);
                 channel.encode(out);
             }
+            Funding::Suspense { payment, channel } => {
+                out.push(2);
+                payment.encode(out);
+                channel.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Funding, CodecError> {
@@ -676,6 +718,10 @@ impl Codec for Funding {
             0 => Code::decode(input).map(Funding::Rail),
             1 => Ok(Funding::InTransit {
                 partner: Codec::decode(input)?,
+                channel: Codec::decode(input)?,
+            }),
+            2 => Ok(Funding::Suspense {
+                payment: Codec::decode(input)?,
                 channel: Codec::decode(input)?,
             }),
             _ => Err(CodecError::Invalid("funding")),
@@ -714,6 +760,11 @@ impl Codec for Message {
                 external.encode(out);
                 outcome.encode(out);
             }
+            Message::SuspenseCredited { payment, outcome } => {
+                out.push(4);
+                payment.encode(out);
+                outcome.encode(out);
+            }
             Message::BudgetAsked(asked) => {
                 out.push(20);
                 asked.encode(out);
@@ -743,6 +794,10 @@ impl Codec for Message {
             3 => Ok(Message::Credited {
                 partner: Codec::decode(input)?,
                 external: Codec::decode(input)?,
+                outcome: Codec::decode(input)?,
+            }),
+            4 => Ok(Message::SuspenseCredited {
+                payment: Codec::decode(input)?,
                 outcome: Codec::decode(input)?,
             }),
             20 => Codec::decode(input).map(Message::BudgetAsked),

@@ -128,6 +128,7 @@ pub fn decide(
             text,
         } => Ok(directory::publish(view, *operator, *version, text, now)),
         Command::CreatePayment(asked) => payment::create(view, catalogs, asked, now),
+        Command::Suspend(came) => payment::suspend(view, came, now),
         Command::Payment { id, action, .. } => payment::act(view, catalogs, *id, action, now),
         Command::TendShares { operator, home } => promotion::tend(view, catalogs, (*operator, *home), now),
         Command::Tick(account) => tick::decide(view, catalogs, *account, now),
@@ -152,6 +153,9 @@ fn deliver(
             external,
             outcome,
         } => Ok(partner::settle(view, *partner, *external, outcome, now)),
+        Message::SuspenseCredited { payment, outcome } => {
+            Ok(payment::assign_ended(view, catalogs, *payment, outcome, now))
+        }
         Message::BudgetAsked(asked) => Ok(promotion::lease(view, catalogs, asked, now)),
         Message::BudgetReturned(returned) => Ok(promotion::give_back(view, catalogs, returned, now)),
         Message::BudgetAnswered {

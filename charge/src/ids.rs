@@ -57,6 +57,9 @@ impl Msisdn {
         }
     }
 
+    /// No number: of money that nobody has claimed yet. The directory has no such entry.
+    pub const NOBODY: Msisdn = Msisdn(0);
+
     /// The digits as an integer.
     pub fn number(self) -> u64 {
         self.0

@@ -27,6 +27,8 @@ pub enum LedgerAccount {
     RefundPending,
     /// Commission given to the partner of a channel.
     Commission(Code),
+    /// Money that came in and named no payment: nobody's yet.
+    Suspense,
     /// Owed to the operator behind a connector.
     Connector(Code),
     /// Taken back by a rail after it was used up.
@@ -78,6 +80,7 @@ impl LedgerAccount {
             LedgerAccount::InTransit => "in-transit".into(),
             LedgerAccount::RefundPending => "refund-pending".into(),
             LedgerAccount::Commission(code) => format!("commission.{code}"),
+            LedgerAccount::Suspense => "suspense".into(),
             LedgerAccount::Connector(code) => format!("connector.{code}"),
             LedgerAccount::ChargebackLoss => "chargeback-loss".into(),
             LedgerAccount::Rail(code) => format!("rail.{code}"),
@@ -256,6 +259,10 @@ impl Book {
                     self.money(LedgerAccount::Rail(settled.rail), -settled.gross);
                     self.money(LedgerAccount::Connector(*code), settled.gross);
                 }
+                Credited::Suspense => {
+                    self.money(LedgerAccount::Rail(settled.rail), -settled.gross);
+                    self.money(LedgerAccount::Suspense, settled.gross);
+                }
                 Credited::Refund { .. } => {
                     self.money(LedgerAccount::Rail(settled.rail), -settled.gross);
                     self.money(LedgerAccount::RefundPending, settled.gross);
@@ -267,6 +274,7 @@ impl Book {
                     Held::Account => return,
                     Held::Connector(code) => LedgerAccount::Connector(*code),
                     Held::Rail(code) => LedgerAccount::Rail(*code),
+                    Held::Suspense => LedgerAccount::Suspense,
                 };
                 self.money(from, -refund.gross);
                 self.money(LedgerAccount::RefundPending, refund.gross);
@@ -389,6 +397,7 @@ fn funding_account(funding: &Funding) -> LedgerAccount {
     match funding {
         Funding::Rail(code) => LedgerAccount::Rail(*code),
         Funding::InTransit { .. } => LedgerAccount::InTransit,
+        Funding::Suspense { .. } => LedgerAccount::Suspense,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::command::Mixer;
 use crate::ids::{AccountId, Code, EntityKey, LotId, Msisdn, OperatorId, SourceId};
 use crate::money::Money;
 use crate::promotion::ChannelClass;
-use crate::reply::{RechargeOutcome, Refusal};
+use crate::reply::{Receipt, RechargeOutcome, Refusal};
 use crate::tax::RegionCode;
 use crate::time::{SECOND, Timestamp};
 use std::fmt;
@@ -57,6 +57,13 @@ impl PaymentId {
             value = value << 5 | digit as u128;
         }
         Some(PaymentId(value))
+    }
+
+    /// Of money that came in by a rail and named no payment: the same rail and reference are the same id. Its home is 0, which
+    /// is no account's.
+    pub fn of_suspense(rail: Code, reference: &str) -> PaymentId {
+        let digest = crate::ids::digest128("suspense", &[rail.as_str().as_bytes(), reference.as_bytes()]);
+        PaymentId(digest & ((1 << RANDOM_BITS) - 1))
     }
 
     /// The whole id as a number, for keys.
@@ -195,15 +202,20 @@ pub enum PaymentState {
     RefundRefused,
     /// The rail took it back from us (chargeback).
     Reversed,
+    /// Money that named no payment of ours: it is nobody's until it goes back or staff name a number.
+    InSuspense,
+    /// Staff named a number for it; the credit is on its way to that account.
+    Assigned,
 }
 codec_enum!(PaymentState {
     Created = 0, Presented = 1, AwaitingCustomer = 2, AwaitingCash = 3, Pending = 4, Succeeded = 5, Failed = 6,
     Expired = 7, RefundRequested = 8, Refunded = 9, RefundRefused = 10, Reversed = 11,
+    InSuspense = 12, Assigned = 13,
 });
 
 impl PaymentState {
     /// Every state, in the order of its number.
-    pub const ALL: [PaymentState; 12] = [
+    pub const ALL: [PaymentState; 14] = [
         PaymentState::Created,
         PaymentState::Presented,
         PaymentState::AwaitingCustomer,
@@ -216,6 +228,8 @@ impl PaymentState {
         PaymentState::Refunded,
         PaymentState::RefundRefused,
         PaymentState::Reversed,
+        PaymentState::InSuspense,
+        PaymentState::Assigned,
     ];
 
     /// Name in the API and in files.
@@ -233,6 +247,8 @@ impl PaymentState {
             PaymentState::Refunded => "refunded",
             PaymentState::RefundRefused => "refund-refused",
             PaymentState::Reversed => "reversed",
+            PaymentState::InSuspense => "in-suspense",
+            PaymentState::Assigned => "assigned",
         }
     }
 
@@ -388,8 +404,10 @@ pub enum RefundReason {
     Staff,
     /// The operator behind a connector refused it.
     Undelivered,
+    /// It named no payment of ours, and nobody claimed it.
+    Unmatched,
 }
-codec_enum!(RefundReason { NotCredited = 0, TooLate = 1, Undo = 2, WrongNumber = 3, Staff = 4, Undelivered = 5 });
+codec_enum!(RefundReason { NotCredited = 0, TooLate = 1, Undo = 2, WrongNumber = 3, Staff = 4, Undelivered = 5, Unmatched = 6 });
 
 impl RefundReason {
     /// Name in the API and in locale keys.
@@ -401,6 +419,7 @@ impl RefundReason {
             RefundReason::WrongNumber => "wrong-number",
             RefundReason::Staff => "staff",
             RefundReason::Undelivered => "undelivered",
+            RefundReason::Unmatched => "unmatched",
         }
     }
 }
@@ -434,6 +453,8 @@ pub enum Destination {
     Account(AccountId),
     /// A number of an operator whose core is elsewhere, reached through this connector.
     Connector(Code),
+    /// Nobody is known: money that came in and named no payment.
+    Suspense,
 }
 
 impl Codec for Destination {
@@ -447,12 +468,14 @@ impl Codec for Destination {
                 out.push(1);
                 code.encode(out);
             }
+            Destination::Suspense => out.push(2),
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Destination, CodecError> {
         match input.take(1)?[0] {
             0 => Codec::decode(input).map(Destination::Account),
             1 => Codec::decode(input).map(Destination::Connector),
+            2 => Ok(Destination::Suspense),
             _ => Err(CodecError::Invalid("destination")),
         }
     }
@@ -590,7 +613,7 @@ impl Payment {
     pub fn account(&self) -> Option<AccountId> {
         match self.asked.to {
             Destination::Account(account) => Some(account),
-            Destination::Connector(_) => None,
+            Destination::Connector(_) | Destination::Suspense => None,
         }
     }
 
@@ -639,6 +662,8 @@ pub enum PaymentAction {
     RetryRefund,
     /// Staff settle a fault.
     Resolve(Remedy),
+    /// Staff name the account that money in suspense is for.
+    Assign(AccountId),
 }
 
 /// The answer to a command about a payment: where it stands now.
@@ -709,6 +734,13 @@ pub enum PaymentEvent {
         /// The connector's reference.
         reference: String,
     },
+    /// Staff named the account that money in suspense is for; the credit goes to its partition.
+    Assigned {
+        /// The account.
+        account: AccountId,
+    },
+    /// That credit was made (its receipt), or refused: the money stays in suspense.
+    AssignEnded(Result<Receipt, Refusal>),
 }
 
 /// A success.
@@ -742,6 +774,8 @@ pub enum Credited {
     },
     /// Waits for a connector.
     Connector(Code),
+    /// Nobody's yet.
+    Suspense,
     /// Not credited: it goes back.
     Refund {
         /// The refund.
@@ -760,6 +794,8 @@ pub enum Held {
     Connector(Code),
     /// Paid but never booked (a fault): the rail's clearing account.
     Rail(Code),
+    /// In suspense.
+    Suspense,
 }
 
 mod codec;

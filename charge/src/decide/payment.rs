@@ -19,6 +19,9 @@ use crate::session::Draw;
 use crate::time::Timestamp;
 use crate::unit::Unit;
 
+mod suspense;
+pub(super) use suspense::{assign_ended, suspend};
+
 /// Begins a payment. The account must exist and the amount must be one that it could be recharged with now.
 pub(super) fn create(
     view: &impl View,
@@ -39,6 +42,8 @@ pub(super) fn create(
     let home = match asked.to {
         Destination::Account(account) => account.0,
         Destination::Connector(_) => asked.msisdn.number(),
+        // What came unasked is booked by `suspend`, never begun.
+        Destination::Suspense => return Err(Refusal::NoSuchAccount),
     };
     if home != asked.id.home() {
         return Err(Refusal::NoSuchAccount);
@@ -98,6 +103,7 @@ pub(super) fn act(
         }
         PaymentAction::RetryRefund => Err(Refusal::PaymentState),
         PaymentAction::Resolve(remedy) => case.resolve(*remedy),
+        PaymentAction::Assign(account) => case.assign(*account),
     }
 }
 
@@ -189,6 +195,7 @@ impl<V: View> Case<'_, V> {
             Destination::Connector(code) => {
                 return self.settled(gross, reference, Credited::Connector(code));
             }
+            Destination::Suspense => return answer(self.payment, false),
             Destination::Account(account) => account,
         };
         let credit = Recharge {
@@ -285,11 +292,17 @@ impl<V: View> Case<'_, V> {
     /// The unused part of the credit leaves the account, and its money goes back.
     fn take_back(&self, reason: RefundReason) -> Result<Decision, Refusal> {
         let payment = self.payment;
+        if payment.state == PaymentState::InSuspense {
+            return self.return_unmatched(reason);
+        }
         let allowed = match reason {
             RefundReason::Undo => payment.can_undo(self.now),
             RefundReason::WrongNumber => payment.can_claim(self.now),
             RefundReason::Staff => payment.state == PaymentState::Succeeded,
-            RefundReason::NotCredited | RefundReason::TooLate | RefundReason::Undelivered => false,
+            RefundReason::NotCredited
+            | RefundReason::TooLate
+            | RefundReason::Undelivered
+            | RefundReason::Unmatched => false,
         };
         if !allowed || payment.state != PaymentState::Succeeded || payment.fault.is_some() {
             return Err(Refusal::PaymentState);
@@ -597,6 +610,14 @@ impl Payment {
         gross.filter(|_| on_the_way).unwrap_or(Money::ZERO)
     }
 
+    /// What stands in suspense, in the operator's currency: also while its credit is on the way.
+    pub fn suspense(&self) -> Money {
+        match self.state {
+            PaymentState::InSuspense | PaymentState::Assigned => self.gross_paid,
+            _ => Money::ZERO,
+        }
+    }
+
     /// What was booked as paid, in the operator's currency.
     fn booked(&self) -> Money {
         self.gross_paid
@@ -646,6 +667,12 @@ impl Payment {
             PaymentEvent::Fault(fault) => self.fault = Some(fault.clone()),
             PaymentEvent::Resolved(_) => self.fault = None,
             PaymentEvent::Delivered { reference } => self.delivered = Some(reference.clone()),
+            PaymentEvent::Assigned { .. } => self.state = PaymentState::Assigned,
+            PaymentEvent::AssignEnded(Ok(receipt)) => {
+                self.state = PaymentState::Succeeded;
+                self.delivered = Some(receipt.to_string());
+            }
+            PaymentEvent::AssignEnded(Err(_)) => self.state = PaymentState::InSuspense,
         }
     }
 
@@ -661,6 +688,7 @@ impl Payment {
                 PaymentState::Succeeded
             }
             Credited::Connector(_) => PaymentState::Succeeded,
+            Credited::Suspense => PaymentState::InSuspense,
             Credited::Refund { refund, .. } => {
                 self.refund = Some(refund.clone());
                 PaymentState::RefundRequested

@@ -225,7 +225,7 @@ fn main_in(lots: &[Lot]) -> Money {
     main.map(|lot| Money(lot.amount.0)).sum()
 }
 
-/// The second half of a top-up: whatever happens, the partner is told.
+/// The second half of a top-up, or of an assignment of money in suspense: whatever happens, the sender is told.
 pub(super) fn deliver(
     view: &impl View,
     catalogs: &Catalogs,
@@ -234,9 +234,6 @@ pub(super) fn deliver(
     now: Timestamp,
 ) -> Decision {
     let decided = decide(view, catalogs, recharge, now);
-    let Funding::InTransit { partner, .. } = recharge.funding else {
-        return Decision::answer(Reply::Done);
-    };
     let (mut decision, outcome) = match decided {
         Ok(decision) => match decision.reply.clone() {
             Reply::Recharged(outcome) => (decision, Ok(*outcome)),
@@ -244,11 +241,16 @@ pub(super) fn deliver(
         },
         Err(refusal) => (Decision::answer(Reply::Done), Err(refusal)),
     };
-    decision.messages.push(Message::Credited {
-        partner,
-        external,
-        outcome,
-    });
+    let answer = match recharge.funding {
+        Funding::InTransit { partner, .. } => Message::Credited {
+            partner,
+            external,
+            outcome,
+        },
+        Funding::Suspense { payment, .. } => Message::SuspenseCredited { payment, outcome },
+        Funding::Rail(_) => return Decision::answer(Reply::Done),
+    };
+    decision.messages.push(answer);
     decision
 }
 

@@ -37,6 +37,7 @@ pub(super) fn lines(event: &PaymentEvent, lines: &mut Lines<'_>) {
                     let connector = ("connector", voice.code(connector.as_str()));
                     lines.add("payment.connector", &[connector], &[]);
                 }
+                Credited::Suspense => lines.plain("payment.suspense"),
                 Credited::Refund { refund, refusal } => {
                     if let Some(refusal) = refusal {
                         lines.add("payment.not-credited", &[("reason", voice.reason(*refusal))], &[]);
@@ -69,6 +70,14 @@ pub(super) fn lines(event: &PaymentEvent, lines: &mut Lines<'_>) {
         PaymentEvent::Resolved(_) => lines.plain("payment.resolved"),
         PaymentEvent::Delivered { reference: text } => {
             lines.add("payment.delivered", &[reference(text)], &[]);
+        }
+        PaymentEvent::Assigned { .. } => lines.plain("payment.assigned"),
+        PaymentEvent::AssignEnded(Ok(receipt)) => {
+            let receipt = voice.code(&receipt.to_string());
+            lines.add("payment.credited", &[("receipt", receipt)], &[]);
+        }
+        PaymentEvent::AssignEnded(Err(refusal)) => {
+            lines.add("payment.not-credited", &[("reason", voice.reason(*refusal))], &[]);
         }
     }
 }

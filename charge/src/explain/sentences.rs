@@ -120,6 +120,8 @@ pub(super) const SENTENCES: &[Row] = &[
     ("payment.settled", ["{amount} was paid (reference {reference}).", "{amount} ادا ہو گئے (حوالہ {reference})۔", "已支付 {amount}（参考号 {reference}）。"]),
     ("payment.credited", ["It was credited at the same moment: receipt {receipt}.", "اسی لمحے جمع ہو گئے: رسید {receipt}۔", "已同时入账：收据 {receipt}。"]),
     ("payment.connector", ["It goes on to the operator through {connector}.", "یہ {connector} کے ذریعے آپریٹر کو جا رہے ہیں۔", "正通过 {connector} 转给运营商。"]),
+    ("payment.suspense", ["It named no payment of ours. It is kept aside until it goes back or its number is known.", "اس میں ہماری کسی ادائیگی کا حوالہ نہیں تھا۔ واپسی یا نمبر معلوم ہونے تک یہ الگ رکھی ہے۔", "它未对应我们的任何付款，将暂存至退还或确定号码为止。"]),
+    ("payment.assigned", ["Our staff found whose it is. It is being credited.", "ہمارے عملے نے معلوم کر لیا کہ یہ کس کی ہے۔ جمع ہو رہی ہے۔", "工作人员已确认归属，正在入账。"]),
     ("payment.not-credited", ["It could not be credited: {reason}.", "جمع نہیں ہو سکے: {reason}۔", "无法入账：{reason}。"]),
     ("payment.refund", ["{amount} goes back to the payer.", "{amount} ادا کرنے والے کو واپس جا رہے ہیں۔", "{amount} 正在退还给付款人。"]),
     ("payment.cancelled", ["The payer gave up. If it is paid after all, the money goes back.", "ادا کرنے والے نے ارادہ بدل دیا۔ اگر پھر بھی ادائیگی ہوئی تو رقم واپس جائے گی۔", "付款人已放弃。如仍被扣款，将予退还。"]),

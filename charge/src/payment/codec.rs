@@ -67,6 +67,7 @@ impl Codec for Held {
                 out.push(2);
                 code.encode(out);
             }
+            Held::Suspense => out.push(3),
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Held, CodecError> {
@@ -74,6 +75,7 @@ impl Codec for Held {
             0 => Ok(Held::Account),
             1 => Codec::decode(input).map(Held::Connector),
             2 => Codec::decode(input).map(Held::Rail),
+            3 => Ok(Held::Suspense),
             _ => Err(CodecError::Invalid("holder of money")),
         }
     }
@@ -96,6 +98,7 @@ impl Codec for Credited {
                 refund.encode(out);
                 refusal.encode(out);
             }
+            Credited::Suspense => out.push(3),
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Credited, CodecError> {
@@ -109,6 +112,7 @@ impl Codec for Credited {
                 refund: Codec::decode(input)?,
                 refusal: Codec::decode(input)?,
             },
+            3 => Credited::Suspense,
             _ => return Err(CodecError::Invalid("credit")),
         })
     }
@@ -170,6 +174,18 @@ impl Codec for PaymentEvent {
                 out.push(9);
                 reference.encode(out);
             }
+            PaymentEvent::Assigned { account } => {
+                out.push(10);
+                account.encode(out);
+            }
+            PaymentEvent::AssignEnded(result) => {
+                out.push(11);
+                result.is_ok().encode(out);
+                match result {
+                    Ok(receipt) => receipt.encode(out),
+                    Err(refusal) => refusal.encode(out),
+                }
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<PaymentEvent, CodecError> {
@@ -203,6 +219,14 @@ impl Codec for PaymentEvent {
             9 => PaymentEvent::Delivered {
                 reference: Codec::decode(input)?,
             },
+            10 => PaymentEvent::Assigned {
+                account: Codec::decode(input)?,
+            },
+            11 => PaymentEvent::AssignEnded(if bool::decode(input)? {
+                Ok(Codec::decode(input)?)
+            } else {
+                Err(Codec::decode(input)?)
+            }),
             _ => return Err(CodecError::Invalid("payment event")),
         })
     }

@@ -15,6 +15,7 @@ mod payments;
 mod promotions;
 mod properties;
 mod script;
+mod suspense;
 mod tables;
 mod words;
 mod world;

@@ -3,7 +3,7 @@
 use super::AuditReport;
 use crate::partition::PartitionId;
 use crate::partition::channels::Channels;
-use charge::command::Message;
+use charge::command::{Funding, Message};
 use charge::ledger::{LedgerAccount, postings, sums};
 use charge::{AccountId, Code, Entity, EntityKey, Event, PartnerId, Unit};
 use hashbrown::HashMap;
@@ -21,6 +21,8 @@ pub(super) struct Books {
     /// What partners believe to be in transit.
     partners_in_transit: i128,
     refunds: i128,
+    /// What payments say is in suspense.
+    suspense: i128,
     /// Top-ups that are not settled: their amounts.
     unsettled: HashMap<(PartnerId, u128), i128>,
     /// What budgets and shares still hold, by promotion.
@@ -84,6 +86,7 @@ impl Books {
             | (EntityKey::Catalog(_), Entity::Catalog(_)) => None,
             (EntityKey::Payment(_), Entity::Payment(payment)) => {
                 self.refunds += i128::from(payment.refund_pending().0);
+                self.suspense += i128::from(payment.suspense().0);
                 None
             }
             _ => Some("is an entity of another kind"),
@@ -98,7 +101,7 @@ impl Books {
     pub fn finish(&mut self, report: &mut AuditReport) {
         report.events_with_postings = self.events_with_postings;
         let mut subscribers = [0; 4];
-        let (mut floats, mut refunds) = (0, 0);
+        let (mut floats, mut refunds, mut suspense) = (0, 0, 0);
         for (account, amounts) in &self.ledger {
             let class = report.ledger.entry(account.class()).or_default();
             for unit in 0..4 {
@@ -115,6 +118,7 @@ impl Books {
                 LedgerAccount::Float(_) => floats += amounts[MONEY],
                 LedgerAccount::InTransit => report.in_transit += amounts[MONEY],
                 LedgerAccount::RefundPending => refunds += amounts[MONEY],
+                LedgerAccount::Suspense => suspense += amounts[MONEY],
                 _ => {}
             }
         }
@@ -141,6 +145,12 @@ impl Books {
             ));
         }
         self.messages(report);
+        if suspense != self.suspense {
+            report.problem(format_args!(
+                "the ledger says {suspense} is in suspense, payments and messages say {}",
+                self.suspense
+            ));
+        }
     }
 
     /// What the ledger says a promotion may still spend is what its budget, the shares and unconsumed messages hold.
@@ -186,6 +196,13 @@ impl Books {
                 for message in queue.iter().skip(seen) {
                     match message {
                         Message::Open(_) | Message::BudgetAsked(_) => {}
+                        // The ledger has moved it out of suspense with the credit; its payment does not know yet.
+                        Message::SuspenseCredited { outcome, .. } => {
+                            let credited = outcome.as_ref().map_or(0, |outcome| i128::from(outcome.gross.0));
+                            self.suspense -= credited;
+                        }
+                        Message::Credit { recharge, .. }
+                            if matches!(recharge.funding, Funding::Suspense { .. }) => {}
                         Message::BudgetAnswered { asked, granted, .. } => {
                             *leases.entry(asked.promotion).or_default() += i128::from(granted.0);
                         }

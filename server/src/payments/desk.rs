@@ -3,9 +3,10 @@
 //! It keeps nothing that matters: after a restart the open payments are found in the read models, and asked about again.
 
 use super::schedule::Schedule;
+use charge::command::Unmatched;
 use charge::payment::{
-    CreatePayment, Currency, Payment, PaymentAction, PaymentEvent, PaymentId, PaymentReply, PaymentState,
-    Price, Statement,
+    CreatePayment, Currency, Destination, Payment, PaymentAction, PaymentEvent, PaymentId, PaymentReply,
+    PaymentState, Price, Statement,
 };
 use charge::promotion::ChannelClass;
 use charge::time::SECOND;
@@ -194,6 +195,7 @@ impl Inner {
             for state in PaymentState::ALL.into_iter().filter(|state| state.needs_asking()) {
                 self.scan_state(state).await;
             }
+            self.return_unclaimed().await;
             self.bell.notify_one();
             tokio::select! {
                 () = tokio::time::sleep(SCAN_EVERY) => {}
@@ -304,8 +306,10 @@ impl Inner {
         let price = payment.refund.as_ref()?.price;
         let (io, now) = (&*self.parts.transport, self.now());
         let first = self.schedule.lock().is_first(order.id);
-        let said = if first {
+        let said = if first && payment.asked.to != Destination::Suspense {
             rail.refund(io, order, price, now).await
+        } else if payment.asked.to == Destination::Suspense {
+            rail.return_unmatched(io, &payment.reference, price, now).await
         } else {
             rail.inquire_refund(io, order, price, now).await
         };
@@ -464,12 +468,18 @@ impl Inner {
 
     /// Tells the core what a genuine message proves, or asks the rail.
     async fn believe(self: &Arc<Self>, rail: &Arc<dyn Rail>, heard: Heard) -> HttpAnswer {
+        if let Told::Unmatched { paid, reference, .. } = heard.told {
+            return match self.suspend(rail.code(), paid, reference).await {
+                Ok(()) => heard.answer,
+                Err(_) => plain(503, "try again\n"),
+            };
+        }
         let Some(id) = heard.about else {
             return heard.answer;
         };
         let payment = match self.parts.core.read(id.key()).await {
             Ok(Some(Entity::Payment(payment))) => payment,
-            Ok(_) => return heard.answer,
+            Ok(_) => return self.stray(rail, id, heard).await,
             Err(_) => return plain(503, "try again\n"),
         };
         if !rail.settles(payment.asked.rail) {
@@ -487,7 +497,60 @@ impl Inner {
                 self.ask_to_the_end(id).await;
                 heard.answer
             }
+            // Booked above.
             Told::Unmatched { .. } => heard.answer,
+        }
+    }
+
+    /// Genuine word about a payment that we do not have. Money is kept aside, never dropped.
+    async fn stray(&self, rail: &Arc<dyn Rail>, id: PaymentId, heard: Heard) -> HttpAnswer {
+        tracing::warn!(payment = %id, rail = %rail.code(), "a rail spoke about a payment that does not exist");
+        match heard.told {
+            Told::Said(Statement::Succeeded { paid, reference }) if !reference.is_empty() => {
+                match self.suspend(rail.code(), paid, reference).await {
+                    Ok(()) => heard.answer,
+                    Err(_) => plain(503, "try again\n"),
+                }
+            }
+            _ => heard.answer,
+        }
+    }
+
+    /// Books money that named no payment, once for its reference. What the core refuses is for people: the log says so.
+    async fn suspend(&self, rail: Code, paid: Price, reference: String) -> Result<(), CoreError> {
+        let came = Unmatched {
+            rail,
+            reference,
+            paid,
+        };
+        let id = came.id();
+        match self.parts.core.call(Command::Suspend(Box::new(came))).await {
+            Ok(_) => Ok(()),
+            Err(CoreError::Refused(refusal)) => {
+                tracing::error!(payment = %id, %rail, %refusal, "money that named no payment could not be booked");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Money in suspense that nobody claimed goes back when the time of its rail has come.
+    async fn return_unclaimed(&self) {
+        let page = self.parts.reads.ask(move |reader| {
+            let state = PaymentState::InSuspense;
+            reader.models.payments_in_state(state, None, SCAN_ROWS)
+        });
+        // What cannot be read now is found by the next scan; `ask` has logged why.
+        let Ok(page) = page.await else { return };
+        for row in page {
+            let after_s = self.rail(row.rail).and_then(|rail| rail.return_after_s());
+            let due = after_s.is_some_and(|after_s| self.now() > row.created_at.plus(after_s * SECOND));
+            if due {
+                let back = PaymentAction::TakeBack(RefundReason::Unmatched);
+                if let Err(error) = self.act(row.id, back).await {
+                    tracing::warn!(payment = %row.id, %error, "money in suspense was not sent back");
+                }
+            }
         }
     }
 

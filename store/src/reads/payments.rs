@@ -12,6 +12,7 @@ use charge::reply::Receipt;
 use charge::{AccountId, Code, Money, Msisdn, OperatorId, Timestamp};
 use rusqlite::types::FromSqlError;
 use rusqlite::{Row, Transaction, params};
+use std::borrow::Cow;
 
 /// A change of a payment.
 #[derive(Debug)]
@@ -138,6 +139,7 @@ pub(super) fn write(tx: &Transaction<'_>, changes: &[PaymentChange]) -> rusqlite
                 let (account, connector) = match asked.to {
                     Destination::Account(account) => (Some(account.0.cast_signed()), None),
                     Destination::Connector(code) => (None, Some(code)),
+                    Destination::Suspense => (None, None),
                 };
                 put.execute(params![
                     asked.id.bits().to_be_bytes(),
@@ -177,7 +179,7 @@ struct Columns<'a> {
     refund_reference: Option<&'a str>,
     fault: Option<i64>,
     faulted_at: Option<i64>,
-    delivered: Option<&'a str>,
+    delivered: Option<Cow<'a, str>>,
     cancelled: Option<bool>,
 }
 
@@ -205,6 +207,7 @@ fn columns(event: &PaymentEvent, at: Timestamp) -> Columns<'_> {
                     c.receipt = Some(outcome.receipt.event.cast_signed());
                 }
                 Credited::Connector(_) => {}
+                Credited::Suspense => c.state = Some(PaymentState::InSuspense),
                 Credited::Refund { refund, .. } => {
                     c.state = Some(PaymentState::RefundRequested);
                     c.refund = Some(refund);
@@ -236,7 +239,13 @@ fn columns(event: &PaymentEvent, at: Timestamp) -> Columns<'_> {
             c.faulted_at = Some(at.0);
         }
         PaymentEvent::Resolved(_) => c.fault = Some(0),
-        PaymentEvent::Delivered { reference } => c.delivered = Some(reference),
+        PaymentEvent::Delivered { reference } => c.delivered = Some(reference.as_str().into()),
+        PaymentEvent::Assigned { .. } => c.state = Some(PaymentState::Assigned),
+        PaymentEvent::AssignEnded(Ok(receipt)) => {
+            c.state = Some(PaymentState::Succeeded);
+            c.delivered = Some(receipt.to_string().into());
+        }
+        PaymentEvent::AssignEnded(Err(_)) => c.state = Some(PaymentState::InSuspense),
     }
     c
 }
@@ -261,7 +270,7 @@ fn update(tx: &Transaction<'_>, id: PaymentId, event: &PaymentEvent, at: Timesta
             .or(c.refund.map(|refund| refund.reference.as_str())),
         c.fault,
         c.faulted_at,
-        c.delivered,
+        c.delivered.as_deref(),
         c.cancelled,
     ])?;
     Ok(())
@@ -379,7 +388,7 @@ fn payment(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         id: PaymentId::from_bits(u128::from_be_bytes(row.get(0)?)).ok_or(FromSqlError::InvalidType)?,
         account,
         connector: connector.and_then(|text| Code::new(&text)),
-        msisdn: Msisdn::new(row.get::<_, i64>(3)?.cast_unsigned()).map_err(|_| FromSqlError::InvalidType)?,
+        msisdn: number(row.get(3)?)?,
         operator: OperatorId(row.get(4)?),
         rail: code(row, 5)?,
         gross: Money(row.get(6)?),
@@ -407,6 +416,14 @@ fn payment(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         delivered: row.get(28)?,
         cancelled: row.get(29)?,
     })
+}
+
+/// The number; zero is nobody's (suspense).
+fn number(stored: i64) -> rusqlite::Result<Msisdn> {
+    match stored.cast_unsigned() {
+        0 => Ok(Msisdn::NOBODY),
+        digits => Ok(Msisdn::new(digits).map_err(|_| FromSqlError::InvalidType)?),
+    }
 }
 
 fn code(row: &Row<'_>, column: usize) -> rusqlite::Result<Code> {

@@ -180,6 +180,7 @@ fn state_of(
 fn key_of(payment: &Payment) -> &'static str {
     match payment.state {
         _ if payment.fault.is_some() => "checked",
+        PaymentState::InSuspense | PaymentState::Assigned => "checked",
         PaymentState::Failed => payment.failure.map_or("failed", |class| match class {
             charge::payment::FailureClass::Payer => "failed-payer",
             charge::payment::FailureClass::Funds => "failed-funds",
