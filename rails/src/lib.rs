@@ -15,7 +15,8 @@
 //! * [`pan`]: what looks like a card number.
 //! * [`fx`]: locked quotes for rails that do not take the operator's currency.
 //! * [`reference`]: what payers type into bank transfers. [`time`], [`money`]: times and amounts as rails write them.
-//! * [`base`]: where a rail is. [`codes`]: answer codes as data. [`json`]: strict JSON. [`settlement`]: settlement files.
+//! * [`reconcile`]: books, file and credits side by side. [`base`]: where a rail is. [`codes`]: answer codes as data.
+//! * [`json`]: strict JSON. [`settlement`]: settlement files.
 //! * [`pkr`]: what the Pakistani rails have in common. [`jazzcash`], [`easypaisa`], [`paypal`], [`card`], [`bank`] with
 //!   [`raast_qr`]: the rails.
 //! * [`connector`]: operators whose core is elsewhere.
@@ -40,6 +41,7 @@ pub mod paypal;
 pub mod pkr;
 pub mod raast_qr;
 pub mod rail;
+pub mod reconcile;
 pub mod reference;
 pub mod secret;
 pub mod settlement;

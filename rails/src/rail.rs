@@ -242,7 +242,7 @@ pub struct SettlementLine {
 }
 
 /// What a settlement line is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SettlementKind {
     /// A payment.
     Payment,

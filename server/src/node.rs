@@ -65,6 +65,8 @@ pub struct Node {
     pub reads: ReadModels,
     /// Accounts of people.
     pub people: People,
+    /// Differences with rails that wait for people.
+    pub exceptions: store::Exceptions,
     /// Signs receipts.
     pub receipt_keys: Arc<KeyRing>,
     /// Messages to send.
@@ -99,6 +101,7 @@ impl Node {
         let receipt_keys = Arc::new(receipt_keys::open_or_create(&key_file)?);
         let catalogs = Arc::new(catalogs::load(config.catalogs.dir.as_deref())?);
         let people = open_people(config, &instance)?;
+        let exceptions = store::Exceptions::open(&config.data).context("open the exceptions")?;
         let reads = store.read_models().context("open the read models")?;
         let outbox = store.outbox().context("open the outbox")?;
         let bell = Arc::new(follow::Bell::new(watcher));
@@ -134,6 +137,7 @@ impl Node {
             store,
             reads,
             people,
+            exceptions,
             receipt_keys,
             desk,
             callbacks,

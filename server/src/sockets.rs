@@ -263,6 +263,7 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
             public_url: public_url.into(),
         },
         payments: payments.map(|desk| Arc::new(desk) as Arc<dyn web::payments::PaymentDesk>),
+        exceptions: Some(node.exceptions.clone()),
         https: parts.behind_tls,
     };
     match parts.demo.take() {

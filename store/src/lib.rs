@@ -8,6 +8,7 @@
 //! * [`limit`]: the same bytes without a database, to compare with
 //! * [`project`]: events to read models; [`reads`]: the tables and their queries; [`outbox`]: what is to be sent;
 //!   [`callbacks`]: what partners are to be told
+//! * [`exceptions`]: differences of reconciliations that wait for people
 //! * [`background`]: threads that can wait
 //! * [`conformance()`]: what a store must do, as tests
 //! * `sql`: the statements, in the subset that all databases share
@@ -16,6 +17,7 @@ pub mod background;
 pub mod batch;
 pub mod callbacks;
 mod conformance;
+pub mod exceptions;
 pub mod limit;
 pub mod memory;
 pub mod outbox;
@@ -28,6 +30,7 @@ pub mod traits;
 pub use batch::{Batch, BatchBuilder, BatchError, Hash, Record};
 pub use callbacks::{Callback, CallbackCounts, CallbackId, CallbackState, Callbacks, Delivery};
 pub use conformance::{conformance, sample_row};
+pub use exceptions::Exceptions;
 pub use limit::{RawAppend, raw_append_limit};
 pub use memory::{Fault, FaultPlan, MemoryStore};
 pub use outbox::{Attempt, Notification, NotificationKind, Outbox, OutboxCounts};

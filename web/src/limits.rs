@@ -56,6 +56,12 @@ pub const PASTED_BYTES_MAX: usize = 8 * 1024;
 pub const RECEIPTS_PER_PAGE: usize = 30;
 /// PDFs made at the same time.
 pub const PDFS_AT_ONCE: usize = 2;
+/// Longest settlement file, bytes: some 150,000 lines.
+pub const SETTLEMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A file of a day is compared with what was paid from so long before its midnight to so long before the next.
+pub const SETTLEMENT_CUT_S: i64 = 15 * 60;
+/// A payment is looked for in files so many days after it was begun, at most.
+pub const SETTLEMENT_AGE_DAYS: i64 = 8;
 /// Questions to the read models at once.
 pub const READERS_MAX: usize = 8;
 /// Longest time to wait for a new account to be readable.

@@ -2,10 +2,10 @@
 
 use crate::core::{CoreError, Pending};
 use charge::catalog::Language;
-use charge::payment::{Currency, Destination, PaymentAction, PaymentId, PaymentReply, Price};
+use charge::payment::{Currency, Destination, PaymentAction, PaymentId, PaymentReply, Price, Statement};
 use charge::{Code, Money, Msisdn, OperatorId, Refusal, Timestamp};
 use rails::rail::Need;
-use rails::{Begun, HttpAnswer, HttpRequest, Payer};
+use rails::{Begun, HttpAnswer, HttpRequest, Payer, RailError, SettlementLine};
 
 /// Talks to the rails and tells the core what they said.
 pub trait PaymentDesk: Send + Sync {
@@ -29,6 +29,19 @@ pub trait PaymentDesk: Send + Sync {
 
     /// Something that the payer or staff ask of a payment.
     fn act(&self, id: PaymentId, action: PaymentAction) -> Pending<Result<PaymentReply, CoreError>>;
+
+    /// The lines of a rail's settlement file, and the rails whose payments it settles.
+    ///
+    /// # Errors
+    /// [`RailError`] for an unknown rail or a file that cannot be read whole.
+    fn settlement(&self, _rail: Code, _file: &[u8]) -> Result<(Vec<SettlementLine>, Vec<Code>), RailError> {
+        Err(RailError::Unsupported)
+    }
+
+    /// Asks the rail about a payment now, whatever its state, and tells the core. `None`: it could not be asked.
+    fn ask(&self, _id: PaymentId) -> Pending<Option<Statement>> {
+        Box::pin(async { None })
+    }
 
     /// Somebody looks at an open payment: its rail is asked sooner.
     fn look(&self, id: PaymentId);

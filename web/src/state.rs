@@ -53,6 +53,8 @@ pub struct WebParts {
     pub receipts: Receipts,
     /// Takes payments; `None`: this service takes none.
     pub payments: Option<Arc<dyn crate::payments::PaymentDesk>>,
+    /// Differences with rails that wait for people; `None`: not reconciled here.
+    pub exceptions: Option<store::Exceptions>,
     /// True when people come over https: cookies then say `Secure`.
     pub https: bool,
 }

@@ -6,7 +6,7 @@ use super::schedule::Schedule;
 use charge::command::Unmatched;
 use charge::payment::{
     CreatePayment, Currency, Destination, Payment, PaymentAction, PaymentEvent, PaymentId, PaymentReply,
-    PaymentState, Price, Statement,
+    PaymentState, Price, RefundReason, Statement,
 };
 use charge::promotion::ChannelClass;
 use charge::time::SECOND;
@@ -15,7 +15,9 @@ use engine::Observer;
 use parking_lot::Mutex;
 use rails::fx::Rates;
 use rails::rail::Told;
-use rails::{Begun, Heard, HttpAnswer, HttpRequest, Order, Rail, RailError, Transport, TransportError};
+use rails::{
+    Begun, Heard, HttpAnswer, HttpRequest, Order, Rail, RailError, SettlementLine, Transport, TransportError,
+};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -324,6 +326,22 @@ impl Inner {
                 None
             }
         }
+    }
+
+    /// Asks about a payment in any state: a settlement file does not agree with it.
+    async fn ask_for_staff(&self, id: PaymentId) -> Option<Statement> {
+        let payment = self.read(id).await?;
+        let rail = self.rail(payment.asked.rail)?;
+        let order = self.order_of(&payment, rails::Payer::default());
+        let said = if payment.state == PaymentState::RefundRequested {
+            self.ask_refund(rail, &payment, &order).await?
+        } else {
+            self.ask_payment(rail, &payment, &order).await?
+        };
+        self.tell(&payment, PaymentAction::State(said.clone()))
+            .await
+            .ok()?;
+        Some(said)
     }
 
     async fn tell(&self, payment: &Payment, action: PaymentAction) -> Result<PaymentReply, CoreError> {
@@ -640,6 +658,20 @@ impl PaymentDesk for Desk {
     fn act(&self, id: PaymentId, action: PaymentAction) -> Pending<Result<PaymentReply, CoreError>> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move { inner.act(id, action).await })
+    }
+
+    fn settlement(&self, rail: Code, file: &[u8]) -> Result<(Vec<SettlementLine>, Vec<Code>), RailError> {
+        let rail = self.0.rail(rail).ok_or(RailError::Unsupported)?;
+        let all = self.0.parts.rails.iter().map(|other| other.code());
+        Ok((
+            rail.settlement(file)?,
+            all.filter(|other| rail.settles(*other)).collect(),
+        ))
+    }
+
+    fn ask(&self, id: PaymentId) -> Pending<Option<Statement>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.ask_for_staff(id).await })
     }
 
     fn look(&self, id: PaymentId) {

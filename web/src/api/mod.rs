@@ -5,6 +5,7 @@
 //! * [`auth`]: API keys. [`json`]: bodies, amounts, times. [`once`]: requests that must happen once.
 //! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
 //! * [`complaints`]: for staff.
+//! * [`reconciliations`]: settlement files, and the exceptions that they leave.
 //! * [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
 
 pub mod auth;
@@ -17,6 +18,7 @@ pub mod lookup;
 pub mod once;
 pub mod partners;
 pub mod quotes;
+pub mod reconciliations;
 pub mod statement;
 pub mod subscribers;
 pub mod topups;
@@ -101,6 +103,9 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(callbacks::replay_parked))
         .routes(routes!(complaints::list))
         .routes(routes!(complaints::see, complaints::work))
+        .routes(routes!(reconciliations::reconcile))
+        .routes(routes!(reconciliations::list))
+        .routes(routes!(reconciliations::remedy))
         .split_for_parts()
 }
 

@@ -219,6 +219,7 @@ impl Service {
             ),
             https,
             payments: None,
+            exceptions: None,
         };
         let number = Msisdn::parse(NUMBER).unwrap();
         let web = match demo {
