@@ -98,6 +98,7 @@ fn suspense_is_not_begun_like_a_payment() {
         price: Price::pkr(Money::from_units(100)),
         offer: Code::EMPTY,
         campaign: Code::EMPTY,
+        class: charge::promotion::ChannelClass::Unknown,
         region: Code::EMPTY,
         expires_at: run.world.now.plus(HOUR),
         wanted_until: run.world.now.plus(HOUR),

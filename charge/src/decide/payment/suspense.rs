@@ -77,6 +77,7 @@ fn asked_of(came: &Unmatched, now: Timestamp) -> CreatePayment {
         price: came.paid,
         offer: Code::EMPTY,
         campaign: Code::EMPTY,
+        class: ChannelClass::Unknown,
         region: RegionCode::EMPTY,
         expires_at: now,
         wanted_until: now,
