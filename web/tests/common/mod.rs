@@ -177,7 +177,22 @@ impl Service {
         Service::start_as(false, true)
     }
 
+    /// One that takes payments through a desk of the test.
+    pub fn start_paying(
+        desk: impl FnOnce(&Arc<EngineCore>) -> Arc<dyn web::payments::PaymentDesk>,
+    ) -> Service {
+        Service::start_with(false, false, |core| Some(desk(core)))
+    }
+
     fn start_as(demo: bool, https: bool) -> Service {
+        Service::start_with(demo, https, |_| None)
+    }
+
+    fn start_with(
+        demo: bool,
+        https: bool,
+        desk: impl FnOnce(&Arc<EngineCore>) -> Option<Arc<dyn web::payments::PaymentDesk>>,
+    ) -> Service {
         // 2026-11-21T12:00:00Z, and it only moves when a test moves it.
         let time = Arc::new(AtomicI64::new(1_795_262_400_000_000));
         let clock: web::state::Clock = {
@@ -218,8 +233,8 @@ impl Service {
                 "https://raseed.example",
             ),
             https,
-            payments: None,
-            exceptions: None,
+            payments: desk(&core),
+            exceptions: Some(store::Exceptions::open(data.path()).unwrap()),
         };
         let number = Msisdn::parse(NUMBER).unwrap();
         let web = match demo {
