@@ -2,8 +2,10 @@
 //!
 //! # Layout
 //! * [`setting`]: data directory, store, engine and the thread that keeps the read models up
+//! * [`recharge`]: guests who pay over HTTP
 //! * [`table`]: the figures for people
 
+mod recharge;
 mod setting;
 mod table;
 
@@ -44,6 +46,8 @@ pub enum Mode {
     Journal(Load),
     /// Credit control over TCP, with the load generator on this machine.
     Diameter(Load),
+    /// Guests who recharge over HTTP through a rail's sandbox, 1,000 a second without `--rate`; all on this machine.
+    Recharge(Load),
 }
 
 /// The load.
@@ -121,6 +125,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> anyhow::Result<()> {
         Mode::Diameter(load) => in_setting(load, &catalogs, operator, |setting| {
             over_tcp(load, &catalogs, setting)
         })?,
+        Mode::Recharge(load) => recharge::run(load)?,
     };
     let value = serde_json::to_value(&report).context("write the figures")?;
     output.value(&value, |print| {
@@ -128,6 +133,9 @@ pub fn run(args: &BenchArgs, output: &Output) -> anyhow::Result<()> {
     })?;
     if report.errors > 0 {
         bail!("{} operations were answered with an error", report.errors);
+    }
+    if report.lost.unwrap_or(0) + report.credited_twice.unwrap_or(0) > 0 {
+        bail!("payments were lost or credited twice");
     }
     Ok(())
 }

@@ -8,11 +8,13 @@
 //! * [`core`]: decide and apply alone, one thread
 //! * [`journal`]: the engine on a durable store, in process
 //! * [`diameter`]: over TCP, with its own small client
+//! * [`recharge`]: guests who pay over HTTP
 //! * [`report`]: one JSON object at the end
 
 pub mod core;
 pub mod diameter;
 pub mod journal;
+pub mod recharge;
 pub mod report;
 pub mod workload;
 

@@ -244,10 +244,10 @@ impl Projection {
 }
 
 /// A directory of this run in the current directory, on the disk that is to be measured.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub PathBuf);
 
 impl Scratch {
-    fn make() -> anyhow::Result<Scratch> {
+    pub fn make() -> anyhow::Result<Scratch> {
         let here = std::env::current_dir().context("find the current directory")?;
         let dir = here.join(format!("raseed-bench-{}", std::process::id()));
         std::fs::create_dir(&dir).with_context(|| format!("make {}", dir.display()))?;

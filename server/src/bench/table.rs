@@ -55,6 +55,9 @@ pub(super) fn of(report: &Report) -> String {
             format!("{} (this run: {ratio:.2} of it)", thousands(limit)),
         );
     }
+    if let (Some(lost), Some(twice)) = (report.lost, report.credited_twice) {
+        line("lost, credited twice", format!("{lost}, {twice}"));
+    }
     if let Some(p99) = report.limit_p99_us {
         line("raw append p99", time(p99));
     }

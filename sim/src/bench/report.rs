@@ -6,7 +6,7 @@ use serde::Serialize;
 /// The figures of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// `core`, `journal` or `diameter`.
+    /// `core`, `journal`, `diameter` or `recharge`.
     pub mode: &'static str,
     /// `charglt`.
     pub workload: &'static str,
@@ -70,6 +70,12 @@ pub struct Report {
     /// How far the read models were behind at the end, and how long they took to catch up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_models: Option<ReadModelLag>,
+    /// Payments that the rail took and nobody was credited for, after everything was asked again (mode `recharge`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
+    /// Accounts that were credited more than the rail took (mode `recharge`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credited_twice: Option<u64>,
     /// The machine.
     pub machine: Machine,
 }
@@ -212,6 +218,8 @@ pub fn report(
         populate_ms: None,
         open_ms: None,
         read_models: None,
+        lost: None,
+        credited_twice: None,
         machine: Machine::here(),
     }
 }

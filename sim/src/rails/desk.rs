@@ -8,7 +8,7 @@ use axum::response::Response;
 use http_body_util::channel::Channel;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Which way money moved.
@@ -56,6 +56,8 @@ pub struct Callback {
 #[derive(Default)]
 pub struct Desk {
     inner: Mutex<Inner>,
+    /// Carries callbacks; connections are kept.
+    client: OnceLock<Option<reqwest::Client>>,
 }
 
 #[derive(Default)]
@@ -231,10 +233,13 @@ impl Desk {
             inner.sent.extend(going.iter().cloned());
             (going, inner.merchant.clone())
         };
-        let Some(merchant) = merchant else { return };
+        let client = self.client.get_or_init(|| super::transport::client().ok());
+        let (Some(merchant), Some(client)) = (merchant, client.clone()) else {
+            return;
+        };
         tokio::spawn(async move {
             for callback in going {
-                super::transport::deliver(&merchant, callback).await;
+                super::transport::deliver(&client, &merchant, callback).await;
             }
         });
     }
