@@ -380,7 +380,7 @@ impl Day {
         assert_eq!(money(LedgerAccount::RefundPending), refund_pending);
         let rail = Code::new("jazzcash").expect("a name");
         assert_eq!(money(LedgerAccount::Rail(rail)), -kept, "what the rail owes us");
-        let total: i128 = self.books.iter().map(|(_, sum)| *sum).sum();
+        let total: i128 = self.books.values().sum();
         assert_eq!(total, 0, "the books balance");
         println!(
             "{payments} payments: {credited} credited, {refunded} given back, {open} open, {nothing} not paid"
