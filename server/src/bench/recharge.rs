@@ -127,7 +127,7 @@ fn count(node: &Node, sandbox: &JazzCash) -> anyhow::Result<(u64, u64)> {
         match credited.and_then(|payment| Some((payment.account()?, payment.outcome?.credited))) {
             Some((account, credited)) => {
                 let sum = bought.entry(account).or_insert(Money::ZERO);
-                *sum = *sum + credited;
+                *sum += credited;
             }
             None => lost += 1,
         }
