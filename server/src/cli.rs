@@ -64,6 +64,12 @@ pub enum Command {
     /// Check receipts, and change the key that signs them.
     #[command(subcommand)]
     Receipt(ReceiptCommand),
+    /// Compare a rail's settlement file with the books: each difference becomes an exception that waits for people.
+    #[command(
+        after_help = "Needs a running server. Comparing a file again reports nothing twice.\n\nExample:\n  \
+                            raseed reconcile --rail jazzcash --day 2026-11-21 --file settlement.csv"
+    )]
+    Reconcile(ReconcileArgs),
     /// Replay the journal from nothing, check hashes, snapshots and read models, and prove that the books balance.
     #[command(after_help = "Exit code 0 says that everything is whole. The server must be stopped.")]
     Audit(DataArgs),
@@ -186,6 +192,26 @@ pub struct AnnounceArgs {
     /// Where.
     #[command(flatten)]
     pub data: DataArgs,
+}
+
+/// Arguments of `reconcile`.
+#[derive(Args, Debug)]
+pub struct ReconcileArgs {
+    /// The rail's code.
+    #[arg(long)]
+    pub rail: String,
+    /// The day that the file settles, in Pakistan: 2026-11-21.
+    #[arg(long)]
+    pub day: String,
+    /// The file as the rail gave it.
+    #[arg(long)]
+    pub file: PathBuf,
+    /// The highest fee by contract, in parts of ten thousand.
+    #[arg(long)]
+    pub fee_max_bp: Option<u32>,
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// Languages of messages.

@@ -110,6 +110,14 @@ impl Client {
         }
     }
 
+    /// `POST path` with a file of a media type as its body.
+    pub fn post_file(&self, path: &str, kind: &'static str, text: String) -> Call<'_> {
+        Call {
+            lines: Some((kind, text)),
+            ..self.call("POST", path.to_owned())
+        }
+    }
+
     /// `PATCH path`.
     pub fn patch(&self, path: impl Into<String>, body: Value) -> Call<'_> {
         Call {

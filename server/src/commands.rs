@@ -1,12 +1,13 @@
 //! What each command does.
 //!
 //! # Layout
-//! * [`subscriber`], [`balance`], [`sale`]: through the API
+//! * [`subscriber`], [`balance`], [`sale`], [`reconcile`]: through the API
 //! * [`upkeep`]: in a stopped data directory. [`receipt`]: without either
 
 pub mod balance;
 pub mod offers;
 pub mod receipt;
+pub mod reconcile;
 pub mod sale;
 pub mod subscriber;
 pub mod upkeep;

@@ -78,6 +78,9 @@ fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
             | PartnerCommand::List { target }) = &command;
             with(target, |client| sale::partner(client, &command, output))
         }
+        Command::Reconcile(args) => with(&args.target, |client| {
+            commands::reconcile::run(client, &args, output)
+        }),
         Command::Receipt(command) => receipt::run(&command, output),
         Command::Bench(args) => bench::run(&args, output),
         Command::Audit(args) => upkeep::audit(&args, output),

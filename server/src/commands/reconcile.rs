@@ -1,0 +1,51 @@
+//! `raseed reconcile`: a settlement file against the books.
+
+use crate::cli::ReconcileArgs;
+use crate::client::Client;
+use crate::output::Output;
+use anyhow::Context as _;
+
+/// Sends the file, shows figures and exceptions.
+pub fn run(client: &Client, args: &ReconcileArgs, output: &Output) -> anyhow::Result<()> {
+    let file = std::fs::read_to_string(&args.file);
+    let file = file.with_context(|| format!("read {}", args.file.display()))?;
+    let mut call = client
+        .post_file("/v1/reconciliations", "text/csv", file)
+        .query("rail", &args.rail)
+        .query("day", &args.day);
+    if let Some(fee) = &args.fee_max_bp {
+        call = call.query("fee_max_bp", fee);
+    }
+    let found = call.send()?;
+    output.value(&found, |print| {
+        let word = |name: &str| found[name].as_str().unwrap_or("-");
+        print.line(&format!(
+            "{} {}: {} lines, {} agree; paid {}, given back {}, fees {}; {} new exceptions",
+            word("rail"),
+            word("day"),
+            found["lines"],
+            found["matched"],
+            word("paid"),
+            word("refunded"),
+            word("fees"),
+            found["new"]
+        ));
+        for one in found["exceptions"].as_array().into_iter().flatten() {
+            let word = |name: &str| one[name].as_str().filter(|text| !text.is_empty()).unwrap_or("-");
+            let state = if one["closed_at"].is_null() {
+                "open"
+            } else {
+                word("remedy")
+            };
+            print.line(&format!(
+                "  {}  {:<16} {:<20} file {} books {}  {}",
+                word("id"),
+                word("kind"),
+                word("payment"),
+                word("file"),
+                word("books"),
+                state
+            ));
+        }
+    })
+}
