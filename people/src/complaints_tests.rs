@@ -1,3 +1,4 @@
+//! Complaints: ids, states, deadlines, ownership, limits, deletion.
 use super::*;
 use crate::db::tests::people;
 use charge::time::{DAY, HOUR};
