@@ -40,7 +40,7 @@ pub const PLACES: [Place; 13] = [
     place("/budget", "budget", Who::Member, false, true),
     place("/auto", "auto", Who::Member, false, false),
     place("/offers", "offers", Who::All, false, true),
-    place("/complaints", "complaints", Who::Member, false, true),
+    place("/complaints", "complaints", Who::All, false, true),
     place("/profile", "profile", Who::Member, false, true),
     place("/verify", "verify", Who::All, false, true),
     place("/help", "help", Who::All, false, true),
