@@ -114,7 +114,8 @@ fn sign_ins_survive_a_look_from_elsewhere_and_end_everywhere_at_once() {
         .next()
         .unwrap();
     one.post("/security/session/end", &format!("which={which}"));
-    assert!(one.is_signed_in() && !two.is_signed_in());
+    let (here, there) = (one.is_signed_in(), two.is_signed_in());
+    assert_eq!((here, there), (true, false), "ended {which} of {rows:#?}");
     two.enter(NUMBER);
     let mut stranger = Client::new(&service);
     service.subscriber(SECOND_NUMBER);
