@@ -356,7 +356,6 @@ mod tests {
             (0..7).map(time).min().unwrap()
         };
         let (a, b) = (fastest(&known), fastest(&unknown));
-        // Without the work it would be a thousand times faster; a busy machine may make one twice as slow.
-        assert!(a < b * 8 && b < a * 8, "{a:?} and {b:?}");
+        assert!(a < b * 2 && b < a * 2, "{a:?} and {b:?}");
     }
 }
