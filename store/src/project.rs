@@ -256,7 +256,10 @@ pub(crate) fn read_on(
     };
     for (partition, done, head) in open {
         let mut next = done + 1;
-        for row in journal.read(partition, next, share)? {
+        // What came after the heads were looked at waits: then an answer from one partition is never shown before what
+        // another partition asked, unless the models are far behind.
+        let rows = journal.read(partition, next, share)?.into_iter();
+        for row in rows.take_while(|row| row.seq <= head) {
             if row.seq != next {
                 let detail = format!("batch {next} is missing");
                 return Err(StoreError::Corrupt {

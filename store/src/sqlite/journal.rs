@@ -273,6 +273,8 @@ impl JournalReader for Reader {
                 .query_row([after], |row| row.get::<_, Option<i64>>(0))
         };
         let error = |e| sql_error(WHAT, "read the heads of the journal", e);
+        // One moment for all: what a partition answers is not seen before what another asked it.
+        let moment = self.db.unchecked_transaction().map_err(error)?;
         // One look-up per partition: grouping would walk the whole index.
         let (mut heads, mut after) = (Vec::new(), -1);
         while let Some(number) = next(after).map_err(error)? {
@@ -293,6 +295,7 @@ impl JournalReader for Reader {
                 hash,
             });
         }
+        moment.finish().map_err(error)?;
         Ok(heads)
     }
 }

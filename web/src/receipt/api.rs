@@ -101,7 +101,8 @@ pub async fn receipt(
     Ok(Json(ReceiptAnswer::of(&view, catalog, &evidence)))
 }
 
-/// Whether the caller sold it: the reference of a sale is the id of its top-up.
+/// Whether the caller sold it: the reference of a sale is the id of its top-up. That the top-up itself knows of its credit
+/// comes a moment later, from another partition, and is not waited for.
 async fn sold_by(web: &Web, caller: &Caller, view: &View) -> Result<bool, Problem> {
     let Ok(id) = u128::from_str_radix(&view.reference, 16) else {
         return Ok(false);
@@ -113,6 +114,8 @@ async fn sold_by(web: &Web, caller: &Caller, view: &View) -> Result<bool, Proble
         .ask(move |reader| reader.models.top_up(id))
         .await?;
     Ok(top_up.is_some_and(|row| {
-        row.partner == partner && row.credit.is_some_and(|credit| credit.receipt == number)
+        row.partner == partner
+            && row.account == number.account
+            && row.credit.is_none_or(|credit| credit.receipt == number)
     }))
 }

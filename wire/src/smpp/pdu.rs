@@ -6,6 +6,7 @@ use rusmpp_core::decode::owned::DecodeWithLength;
 use rusmpp_core::encode::Length;
 use rusmpp_core::encode::owned::Encode;
 use rusmpp_core::pdus::owned as raw;
+use rusmpp_core::tlvs::TlvTag;
 use rusmpp_core::tlvs::owned::{
     MessageDeliveryRequestTlvValue, MessageSubmissionRequestTlvValue, Tlv, TlvValue,
 };
@@ -436,6 +437,10 @@ fn data_to(m: &ShortMessage) -> Result<raw::DataSm, PduError> {
 fn tlvs_from(raw: &[Tlv]) -> Tlvs {
     let mut tlvs = Tlvs::default();
     let (mut reference, mut total, mut number) = (None, None, None);
+    // A parameter without octets has no value in `raw`; an empty text is a text all the same.
+    if raw.iter().any(|tlv| tlv.tag() == TlvTag::MessagePayload) {
+        tlvs.message_payload = Some(Vec::new());
+    }
     for value in raw.iter().filter_map(Tlv::value) {
         match value {
             TlvValue::UserMessageReference(r) => tlvs.user_message_reference = Some(r.value),

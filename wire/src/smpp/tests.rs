@@ -503,6 +503,19 @@ fn another_stack_reads_what_we_write_and_the_other_way_round() {
     assert_eq!(answer.body, Body::BindResp(BindMode::Transceiver, "smsc".into()));
 }
 
+#[test]
+fn an_empty_text_in_a_parameter_stays() {
+    let mut empty = message("");
+    empty.tlvs.message_payload = Some(Vec::new());
+    let octets = pdu::encode(&Pdu {
+        status: Status::OK,
+        sequence: 1,
+        body: Body::Deliver(empty.clone()),
+    })
+    .unwrap();
+    assert_eq!(pdu::decode(&octets).unwrap().body, Body::Deliver(empty));
+}
+
 fn their_header(octets: &[u8]) -> smpp34::CommandHeader {
     smpp34::CommandHeader::decode(octets).unwrap()
 }
