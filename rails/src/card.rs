@@ -11,14 +11,14 @@ mod meaning;
 pub mod signature;
 
 use crate::base::Base;
-use crate::form::{Fields, encode, escaped, with_query};
+use crate::form::{encode, escaped, with_query};
 use crate::http::{HttpAnswer, HttpRequest, Later, Method, Transport};
 use crate::limits::{BODY_BYTES_MAX, CALL_MS};
 use crate::rail::{Begun, Heard, Order, Rail, RailError, SettlementLine, Told};
 use crate::secret::Secret;
 use crate::settlement::Profile;
 use charge::catalog::Language;
-use charge::payment::{Currency, PaymentId, Price, Statement};
+use charge::payment::{Currency, Price, Statement};
 use charge::time::DAY;
 use charge::{Code, Timestamp};
 use meaning::Session;
@@ -323,7 +323,7 @@ impl Card {
         Ok(Heard {
             about,
             told: about.map_or(Told::Ask, |_| told),
-            answer: fine(),
+            answer: HttpAnswer::empty(),
         })
     }
 
@@ -387,26 +387,8 @@ impl Rail for Card {
         })
     }
 
-    fn returned(&self, request: &HttpRequest, _now: Timestamp) -> Result<Heard, RailError> {
-        let fields = Fields::of_url(&request.url)?;
-        let about = fields.one("payment").and_then(PaymentId::parse);
-        Ok(Heard {
-            about: Some(about.ok_or(RailError::Malformed("return without a payment"))?),
-            told: Told::Ask,
-            answer: fine(),
-        })
-    }
-
     fn settlement(&self, file: &[u8]) -> Result<Vec<SettlementLine>, RailError> {
         self.config.settlement.read(file)
-    }
-}
-
-fn fine() -> HttpAnswer {
-    HttpAnswer {
-        status: 200,
-        headers: Vec::new(),
-        body: Vec::new(),
     }
 }
 

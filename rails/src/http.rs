@@ -60,6 +60,30 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
 }
 
+impl HttpAnswer {
+    /// "Received", without a word.
+    pub fn empty() -> HttpAnswer {
+        HttpAnswer::of(Vec::new(), Vec::new())
+    }
+
+    /// "Received", in JSON.
+    pub fn json(body: Vec<u8>) -> HttpAnswer {
+        HttpAnswer::of(
+            vec![("content-type".to_owned(), "application/json".to_owned())],
+            body,
+        )
+    }
+
+    /// Status 200 with these headers and this body.
+    pub fn of(headers: Vec<(String, String)>, body: Vec<u8>) -> HttpAnswer {
+        HttpAnswer {
+            status: 200,
+            headers,
+            body,
+        }
+    }
+}
+
 /// Without the body: it may hold what is nobody's business.
 impl fmt::Debug for HttpAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

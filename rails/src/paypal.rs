@@ -13,13 +13,13 @@ mod report;
 mod webhook;
 
 use crate::base::Base;
-use crate::form::{Fields, with_query};
+use crate::form::with_query;
 use crate::http::{HttpAnswer, HttpRequest, Later, Method, Transport};
 use crate::rail::{Begun, Heard, Order, Rail, RailError, SettlementLine, Told};
 use crate::secret::Secret;
 use api::{Answer, Api};
 use charge::catalog::Language;
-use charge::payment::{Currency, PaymentId, Price, Statement};
+use charge::payment::{Currency, Price, Statement};
 use charge::time::HOUR;
 use charge::{Code, Timestamp};
 use meaning::Standing;
@@ -343,11 +343,7 @@ impl PayPal {
         Ok(Heard {
             about: event.about,
             told: event.about.map_or(Told::Ask, |_| event.told),
-            answer: HttpAnswer {
-                status: 200,
-                headers: Vec::new(),
-                body: Vec::new(),
-            },
+            answer: HttpAnswer::empty(),
         })
     }
 }
@@ -401,20 +397,6 @@ impl Rail for PayPal {
                 return Err(RailError::Unsupported);
             }
             self.hear(io, request, now).await
-        })
-    }
-
-    fn returned(&self, request: &HttpRequest, _now: Timestamp) -> Result<Heard, RailError> {
-        let fields = Fields::of_url(&request.url)?;
-        let about = fields.one("payment").and_then(PaymentId::parse);
-        Ok(Heard {
-            about: Some(about.ok_or(RailError::Malformed("return without a payment"))?),
-            told: Told::Ask,
-            answer: HttpAnswer {
-                status: 200,
-                headers: Vec::new(),
-                body: Vec::new(),
-            },
         })
     }
 

@@ -1,5 +1,6 @@
 //! What a rail must be able to do.
 
+use crate::form::Fields;
 use crate::http::{HttpAnswer, HttpRequest, Later, Transport, TransportError};
 use charge::catalog::Language;
 use charge::payment::{Currency, PaymentId, Price, Statement};
@@ -98,8 +99,18 @@ pub trait Rail: Send + Sync {
     ) -> Later<'a, Result<Heard, RailError>>;
 
     /// The payer's browser comes back from the rail at `/rails/{code}/return`: which payment it is about, and what was
-    /// proved. A return that proves nothing is `Told::Ask`, and the rail is asked.
-    fn returned(&self, request: &HttpRequest, now: Timestamp) -> Result<Heard, RailError>;
+    /// proved. A return that proves nothing is `Told::Ask`, and the rail is asked. The default: our own `payment` in the
+    /// address, and nothing proved.
+    fn returned(&self, request: &HttpRequest, _now: Timestamp) -> Result<Heard, RailError> {
+        let about = Fields::of_url(&request.url)?
+            .one("payment")
+            .and_then(PaymentId::parse);
+        Ok(Heard {
+            about: Some(about.ok_or(RailError::Malformed("return without a payment"))?),
+            told: Told::Ask,
+            answer: HttpAnswer::empty(),
+        })
+    }
 
     /// The lines of a settlement file.
     fn settlement(&self, file: &[u8]) -> Result<Vec<SettlementLine>, RailError>;

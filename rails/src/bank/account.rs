@@ -192,11 +192,7 @@ impl Bank {
         Ok(Heard {
             about,
             told,
-            answer: HttpAnswer {
-                status: 200,
-                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-                body: br#"{"ResponseCode":"00","ResponseDetail":"PROCESSED OK"}"#.to_vec(),
-            },
+            answer: HttpAnswer::json(br#"{"ResponseCode":"00","ResponseDetail":"PROCESSED OK"}"#.to_vec()),
         })
     }
 

@@ -154,7 +154,7 @@ impl Easypaisa {
                 Ok(Statement::Pending { .. }) | Err(_) => Told::Ask,
                 Ok(said) => Told::Said(said),
             },
-            answer: nothing(),
+            answer: HttpAnswer::empty(),
         })
     }
 
@@ -175,15 +175,6 @@ pub(super) fn fields(request: &HttpRequest) -> Result<Fields, RailError> {
     match request.method {
         Method::Get => Fields::of_url(&request.url),
         Method::Post => Fields::parse(&request.body),
-    }
-}
-
-/// "Received".
-pub(super) fn nothing() -> HttpAnswer {
-    HttpAnswer {
-        status: 200,
-        headers: Vec::new(),
-        body: Vec::new(),
     }
 }
 

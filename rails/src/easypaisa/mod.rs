@@ -264,7 +264,7 @@ impl Rail for Easypaisa {
                 .find_map(|name| fields.one(name))
                 .and_then(PaymentId::parse),
             told: crate::Told::Ask,
-            answer: checkout::nothing(),
+            answer: crate::http::HttpAnswer::empty(),
         })
     }
 

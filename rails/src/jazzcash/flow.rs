@@ -210,11 +210,7 @@ impl JazzCash {
     /// "Received": a code, words and a hash.
     fn acknowledgement(&self) -> HttpAnswer {
         let fields = self.signed(&[("pp_ResponseCode", "000"), ("pp_ResponseMessage", "Received")]);
-        HttpAnswer {
-            status: 200,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: body(&fields),
-        }
+        HttpAnswer::json(body(&fields))
     }
 
     /// An answer without a hash proves nothing about the payment. If it complains about us, that is told to staff.

@@ -290,11 +290,7 @@ impl Rail for JazzCash {
         Ok(Heard {
             about: PaymentId::parse(message.get("pp_TxnRefNo")),
             told,
-            answer: HttpAnswer {
-                status: 200,
-                headers: Vec::new(),
-                body: Vec::new(),
-            },
+            answer: HttpAnswer::empty(),
         })
     }
 
