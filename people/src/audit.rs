@@ -56,6 +56,10 @@ pub enum Deed {
     Recovered,
     ProfileChanged,
     ConsentChanged,
+    EmailProven,
+    EmailRemoved,
+    PushAdded,
+    PushRemoved,
     Exported,
     DeletionAsked,
     DeletionCancelled,
@@ -65,7 +69,7 @@ pub enum Deed {
 
 impl Deed {
     /// Every one.
-    pub const ALL: [Deed; 25] = [
+    pub const ALL: [Deed; 29] = [
         Deed::SignedUp,
         Deed::SignedIn,
         Deed::ProvedAgain,
@@ -86,6 +90,10 @@ impl Deed {
         Deed::Recovered,
         Deed::ProfileChanged,
         Deed::ConsentChanged,
+        Deed::EmailProven,
+        Deed::EmailRemoved,
+        Deed::PushAdded,
+        Deed::PushRemoved,
         Deed::Exported,
         Deed::DeletionAsked,
         Deed::DeletionCancelled,
@@ -116,6 +124,10 @@ impl Deed {
             Deed::Recovered => "recovered",
             Deed::ProfileChanged => "profile-changed",
             Deed::ConsentChanged => "consent-changed",
+            Deed::EmailProven => "email-proven",
+            Deed::EmailRemoved => "email-removed",
+            Deed::PushAdded => "push-added",
+            Deed::PushRemoved => "push-removed",
             Deed::Exported => "exported",
             Deed::DeletionAsked => "deletion-asked",
             Deed::DeletionCancelled => "deletion-cancelled",

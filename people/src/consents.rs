@@ -45,6 +45,10 @@ pub enum Notice {
     BundleExpiry,
     /// Offers and promotions.
     Offers,
+    /// The budget of a month is nearly or wholly used.
+    Budget,
+    /// The account was changed, locked or recovered.
+    Security,
 }
 
 /// How it comes.
@@ -60,10 +64,12 @@ pub enum Channel {
 
 impl Notice {
     /// Every one.
-    pub const ALL: [Notice; 4] = [
+    pub const ALL: [Notice; 6] = [
         Notice::Recharge,
         Notice::LowBalance,
         Notice::BundleExpiry,
+        Notice::Budget,
+        Notice::Security,
         Notice::Offers,
     ];
 
@@ -74,12 +80,30 @@ impl Notice {
             Notice::LowBalance => "low-balance",
             Notice::BundleExpiry => "bundle-expiry",
             Notice::Offers => "offers",
+            Notice::Budget => "budget",
+            Notice::Security => "security",
         }
     }
 
-    /// What holds for somebody who never said anything: service messages by SMS, and nothing else.
+    /// The notice of a stable name.
+    pub fn parse(name: &str) -> Option<Notice> {
+        Notice::ALL.into_iter().find(|notice| notice.name() == name)
+    }
+
+    /// What goes whatever was said: the proof of a credit, and what protects the account, both by SMS.
+    pub fn required(self, channel: Channel) -> bool {
+        channel == Channel::Sms && matches!(self, Notice::Recharge | Notice::Security)
+    }
+
+    /// Advertising: only who agreed, never in quiet hours, with a way to stop it in one step.
+    pub fn is_promotional(self) -> bool {
+        self == Notice::Offers
+    }
+
+    /// What holds for somebody who never said anything: service messages by SMS, what protects the account by every way,
+    /// and nothing else.
     pub fn agreed_by_default(self, channel: Channel) -> bool {
-        self != Notice::Offers && channel == Channel::Sms
+        self == Notice::Security || (self != Notice::Offers && channel == Channel::Sms)
     }
 }
 
@@ -124,7 +148,8 @@ impl People {
                     all.push(Consent {
                         notice,
                         channel,
-                        agreed: said.map_or(notice.agreed_by_default(channel), |(agreed, _)| agreed),
+                        agreed: notice.required(channel)
+                            || said.map_or(notice.agreed_by_default(channel), |(agreed, _)| agreed),
                         since: said.map(|(_, at)| at),
                     });
                 }
@@ -138,6 +163,9 @@ impl People {
     /// # Errors
     /// [`crate::PeopleError`].
     pub fn agrees(&self, number: Msisdn, notice: Notice, channel: Channel) -> Result<bool> {
+        if notice.required(channel) {
+            return Ok(true);
+        }
         let Some(owned) = self.owner_of(number)? else {
             return Ok(notice.agreed_by_default(channel));
         };
@@ -194,17 +222,62 @@ impl People {
         })
     }
 
-    /// One step to stop: no more notices of this kind to the owner of a number, by any channel.
+    /// One step to stop: no more notices of this kind to the owner of a number, by any channel. Says whether anything
+    /// was on.
     ///
     /// # Errors
     /// [`crate::PeopleError`].
-    pub fn stop(&self, number: Msisdn, notice: Notice, place: &Place, now: Timestamp) -> Result<()> {
-        if let Some(owned) = self.owner_of(number)? {
-            for channel in Channel::ALL {
-                self.set_consent(owned.person, (notice, channel), false, place, now)?;
-            }
+    pub fn stop(&self, number: Msisdn, notice: Notice, place: &Place, now: Timestamp) -> Result<bool> {
+        match self.owner_of(number)? {
+            Some(owned) => self.stop_person(owned.person, notice, place, now),
+            None => Ok(false),
         }
-        Ok(())
+    }
+
+    /// The same for somebody known by a link without sign-in. Says whether anything was on.
+    ///
+    /// # Errors
+    /// [`crate::PeopleError`].
+    pub fn stop_person(
+        &self,
+        person: PersonId,
+        notice: Notice,
+        place: &Place,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let on = self.consents_of(person)?;
+        let on: Vec<Channel> = on
+            .iter()
+            .filter(|consent| consent.notice == notice && consent.agreed)
+            .map(|consent| consent.channel)
+            .collect();
+        for channel in &on {
+            self.set_consent(person, (notice, *channel), false, place, now)?;
+        }
+        Ok(!on.is_empty())
+    }
+
+    /// People who said yes by any channel, in the order of their ids: a page of at most `count_max` after `after`.
+    ///
+    /// # Errors
+    /// [`crate::PeopleError`].
+    pub fn people_who_agreed(
+        &self,
+        notice: Notice,
+        after: Option<PersonId>,
+        count_max: i64,
+    ) -> Result<Vec<PersonId>> {
+        self.read(|db| {
+            let mut query = db.prepare_cached(
+                "select distinct person from consent where notice = ?1 and agreed = 1 and person > ?2
+                 order by person limit ?3",
+            )?;
+            let after = after.map_or(0, |person| person.0);
+            let rows = query.query_map(params![notice.name(), after, count_max], |row| {
+                Ok(PersonId(row.get(0)?))
+            })?;
+            Ok(rows.collect::<std::result::Result<_, _>>()?)
+        })
     }
 
     /// People who said yes, with their numbers, in the order of their ids: a page of at most `count_max` after `after`.
@@ -235,7 +308,7 @@ impl People {
     }
 }
 
-fn said(
+pub(crate) fn said(
     db: &Connection,
     person: PersonId,
     notice: Notice,

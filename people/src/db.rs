@@ -3,8 +3,8 @@
 use crate::keys::Keys;
 use crate::limits;
 use crate::{
-    audit, budgets, codes, complaints, consents, numbers, passkeys, password, person, recipients, recovery,
-    sessions, throttle, totp,
+    addresses, audit, budgets, codes, complaints, consents, numbers, passkeys, password, person, recipients,
+    recovery, sessions, throttle, totp,
 };
 use charge::Timestamp;
 use parking_lot::Mutex;
@@ -32,6 +32,7 @@ pub const MODULES: &[Module] = &[
     audit::MODULE,
     budgets::MODULE,
     complaints::MODULE,
+    addresses::MODULE,
 ];
 
 /// A kind of data with its tables.
@@ -208,6 +209,7 @@ impl People {
             for (table, column, at) in [
                 ("code", "expires_at", now.0),
                 ("challenge", "expires_at", now.0),
+                ("email_code", "expires_at", now.0),
                 ("throttle", "free_at", now.0),
                 ("session", "expires_at", now.0),
                 ("session", "seen_at", now.0 - limits::SESSION_IDLE),

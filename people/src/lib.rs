@@ -10,13 +10,15 @@
 //! * [`person`]: who somebody is here, the lock after "this wasn't me". [`numbers`]: proven numbers. [`sessions`]: sign-ins.
 //! * [`codes`]: one-time codes by SMS. [`throttle`]: limits that survive a restart.
 //! * [`password`], [`totp`], [`recovery`], [`passkeys`]: what else one can prove; [`webauthn`]: the formats of passkeys.
-//! * [`consents`]: which notices somebody wants. [`recipients`]: numbers somebody sent to before.
+//! * [`consents`]: which notices somebody wants. [`addresses`]: proven e-mail addresses, browsers that take push messages.
+//!   [`ways`]: by which ways a notice goes to somebody, decided in one place. [`recipients`]: numbers somebody sent to before.
 //! * [`budgets`]: targets for a month. [`complaints`]: what went wrong, and what both sides said.
 //! * [`audit`]: what was done to the account, and what support must see. [`personal`]: export and deletion.
 //!
 //! Another kind of personal data is one more module: a [`db::Module`] with its own migrations, in [`db::MODULES`]. Every
 //! table with a column `person` takes part in export and deletion; a test sees to it.
 
+pub mod addresses;
 pub mod audit;
 pub mod budgets;
 pub mod codes;
@@ -35,6 +37,7 @@ pub mod recovery;
 pub mod sessions;
 pub mod throttle;
 pub mod totp;
+pub mod ways;
 pub mod webauthn;
 
 pub use db::{People, PeopleError};

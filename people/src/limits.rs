@@ -63,6 +63,18 @@ pub const TEXT_CHARACTERS_MAX: usize = 100;
 pub const AUDIT_LINES_MAX: i64 = 1_000;
 /// Rows of one table in an export: more than anybody has.
 pub const EXPORT_ROWS_MAX: i64 = 100_000;
+/// Codes sent to one e-mail address per day, whoever asks: it may be a stranger's.
+pub const MAILS_PER_ADDRESS: u32 = 5;
+/// Codes sent by e-mail for one person per hour.
+pub const MAILS_PER_PERSON: u32 = 6;
+/// Wrong codes of one person for e-mail addresses per hour.
+pub const WRONG_MAIL_CODES: u32 = 15;
+/// A code by e-mail is good for this long: mail is slower than SMS.
+pub const MAIL_CODE_LIFE: i64 = 15 * MINUTE;
+/// Browsers of one person that get push messages; beyond it the oldest goes.
+pub const PUSH_PER_PERSON: i64 = 10;
+/// Longest address of a push service, in bytes.
+pub const PUSH_ENDPOINT_BYTES_MAX: usize = 512;
 /// Numbers remembered as "sent to before" for one person or browser.
 pub const RECIPIENTS_MAX: i64 = 200;
 /// Those of a browser without an account are forgotten after this long.

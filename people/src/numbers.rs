@@ -259,7 +259,7 @@ impl People {
     }
 }
 
-fn find(db: &Connection, msisdn: Msisdn) -> Result<Option<Owned>> {
+pub(crate) fn find(db: &Connection, msisdn: Msisdn) -> Result<Option<Owned>> {
     let found = db
         .query_row(
             "select number, person, account, proven_at from number where number = ?1",

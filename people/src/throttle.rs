@@ -7,7 +7,7 @@
 use crate::db::{Module, People, Result};
 use crate::limits as all;
 use charge::Timestamp;
-use charge::time::{HOUR, MINUTE};
+use charge::time::{DAY, HOUR, MINUTE};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::time::Duration;
 
@@ -54,6 +54,13 @@ pub const WRONG_PASSWORDS_NUMBER: Limit = limit(7, all::WRONG_PASSWORDS_PER_NUMB
 pub const WRONG_PASSWORDS_ADDRESS: Limit = limit(8, all::WRONG_PASSWORDS_PER_ADDRESS, HOUR);
 /// Wrong second factors of a person.
 pub const WRONG_SECOND_FACTORS_PERSON: Limit = limit(9, all::WRONG_SECOND_FACTORS, HOUR);
+
+/// Codes sent to an e-mail address.
+pub const MAILS_ADDRESS: Limit = limit(10, all::MAILS_PER_ADDRESS, DAY);
+/// Codes by e-mail for a person.
+pub const MAILS_PERSON: Limit = limit(11, all::MAILS_PER_PERSON, HOUR);
+/// Wrong codes of a person for e-mail addresses.
+pub const WRONG_MAIL_CODES_PERSON: Limit = limit(12, all::WRONG_MAIL_CODES, HOUR);
 
 /// One too many: try again after this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

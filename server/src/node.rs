@@ -118,15 +118,16 @@ impl Node {
         )
         .with_context(|| format!("open the data directory {dir}"))?;
         let engine = Arc::new(engine);
-        let desk = Arc::new(desk::Desk::new(
-            outbox,
-            Arc::clone(&engine),
-            Arc::clone(&catalogs),
-            notice::Check {
+        let around = desk::Around {
+            engine: Arc::clone(&engine),
+            catalogs: Arc::clone(&catalogs),
+            people: people.clone(),
+            check: notice::Check {
                 secret: instance.secret(),
                 public_url: config.http.public_url.as_deref().unwrap_or_default().into(),
             },
-        ));
+        };
+        let desk = Arc::new(desk::Desk::new(outbox, around));
         let callbacks = CallbackLog::new(store.callbacks().context("open the callbacks")?);
         let followers = follow::start(&store, &reads, &catalogs, (&desk, &callbacks), &bell)?;
         let tender = tend::start(&engine, &catalogs, instance.partitions)?;

@@ -7,7 +7,7 @@
 //! * [`sqlite`]: the embedded store
 //! * [`limit`]: the same bytes without a database, to compare with
 //! * [`project`]: events to read models; [`reads`]: the tables and their queries; [`outbox`]: what is to be sent;
-//!   [`callbacks`]: what partners are to be told
+//!   [`letters`]: of it, what goes by e-mail, push and campaigns; [`callbacks`]: what partners are to be told
 //! * [`exceptions`]: differences of reconciliations that wait for people
 //! * [`background`]: threads that can wait
 //! * [`conformance()`]: what a store must do, as tests
@@ -18,6 +18,7 @@ pub mod batch;
 pub mod callbacks;
 mod conformance;
 pub mod exceptions;
+pub mod letters;
 pub mod limit;
 pub mod memory;
 pub mod outbox;
@@ -31,6 +32,7 @@ pub use batch::{Batch, BatchBuilder, BatchError, Hash, Record};
 pub use callbacks::{Callback, CallbackCounts, CallbackId, CallbackState, Callbacks, Delivery};
 pub use conformance::{conformance, sample_row};
 pub use exceptions::Exceptions;
+pub use letters::{Campaign, CampaignStep, Letter, LetterId, LetterWay, NewLetter};
 pub use limit::{RawAppend, raw_append_limit};
 pub use memory::{Fault, FaultPlan, MemoryStore};
 pub use outbox::{Attempt, Notification, NotificationKind, Outbox, OutboxCounts};

@@ -5,9 +5,10 @@
 //! messages at once.
 
 use crate::batch::Record;
+use crate::letters::{self, NewLetter};
 use crate::project::{Step, decode, parse, read_on};
 use crate::reads::EventPlace;
-use crate::sql::{outbox as statements, sqlite};
+use crate::sql::{letters as letter_statements, outbox as statements, sqlite};
 use crate::sqlite::{Shared, connect, create_tables, sql_error};
 use crate::traits::{Head, JournalReader, JournalRow, Micros, Partition, Seq, StoreError};
 use charge::codec::Codec;
@@ -16,7 +17,7 @@ use rusqlite::{Connection, Row, params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const WHAT: &str = "outbox.sqlite";
+pub(crate) const WHAT: &str = "outbox.sqlite";
 const PAGE_BYTES: u32 = 4096;
 
 /// Why a subscriber gets a message.
@@ -110,9 +111,22 @@ pub struct OutboxCounts {
     pub failed: u64,
 }
 
+impl OutboxCounts {
+    pub(crate) fn add(&mut self, state: i64, number: u64) {
+        match state {
+            0 => self.pending += number,
+            1 => self.sent += number,
+            2 => self.delivered += number,
+            _ => self.failed += number,
+        }
+    }
+}
+
 /// The outbox of a data directory. There should be one; it may go to another thread.
 pub struct Outbox {
-    db: Connection,
+    pub(crate) db: Connection,
+    /// The number of the letter put last.
+    pub(crate) next_letter: i64,
     positions: BTreeMap<Partition, Seq>,
     _shared: Option<Arc<Shared>>,
 }
@@ -133,10 +147,15 @@ impl Outbox {
         db.pragma_update(None, "synchronous", "full")
             .map_err(|e| sql_error(WHAT, "prepare the outbox", e))?;
         let format = (statements::FORMAT_GET, statements::FORMAT_SET, statements::FORMAT);
-        create_tables(&mut db, WHAT, statements::SCHEMA, format)?;
+        let schema = format!("{}{}", statements::SCHEMA, letter_statements::SCHEMA);
+        create_tables(&mut db, WHAT, &schema, format)?;
+        let next_letter = db
+            .query_row(&sqlite(letter_statements::LAST), [], |row| row.get(0))
+            .map_err(|e| sql_error(WHAT, "read the last letter", e))?;
         let positions = positions(&db).map_err(|e| sql_error(WHAT, "read the positions", e))?;
         Ok(Self {
             db,
+            next_letter,
             positions,
             _shared: shared,
         })
@@ -150,6 +169,17 @@ impl Outbox {
         max_bytes: usize,
         not_before: Micros,
     ) -> Result<Step, StoreError> {
+        self.feed_with(journal, max_bytes, not_before, &mut |_| Ok(Vec::new()))
+    }
+
+    /// As [`Outbox::feed`]; `further` says which letters go out beside each notification. They become durable with it.
+    pub fn feed_with(
+        &mut self,
+        journal: &mut dyn JournalReader,
+        max_bytes: usize,
+        not_before: Micros,
+        further: &mut Further<'_>,
+    ) -> Result<Step, StoreError> {
         let (mut found, mut positions, mut events) = (Vec::new(), BTreeMap::new(), 0);
         let read = read_on(journal, &self.positions, max_bytes, |row| {
             events += collect(row, not_before, &mut found)?;
@@ -157,7 +187,12 @@ impl Outbox {
             Ok(())
         })?;
         if read.batches > 0 {
-            self.put(&found, &positions)
+            let mut letters = Vec::new();
+            for one in &found {
+                let notification = one.notification()?;
+                letters.extend(further(&notification)?);
+            }
+            self.put(&found, &letters, &positions)
                 .map_err(|e| sql_error(WHAT, "take in notifications", e))?;
             self.positions.extend(positions);
         }
@@ -295,13 +330,7 @@ impl Outbox {
             let mut statement = self.db.prepare_cached(&sqlite(statements::COUNTS))?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let number = row.get::<_, i64>(1)?.cast_unsigned();
-                match row.get::<_, i64>(0)? {
-                    0 => counts.pending = number,
-                    1 => counts.sent = number,
-                    2 => counts.delivered = number,
-                    _ => counts.failed = number,
-                }
+                counts.add(row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned());
             }
             Ok(counts)
         };
@@ -320,8 +349,14 @@ impl Outbox {
         purge().map_err(|e| sql_error(WHAT, "purge", e))
     }
 
-    fn put(&mut self, found: &[Found], positions: &BTreeMap<Partition, Seq>) -> rusqlite::Result<()> {
+    fn put(
+        &mut self,
+        found: &[Found],
+        letters: &[NewLetter],
+        positions: &BTreeMap<Partition, Seq>,
+    ) -> rusqlite::Result<()> {
         let tx = self.db.transaction()?;
+        letters::put(&tx, letters, &mut self.next_letter)?;
         {
             let mut put = tx.prepare_cached(&sqlite(statements::PUT))?;
             for one in found {
@@ -349,6 +384,9 @@ impl Outbox {
     }
 }
 
+/// Which letters go out beside a notification. An error stops the feed before it; the next one begins there.
+pub type Further<'a> = dyn FnMut(&Notification) -> Result<Vec<NewLetter>, StoreError> + 'a;
+
 struct Found {
     id: EventPlace,
     kind: NotificationKind,
@@ -356,6 +394,24 @@ struct Found {
     account: AccountId,
     at: Timestamp,
     event: Vec<u8>,
+}
+
+impl Found {
+    fn notification(&self) -> Result<Notification, StoreError> {
+        let event = Event::from_bytes(&self.event).map_err(|error| StoreError::Corrupt {
+            what: WHAT.to_owned(),
+            detail: error.to_string(),
+        })?;
+        Ok(Notification {
+            id: self.id,
+            kind: self.kind,
+            operator: self.operator,
+            account: self.account,
+            at: self.at,
+            event,
+            attempts: 0,
+        })
+    }
 }
 
 /// Adds the notifications of a batch; answers the number of its events.

@@ -6,8 +6,11 @@ use charge::catalog::Catalogs;
 use charge::{Entity, EntityKey, EventBody, OperatorId};
 use engine::Engine;
 use parking_lot::Mutex;
+use people::People;
+use people::consents::Notice;
+use people::ways::{Addressee, Way};
 use std::sync::Arc;
-use store::{JournalReader, Notification, Outbox, OutboxCounts, Step, StoreError};
+use store::{JournalReader, Notification, NotificationKind, Outbox, OutboxCounts, Step, StoreError};
 
 /// Notifications older than this are not sent any more, microseconds: a day.
 const OLD_US: i64 = 24 * 3_600 * 1_000_000;
@@ -15,20 +18,29 @@ const OLD_US: i64 = 24 * 3_600 * 1_000_000;
 /// The outbox with what makes texts of its rows. One for all message centres.
 pub struct Desk {
     outbox: Arc<Mutex<Outbox>>,
-    engine: Arc<Engine>,
-    catalogs: Arc<Catalogs>,
-    check: notice::Check,
+    around: Around,
     senders: Mutex<Vec<sms::SmsSender>>,
+}
+
+/// What a notification is put into words with.
+#[derive(Clone)]
+pub struct Around {
+    /// Knows accounts.
+    pub engine: Arc<Engine>,
+    /// Knows offers.
+    pub catalogs: Arc<Catalogs>,
+    /// Knows who wants to be told.
+    pub people: People,
+    /// Makes receipts checkable.
+    pub check: notice::Check,
 }
 
 impl Desk {
     /// Puts an outbox to work.
-    pub fn new(outbox: Outbox, engine: Arc<Engine>, catalogs: Arc<Catalogs>, check: notice::Check) -> Desk {
+    pub fn new(outbox: Outbox, around: Around) -> Desk {
         Desk {
             outbox: Arc::new(Mutex::new(outbox)),
-            engine,
-            catalogs,
-            check,
+            around,
             senders: Mutex::default(),
         }
     }
@@ -55,9 +67,8 @@ impl Desk {
 
     /// What the message centre of some operators sends.
     pub fn share(&self, operators: Vec<OperatorId>) -> Arc<dyn sms::Outbox> {
-        let (engine, catalogs) = (Arc::clone(&self.engine), Arc::clone(&self.catalogs));
-        let check = self.check.clone();
-        let writer = move |notification: &Notification| address(&engine, &catalogs, &check, notification);
+        let around = self.around.clone();
+        let writer = move |notification: &Notification| address(&around, notification);
         Arc::new(DurableOutbox::new(
             Arc::clone(&self.outbox),
             operators,
@@ -66,30 +77,56 @@ impl Desk {
     }
 }
 
-fn address(
-    engine: &Engine,
-    catalogs: &Catalogs,
-    check: &notice::Check,
-    notification: &Notification,
-) -> anyhow::Result<Option<Addressed>> {
+/// The consent under which a notification goes.
+pub fn notice_of(kind: NotificationKind) -> Notice {
+    match kind {
+        NotificationKind::Recharged | NotificationKind::Bought | NotificationKind::TakenBack => {
+            Notice::Recharge
+        }
+        NotificationKind::LowBalance => Notice::LowBalance,
+        NotificationKind::RenewalFailed => Notice::BundleExpiry,
+    }
+}
+
+fn address(around: &Around, notification: &Notification) -> anyhow::Result<Option<Addressed>> {
     let look = |entity: Option<&Entity>, _| {
         entity
             .and_then(Entity::account)
             .map(|account| (account.msisdn, account.language))
     };
-    let account = engine.read(EntityKey::Account(notification.account), look)?;
-    let catalog = catalogs.get(notification.operator);
+    let account = around
+        .engine
+        .read(EntityKey::Account(notification.account), look)?;
+    let catalog = around.catalogs.get(notification.operator);
+    let Some(((msisdn, language), catalog)) = account.zip(catalog) else {
+        return Ok(None);
+    };
+    let notice = notice_of(notification.kind);
+    let decision = around
+        .people
+        .ways_to(Addressee::Number(msisdn), notice, None, super::now())?;
+    if !decision.ways.contains(&Way::Sms(msisdn)) {
+        return Ok(None);
+    }
     let reason = match &notification.event.body {
-        EventBody::CreditTakenBack(taken) => engine.read(taken.payment.key(), |entity, _| match entity {
-            Some(Entity::Payment(payment)) => payment.refund.as_ref().map(|refund| refund.reason),
-            _ => None,
-        })?,
+        EventBody::CreditTakenBack(taken) => {
+            around
+                .engine
+                .read(taken.payment.key(), |entity, _| match entity {
+                    Some(Entity::Payment(payment)) => payment.refund.as_ref().map(|refund| refund.reason),
+                    _ => None,
+                })?
+        }
         _ => None,
     };
-    Ok(account
-        .zip(catalog)
-        .map(|((msisdn, language), catalog)| Addressed {
-            msisdn: msisdn.to_string(),
-            text: notice::text(&notification.event.body, catalog, language, check, reason),
-        }))
+    Ok(Some(Addressed {
+        msisdn: msisdn.to_string(),
+        text: notice::text(
+            &notification.event.body,
+            catalog,
+            decision.language.unwrap_or(language),
+            &around.check,
+            reason,
+        ),
+    }))
 }

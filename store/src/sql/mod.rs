@@ -5,6 +5,7 @@
 
 pub mod callbacks;
 pub mod journal;
+pub mod letters;
 pub mod outbox;
 pub mod payments;
 pub mod reads;

@@ -39,6 +39,7 @@ struct Tick {
     field: String,
     label: String,
     agreed: bool,
+    required: bool,
 }
 
 /// What happened just before.
@@ -69,6 +70,7 @@ pub async fn show(
                     field: format!("{}.{}", notice.name(), consent.channel.name()),
                     label: format!("{name}: {}", channel_name(consent.channel)),
                     agreed: consent.agreed,
+                    required: notice.required(consent.channel),
                 })
                 .collect(),
             name: Html::isolated(&name),
@@ -103,7 +105,10 @@ pub async fn consents(
     let (place, now) = (visitor.place.clone(), web.now());
     web.people(move |people| {
         for notice in Notice::ALL {
-            for channel in Channel::ALL {
+            for channel in Channel::ALL
+                .into_iter()
+                .filter(|channel| !notice.required(*channel))
+            {
                 let agreed = fields.contains_key(&format!("{}.{}", notice.name(), channel.name()));
                 people.set_consent(session.person, (notice, channel), agreed, &place, now)?;
             }
