@@ -28,8 +28,14 @@ impl Place {
 
     /// Writes the configuration anew.
     pub fn configure(&self, extra: &str) {
+        self.configure_with("", "warn", extra);
+    }
+
+    /// The same with lines for `[http]` and another level of the log.
+    pub fn configure_with(&self, http: &str, log: &str, extra: &str) {
         let text = format!(
-            "data = 'data'\nlog = 'warn'\n[http]\nlisten = ['127.0.0.1:0']\n[diameter]\nlisten = ['127.0.0.1:0']\n{extra}\n"
+            "data = 'data'\nlog = '{log}'\n[http]\nlisten = ['127.0.0.1:0']\n{http}\n[diameter]\nlisten = \
+             ['127.0.0.1:0']\n{extra}\n"
         );
         std::fs::write(self.config(), text).unwrap();
     }
@@ -51,7 +57,17 @@ impl Place {
 
     /// Starts a server and waits until it is ready.
     pub fn serve(&self) -> Server {
-        Server::start(&self.config())
+        Server::start(&self.config(), Stdio::inherit())
+    }
+
+    /// The same with its log at the end of a file.
+    pub fn serve_logged(&self, log: &Path) -> Server {
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .unwrap();
+        Server::start(&self.config(), Stdio::from(file))
     }
 
     /// Runs a command to its end.
@@ -149,12 +165,12 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start(config: &Path) -> Server {
+    pub fn start(config: &Path, log: Stdio) -> Server {
         let mut child = raseed()
             .args(["serve", "--json", "--config"])
             .arg(config)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());

@@ -110,9 +110,9 @@ pub enum Paid {
 /// A guest with cookies, who follows no redirect.
 pub struct Guest {
     agent: ureq::Agent,
-    url: String,
+    pub url: String,
     cookies: Vec<String>,
-    form: String,
+    pub form: String,
 }
 
 /// Status, where to, and the page.
@@ -248,7 +248,8 @@ impl Guest {
     }
 }
 
-fn hidden(page: &str, name: &str) -> Option<String> {
+/// The value of a hidden field.
+pub fn hidden(page: &str, name: &str) -> Option<String> {
     let input = format!("name=\"{name}\" value=\"");
     let from = page.rfind(&input)? + input.len();
     Some(page[from..].split('"').next()?.to_owned())
