@@ -1,6 +1,7 @@
 //! Events to state. Total and silent: an event is a fact, it cannot be refused.
 
 use crate::account::{Account, LifeCycle, Lot, Purchase, Remembered, Renewal, ReplyBytes};
+use crate::auto::{AutoEvent, AutoRecharge, BudgetTold};
 use crate::codec::Codec;
 use crate::command::{ChargeKind, OpenAccount};
 use crate::decide;
@@ -94,6 +95,16 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
                 shares.take(change);
             }
         }
+        (EventBody::Auto(happened), known @ (None | Some(Entity::Auto(_)))) => {
+            let known = known.cloned();
+            *slot = Some(apply_auto(known, happened, event.at));
+        }
+        (EventBody::BudgetReached { month, mark }, None | Some(Entity::BudgetTold(_))) => {
+            let told = slot.get_or_insert(Entity::BudgetTold(BudgetTold::default()));
+            if let Entity::BudgetTold(told) = told {
+                told.tell(*month, *mark);
+            }
+        }
         (EventBody::IdempotencyKept { external }, None) => *slot = Some(Entity::Idempotency(*external)),
         (EventBody::PaymentCreated(asked), None) => {
             *slot = Some(Entity::Payment(Box::new(Payment::new(asked, event.at))));
@@ -118,6 +129,21 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
         }
         _ => panic!("the event does not fit the entity {:?}", event.key),
     }
+}
+
+fn apply_auto(known: Option<Entity>, happened: &AutoEvent, at: Timestamp) -> Entity {
+    let known = match known {
+        Some(Entity::Auto(known)) => Some(*known),
+        _ => None,
+    };
+    Entity::Auto(Box::new(match (known, happened) {
+        (known, AutoEvent::Set { rule, plan }) => AutoRecharge::set(known, rule, *plan, at),
+        (Some(mut known), happened) => {
+            known.apply(happened);
+            known
+        }
+        (None, _) => panic!("something happened to an auto-recharge that does not exist"),
+    }))
 }
 
 fn apply_account(account: &mut Account, event: &Event) {
@@ -531,6 +557,14 @@ impl EntityKey {
             EntityKey::Catalog(operator) => {
                 out.push(7);
                 out.extend_from_slice(&operator.0.to_be_bytes());
+            }
+            EntityKey::Auto(account) => {
+                out.push(40);
+                out.extend_from_slice(&account.0.to_be_bytes());
+            }
+            EntityKey::BudgetTold(account) => {
+                out.push(41);
+                out.extend_from_slice(&account.0.to_be_bytes());
             }
             EntityKey::Payment(payment) => {
                 out.push(8);

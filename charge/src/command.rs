@@ -1,6 +1,7 @@
 //! Commands: everything that can be asked of an entity.
 
 use crate::account::LifeCycle;
+use crate::auto::{AutoAction, BudgetMark};
 use crate::catalog::{Called, Language};
 use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
 use crate::ids::{AccountId, Code, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SessionKey, SourceId};
@@ -112,6 +113,22 @@ pub enum Command {
         /// The partition.
         home: u16,
     },
+    /// Something about the auto-recharge of an account.
+    Auto {
+        /// The account.
+        account: AccountId,
+        /// What.
+        action: AutoAction,
+    },
+    /// Tell the owner of a number of a mark of the month's budget; once for each.
+    TellBudget {
+        /// The account.
+        account: AccountId,
+        /// Years times twelve and months.
+        month: i64,
+        /// Which mark.
+        mark: BudgetMark,
+    },
     /// The time has come for something in this account.
     Tick(AccountId),
     /// The time has come for the next part of a rehearsed top-up.
@@ -132,6 +149,8 @@ impl Command {
             Command::SetNumberOperator { msisdn, .. } => EntityKey::Number(*msisdn),
             Command::UpdateAccount(update) => EntityKey::Account(update.account),
             Command::SetRenewal { account, .. } | Command::Tick(account) => EntityKey::Account(*account),
+            Command::Auto { account, .. } => EntityKey::Auto(*account),
+            Command::TellBudget { account, .. } => EntityKey::BudgetTold(*account),
             Command::OpenPartner(open) => EntityKey::Partner(open.partner),
             Command::AddKey { partner, .. }
             | Command::RevokeKey { partner, .. }
@@ -172,6 +191,9 @@ impl Command {
             }) => {
                 keys.push(EntityKey::TopUp(*partner, *external));
                 keys.push(EntityKey::Terms(*partner, false));
+            }
+            Command::Auto { account, .. } | Command::TellBudget { account, .. } => {
+                keys.push(EntityKey::Account(*account));
             }
             Command::ChangeTerms { partner, test, .. } => keys.push(EntityKey::Terms(*partner, *test)),
             Command::Rehearse(partner, digest) => {

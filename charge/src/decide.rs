@@ -1,5 +1,6 @@
 //! The rules: what a command does to the entities it names. Pure: nothing is changed here.
 
+mod auto;
 mod bundle;
 mod charge;
 mod directory;
@@ -131,6 +132,10 @@ pub fn decide(
         Command::Suspend(came) => payment::suspend(view, came, now),
         Command::Payment { id, action, .. } => payment::act(view, catalogs, *id, action, now),
         Command::TendShares { operator, home } => promotion::tend(view, catalogs, (*operator, *home), now),
+        Command::Auto { account, action } => auto::act(view, catalogs, (*account, action), now),
+        Command::TellBudget { account, month, mark } => {
+            auto::tell_budget(view, (*account, *month, *mark), now)
+        }
         Command::Tick(account) => tick::decide(view, catalogs, *account, now),
         Command::Deliver(message) => deliver(view, catalogs, message, now),
     }

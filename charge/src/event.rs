@@ -1,6 +1,7 @@
 //! Events: what was decided, with everything needed to apply, post and explain it later without any catalog.
 
 use crate::account::{LifeCycle, Lot};
+use crate::auto::{AutoEvent, BudgetMark};
 use crate::catalog::{FinalAction, Language};
 use crate::codec::{Codec, CodecError, Reader, codec_struct};
 use crate::command::{ChargeKind, Funding, OpenAccount};
@@ -175,6 +176,15 @@ pub enum EventBody {
         top_up: u128,
         /// The partner's channel code.
         channel: Code,
+    },
+    /// Something happened to an auto-recharge.
+    Auto(Box<AutoEvent>),
+    /// The owner of a number is told of a mark of the month's budget.
+    BudgetReached {
+        /// Years times twelve and months.
+        month: i64,
+        /// Which mark.
+        mark: BudgetMark,
     },
     /// A completed top-up was taken back.
     TopUpReversed {

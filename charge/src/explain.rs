@@ -11,6 +11,7 @@ mod sentences;
 mod words;
 
 use crate::account::{LifeCycle, Lot};
+use crate::auto::{AutoEvent, AutoOutcome, AutoState};
 use crate::catalog::Language;
 use crate::event::{Bought, Event, EventBody, Recharged};
 use crate::money::Money;
@@ -144,6 +145,8 @@ fn title_of(body: &EventBody, voice: Voice<'_>) -> String {
         | EventBody::CallbackDue(_)
         | EventBody::IdempotencyKept { .. } => ("title.topup", None),
         EventBody::PaymentCreated(_) | EventBody::Payment(_) => ("title.payment", None),
+        EventBody::Auto(_) => ("title.auto", None),
+        EventBody::BudgetReached { .. } => ("title.budget-told", None),
         EventBody::CreditTakenBack(_) => ("title.taken-back", None),
         EventBody::BonusGranted(_) | EventBody::BonusRefused { .. } => ("title.gift", None),
         EventBody::BudgetMoved(_) | EventBody::SharesChanged(_) => ("title.budget", None),
@@ -409,8 +412,39 @@ fn shop_lines(body: &EventBody, lines: &mut Lines<'_>) {
             lines.add("payment.created", &variables, &[Quantity::money(asked.gross)]);
         }
         EventBody::Payment(event) => payment::lines(event, lines),
+        EventBody::Auto(event) => auto_lines(event, lines),
+        EventBody::BudgetReached { .. } => lines.plain("budget.told"),
         EventBody::CreditTakenBack(taken) => payment::taken_back(taken, lines),
         _ => lines.plain("kept"),
+    }
+}
+
+fn auto_lines(event: &AutoEvent, lines: &mut Lines<'_>) {
+    let voice = lines.voice;
+    match event {
+        AutoEvent::Set { rule, .. } => {
+            let variables = [
+                ("amount", voice.money(rule.amount)),
+                ("rail", voice.code(rule.rail.as_str())),
+            ];
+            lines.add("auto.set", &variables, &[Quantity::money(rule.amount)]);
+        }
+        AutoEvent::Tried { tried, .. } => {
+            let reference = ("reference", voice.code(&tried.payment.to_string()));
+            let variables = [("amount", voice.money(tried.amount)), reference];
+            lines.add("auto.tried", &variables, &[Quantity::money(tried.amount)]);
+        }
+        AutoEvent::Held { .. } => lines.plain("auto.held"),
+        AutoEvent::Ended { outcome, .. } => lines.plain(match outcome {
+            AutoOutcome::Paid => "auto.paid",
+            _ => "auto.unpaid",
+        }),
+        AutoEvent::StateSet { state, .. } => lines.plain(match state {
+            AutoState::Active => "auto.resumed",
+            AutoState::Ended | AutoState::Stopped => "auto.ended",
+            _ => "auto.paused",
+        }),
+        AutoEvent::Planned(_) | AutoEvent::Announced { .. } => lines.plain("auto.planned"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Names of things: accounts, numbers, partners, sessions, sources of commands.
 
 use crate::account::Account;
+use crate::auto::{AutoRecharge, BudgetTold};
 use crate::codec::{Codec, CodecError, Reader};
 use crate::partner::{NumberRecord, Partner, PublishedCatalog, TopUp};
 use crate::payment::{Payment, PaymentId};
@@ -268,6 +269,10 @@ pub enum EntityKey {
     Shares(OperatorId, u16),
     /// Terms of a partner; `true`: those of its sandbox.
     Terms(PartnerId, bool),
+    /// The auto-recharge of an account.
+    Auto(AccountId),
+    /// What the owner of an account was told of a month's budget.
+    BudgetTold(AccountId),
 }
 
 impl EntityKey {
@@ -280,7 +285,9 @@ impl EntityKey {
         };
         match self {
             EntityKey::Number(_) | EntityKey::Imsi(_) | EntityKey::Catalog(_) => 0,
-            EntityKey::Account(account) => spread(account.0),
+            EntityKey::Account(account) | EntityKey::Auto(account) | EntityKey::BudgetTold(account) => {
+                spread(account.0)
+            }
             EntityKey::Payment(payment) => spread(payment.home()),
             EntityKey::Partner(partner)
             | EntityKey::Terms(partner, _)
@@ -320,6 +327,10 @@ pub enum Entity {
     Shares(Box<Shares>),
     /// Terms of a partner.
     Terms(Box<PartnerTerms>),
+    /// An auto-recharge.
+    Auto(Box<AutoRecharge>),
+    /// What somebody was told of a month's budget.
+    BudgetTold(BudgetTold),
 }
 
 impl Entity {
@@ -363,6 +374,14 @@ impl Entity {
         }
     }
 
+    /// The auto-recharge, if it is one.
+    pub fn auto(&self) -> Option<&AutoRecharge> {
+        match self {
+            Entity::Auto(auto) => Some(auto),
+            _ => None,
+        }
+    }
+
     /// The directory entry, if it is one.
     pub fn number(&self) -> Option<&NumberRecord> {
         match self {
@@ -392,6 +411,7 @@ impl Entity {
         match self {
             Entity::Account(account) => account.next_due(),
             Entity::TopUp(top_up) => crate::sandbox::next_due(top_up),
+            Entity::Auto(auto) => auto.next_due(),
             _ => None,
         }
     }
@@ -414,7 +434,8 @@ impl Entity {
             Entity::Terms(terms) => terms.weight(),
             Entity::Payment(payment) => payment.weight(),
             // They lie in their owner's table itself.
-            Entity::Number(_) | Entity::Idempotency(_) | Entity::Budget(_) => 0,
+            Entity::Number(_) | Entity::Idempotency(_) | Entity::Budget(_) | Entity::BudgetTold(_) => 0,
+            Entity::Auto(auto) => auto.weight(),
             Entity::Catalog(catalog) => 100 + catalog.text.len(),
             Entity::Shares(shares) => 100 + shares.shares.len() * 120 + shares.claims.len() * 400,
         }
@@ -464,6 +485,14 @@ impl Codec for EntityKey {
                 out.push(21);
                 (*operator, *home).encode(out);
             }
+            EntityKey::Auto(account) => {
+                out.push(40);
+                account.encode(out);
+            }
+            EntityKey::BudgetTold(account) => {
+                out.push(41);
+                account.encode(out);
+            }
             EntityKey::Terms(partner, test) => {
                 out.push(30);
                 (*partner, *test).encode(out);
@@ -498,6 +527,8 @@ impl Codec for EntityKey {
                 let (partner, test) = Codec::decode(input)?;
                 EntityKey::Terms(partner, test)
             }
+            40 => EntityKey::Auto(Codec::decode(input)?),
+            41 => EntityKey::BudgetTold(Codec::decode(input)?),
             _ => return Err(CodecError::Invalid("entity key")),
         })
     }
@@ -542,6 +573,14 @@ impl Codec for Entity {
                 out.push(7);
                 payment.encode(out);
             }
+            Entity::Auto(auto) => {
+                out.push(40);
+                auto.encode(out);
+            }
+            Entity::BudgetTold(told) => {
+                out.push(41);
+                told.encode(out);
+            }
             Entity::Budget(budget) => {
                 out.push(20);
                 budget.encode(out);
@@ -565,6 +604,8 @@ impl Codec for Entity {
             21 => Codec::decode(input).map(Entity::Shares),
             30 => TopUp::decode_detailed(input).map(|top_up| Entity::TopUp(Box::new(top_up))),
             31 => Codec::decode(input).map(Entity::Terms),
+            40 => Codec::decode(input).map(Entity::Auto),
+            41 => Codec::decode(input).map(Entity::BudgetTold),
             _ => Err(CodecError::Invalid("entity")),
         }
     }

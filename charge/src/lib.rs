@@ -15,7 +15,7 @@
 //! * [`money`], [`time`], [`ids`], [`unit`], [`tax`]: integers in newtypes.
 //! * [`catalog`]: operators, tariffs, bundles, taxes and policies, read from files by [`catalog::parse`].
 //! * [`account`], [`session`], [`partner`]: the entities, each owned by one partition.
-//! * [`announce`]: whom to tell of an offer, and when.
+//! * [`announce`]: whom to tell of an offer, and when. [`auto`]: standing orders to recharge.
 //! * [`promotion`]: budgets, what partitions hold of them, what people earned.
 //! * [`terms`]: commission and callbacks of partners. [`sandbox`]: what test numbers play.
 //! * [`command`], [`event`], [`reply`]: what goes in, what is journalled, what comes out.
@@ -27,6 +27,7 @@
 pub mod account;
 pub mod announce;
 pub mod apply;
+pub mod auto;
 pub mod catalog;
 pub mod codec;
 pub mod command;

@@ -402,15 +402,17 @@ pub enum ChannelClass {
     Sms,
     /// A scratch card.
     Voucher,
+    /// A standing order of the owner.
+    Auto,
 }
 codec_enum!(ChannelClass {
     Unknown = 0, Shop = 1, Kiosk = 2, Atm = 3, Web = 4, App = 5, Wallet = 6, Bank = 7, Card = 8, Ussd = 9, Sms = 10,
-    Voucher = 11,
+    Voucher = 11, Auto = 15,
 });
 
 impl ChannelClass {
     /// Every class with its name in files and in the API.
-    pub const NAMES: [(&'static str, ChannelClass); 11] = [
+    pub const NAMES: [(&'static str, ChannelClass); 12] = [
         ("shop", ChannelClass::Shop),
         ("kiosk", ChannelClass::Kiosk),
         ("atm", ChannelClass::Atm),
@@ -422,6 +424,7 @@ impl ChannelClass {
         ("ussd", ChannelClass::Ussd),
         ("sms", ChannelClass::Sms),
         ("voucher", ChannelClass::Voucher),
+        ("auto", ChannelClass::Auto),
     ];
 
     /// The class of a name.

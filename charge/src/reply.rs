@@ -297,6 +297,12 @@ pub enum Refusal {
     /// The operator's system failed.
     #[error("the operator's system failed")]
     OperatorFailure,
+    /// There is no auto-recharge for the number.
+    #[error("there is no auto-recharge for this number")]
+    NoSuchRule,
+    /// The auto-recharge cannot be carried out as ordered.
+    #[error("this auto-recharge cannot be carried out")]
+    BadRule,
     /// This life-cycle change is not allowed.
     #[error("this change of state is not possible")]
     BadTransition,
@@ -304,7 +310,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal with its stable code.
-    pub const ALL: [(Refusal, u32); 32] = [
+    pub const ALL: [(Refusal, u32); 34] = [
         (Refusal::NoSuchAccount, 1_005_003),
         (Refusal::AccountNotActive, 1_005_004),
         (Refusal::Conflict, 1_007_010),
@@ -337,6 +343,8 @@ impl Refusal {
         (Refusal::Duplicated, 1_003_021),
         (Refusal::Declined, 1_003_022),
         (Refusal::OperatorFailure, 1_003_023),
+        (Refusal::NoSuchRule, 1_008_040),
+        (Refusal::BadRule, 1_003_040),
     ];
 
     /// The stable code.

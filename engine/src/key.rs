@@ -14,6 +14,8 @@ const PAYMENT: u8 = 8;
 const BUDGET: u8 = 20;
 const SHARES: u8 = 21;
 const TERMS: u8 = 30;
+const AUTO: u8 = 40;
+const BUDGET_TOLD: u8 = 41;
 
 /// The entity of a snapshot key; `None` for bytes that [`EntityKey::to_key_bytes`] cannot have made.
 pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
@@ -58,6 +60,8 @@ pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
             };
             EntityKey::Terms(PartnerId(u32::from_be_bytes(*partner)), test)
         }
+        AUTO => EntityKey::Auto(AccountId(number()?)),
+        BUDGET_TOLD => EntityKey::BudgetTold(AccountId(number()?)),
         _ => return None,
     })
 }
@@ -88,6 +92,8 @@ mod tests {
             EntityKey::Budget(OperatorId(1), Code::new("first-recharge").unwrap()),
             EntityKey::Budget(OperatorId(2), Code::new("eid").unwrap()),
             EntityKey::Shares(OperatorId(1), 3),
+            EntityKey::Auto(AccountId(7)),
+            EntityKey::BudgetTold(AccountId(7)),
         ];
         keys.sort_unstable();
         keys

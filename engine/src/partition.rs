@@ -18,6 +18,7 @@ use crate::error::{EngineError, Unavailable};
 use crate::limits::{BATCHES_IN_FLIGHT_MAX, ROOM_PERCENT, Settings, TICK_PAUSE_US, TICKS_IN_A_ROW_MAX};
 use crate::runtime::Observer;
 use channels::{Acknowledgement, BatchNumbers, Channels, Delivery, MessageNumbers};
+use charge::auto::AutoAction;
 use charge::catalog::Catalogs;
 use charge::codec::Codec;
 use charge::command::Message;
@@ -502,10 +503,10 @@ impl Partition {
             }
         }
         // What the partition may spend of promotions is known only when the account is.
-        if let Some(key) = charge::decide::also_reads(&self.entities, cx.catalogs, command)
-            && let Some(id) = self.load(key, cx.reader)?
-        {
-            seen = seen.max(self.entities.slot(id).seq);
+        for key in charge::decide::also_reads(&self.entities, cx.catalogs, command) {
+            if let Some(id) = self.load(key, cx.reader)? {
+                seen = seen.max(self.entities.slot(id).seq);
+            }
         }
         Ok(seen)
     }
@@ -558,7 +559,7 @@ impl Partition {
                 self.dirty.push(id);
             }
             match key {
-                EntityKey::Account(_) => self.timers.update(&mut self.entities, id),
+                EntityKey::Account(_) | EntityKey::Auto(_) => self.timers.update(&mut self.entities, id),
                 EntityKey::Number(_) | EntityKey::Imsi(_) => {
                     self.open.directory.push(key);
                     self.account_max = self.account_max.max(account_of(event));
@@ -605,6 +606,10 @@ impl Partition {
         let command = match key {
             EntityKey::Account(account) => Command::Tick(account),
             EntityKey::TopUp(partner, digest) => Command::Rehearse(partner, digest),
+            EntityKey::Auto(account) => Command::Auto {
+                account,
+                action: AutoAction::Look,
+            },
             _ => return,
         };
         for _ in 0..TICKS_IN_A_ROW_MAX {
@@ -613,6 +618,10 @@ impl Partition {
                 None => return,
                 Some(due) if due > cx.now => return self.timers.update(&mut self.entities, id),
                 Some(_) => {}
+            }
+            // An account has all that its tick needs; this looks at more.
+            if matches!(key, EntityKey::Auto(_)) && self.load_for(&command, cx).is_err() {
+                break;
             }
             match self.decide(&command, cx) {
                 Ok(Ok(decision)) if !decision.events.is_empty() => {

@@ -388,6 +388,8 @@ fn project(changes: &mut Changes, place: EventPlace, event: Event) {
         | EntityKey::Terms(..)
         | EntityKey::Catalog(_)
         | EntityKey::Budget(..)
+        | EntityKey::Auto(_)
+        | EntityKey::BudgetTold(_)
         | EntityKey::Shares(..) => {}
     }
 }

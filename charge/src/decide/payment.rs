@@ -92,19 +92,9 @@ pub(super) fn act(
         payment,
         now,
     };
-    match action {
-        PaymentAction::State(statement) => Ok(case.hear(statement)),
-        PaymentAction::Cancel if payment.cancelled || !payment.state.is_open() => Ok(answer(payment, false)),
-        PaymentAction::Cancel => Ok(case.happened(PaymentEvent::Cancelled)),
-        PaymentAction::TakeBack(reason) => case.take_back(*reason),
-        PaymentAction::Deliver(result) => case.deliver(result),
-        PaymentAction::RetryRefund if payment.state == PaymentState::RefundRefused => {
-            Ok(case.happened(PaymentEvent::RefundRetried))
-        }
-        PaymentAction::RetryRefund => Err(Refusal::PaymentState),
-        PaymentAction::Resolve(remedy) => case.resolve(*remedy),
-        PaymentAction::Assign(account) => case.assign(*account),
-    }
+    let mut decision = case.act(action)?;
+    super::auto::follow(view, catalogs, (payment, &mut decision), now);
+    Ok(decision)
 }
 
 /// A payment with everything around it.
@@ -116,6 +106,25 @@ struct Case<'a, V> {
 }
 
 impl<V: View> Case<'_, V> {
+    fn act(&self, action: &PaymentAction) -> Result<Decision, Refusal> {
+        let (case, payment) = (self, self.payment);
+        match action {
+            PaymentAction::State(statement) => Ok(case.hear(statement)),
+            PaymentAction::Cancel if payment.cancelled || !payment.state.is_open() => {
+                Ok(answer(payment, false))
+            }
+            PaymentAction::Cancel => Ok(case.happened(PaymentEvent::Cancelled)),
+            PaymentAction::TakeBack(reason) => case.take_back(*reason),
+            PaymentAction::Deliver(result) => case.deliver(result),
+            PaymentAction::RetryRefund if payment.state == PaymentState::RefundRefused => {
+                Ok(case.happened(PaymentEvent::RefundRetried))
+            }
+            PaymentAction::RetryRefund => Err(Refusal::PaymentState),
+            PaymentAction::Resolve(remedy) => case.resolve(*remedy),
+            PaymentAction::Assign(account) => case.assign(*account),
+        }
+    }
+
     /// What a rail's statement means in the state that the payment is in.
     fn hear(&self, statement: &Statement) -> Decision {
         let payment = self.payment;

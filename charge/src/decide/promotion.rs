@@ -10,6 +10,7 @@ use crate::command::{Command, Message};
 use crate::event::{BudgetMoved, Event, EventBody};
 use crate::ids::{Code, Entity, EntityKey, LotId, OperatorId};
 use crate::money::Money;
+use crate::payment::PaymentId;
 use crate::promotion::{
     AWARDS_MAX, Award, Budget, BudgetMessage, CLAIMS_MAX, COUNTS_MAX, ChannelClass, Claim, ClaimRef,
     Discounted, Dry, Earned, EarnedLot, EarnedStatus, LEASE_PART, Period, Share, ShareChange, Shares,
@@ -310,9 +311,28 @@ impl<'a> Till<'a> {
     }
 }
 
-/// The entity that a command may look at beside [`Command::reads`]: what its partition may spend of promotions. Known only
-/// when the account is.
-pub fn also_reads(view: &impl View, catalogs: &Catalogs, command: &Command) -> Option<EntityKey> {
+/// The entities that a command may look at beside [`Command::reads`], known only when those are: what its partition may
+/// spend of promotions, and the auto-recharge of a payment or the payment of an auto-recharge.
+pub fn also_reads(view: &impl View, catalogs: &Catalogs, command: &Command) -> SmallVec<[EntityKey; 2]> {
+    let mut keys: SmallVec<[EntityKey; 2]> = shares_of(view, catalogs, command).into_iter().collect();
+    match command {
+        Command::Payment { id, .. } => {
+            let payment = view.get(id.key()).and_then(Entity::payment);
+            let automatic = payment.filter(|payment| payment.asked.class == ChannelClass::Auto);
+            keys.extend(automatic.and_then(|payment| Some(EntityKey::Auto(payment.account()?))));
+        }
+        Command::Auto { account, .. } => {
+            if let Some(auto) = super::auto::auto_of(view, *account) {
+                // The one under way, and the one that the next attempt would make.
+                keys.extend(auto.payment.map(PaymentId::key));
+            }
+        }
+        _ => {}
+    }
+    keys
+}
+
+fn shares_of(view: &impl View, catalogs: &Catalogs, command: &Command) -> Option<EntityKey> {
     let account = match command {
         Command::Recharge(recharge) => recharge.account,
         Command::Buy(buy) => buy.account,

@@ -34,6 +34,8 @@ mod tag {
     pub const SHARES_CHANGED: u8 = 41;
     pub const BONUS_GRANTED: u8 = 42;
     pub const BONUS_REFUSED: u8 = 43;
+    pub const AUTO: u8 = 44;
+    pub const BUDGET_REACHED: u8 = 45;
     pub const TERMS_CHANGED: u8 = 50;
     pub const CALLBACK_DUE: u8 = 51;
     pub const COMMISSION_PAID: u8 = 52;
@@ -162,6 +164,11 @@ impl Codec for EventBody {
                 period.encode(out);
                 reason.encode(out);
             }
+            EventBody::Auto(event) => put(out, tag::AUTO, event),
+            EventBody::BudgetReached { month, mark } => {
+                put(out, tag::BUDGET_REACHED, month);
+                mark.encode(out);
+            }
             EventBody::TermsChanged(_)
             | EventBody::CallbackDue(_)
             | EventBody::CommissionPaid { .. }
@@ -242,6 +249,11 @@ impl Codec for EventBody {
                 receipt: Codec::decode(input)?,
                 period: Codec::decode(input)?,
                 reason: Codec::decode(input)?,
+            },
+            tag::AUTO => EventBody::Auto(Codec::decode(input)?),
+            tag::BUDGET_REACHED => EventBody::BudgetReached {
+                month: Codec::decode(input)?,
+                mark: Codec::decode(input)?,
             },
             tag::TERMS_CHANGED => EventBody::TermsChanged(Codec::decode(input)?),
             tag::CALLBACK_DUE => EventBody::CallbackDue(Codec::decode(input)?),

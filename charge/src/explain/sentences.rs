@@ -36,6 +36,8 @@ pub(super) const SENTENCES: &[Row] = &[
     ("title.taken-back", ["Refund of a recharge", "ریچارج کی واپسی", "充值退款"]),
     ("title.gift", ["Gift", "تحفہ", "赠送"]),
     ("title.budget", ["Promotion budget", "پروموشن بجٹ", "促销预算"]),
+    ("title.auto", ["Auto-recharge", "خودکار ریچارج", "自动充值"]),
+    ("title.budget-told", ["Budget", "بجٹ", "预算"]),
     ("title.topup", ["Top-up", "ٹاپ اپ", "代充"]),
 
     // Use.
@@ -151,6 +153,16 @@ pub(super) const SENTENCES: &[Row] = &[
     ("topup.created", ["{amount} for the number {number} (reference {reference}).", "نمبر {number} کے لیے {amount} (حوالہ {reference})۔", "为号码 {number} 代充 {amount}（参考号 {reference}）。"]),
     ("topup.done", ["It is done: {amount} was credited. Receipt {receipt}.", "مکمل ہو گیا: {amount} شامل ہوئے۔ رسید {receipt}۔", "已完成：到账 {amount}。收据 {receipt}。"]),
     ("topup.declined", ["It was declined: {reason}. The money is back in the float.", "قبول نہیں ہوا: {reason}۔ رقم فلوٹ میں واپس ہے۔", "未能完成：{reason}。款项已退回备付金。"]),
+    ("auto.set", ["Auto-recharge was set up: {amount} through {rail}.", "خودکار ریچارج مقرر ہوا: {amount} بذریعہ {rail}۔", "已设置自动充值：{amount}，通过 {rail}。"]),
+    ("auto.tried", ["Auto-recharge asked for {amount} (payment {reference}).", "خودکار ریچارج نے {amount} طلب کیے (ادائیگی {reference})۔", "自动充值已发起 {amount}（付款 {reference}）。"]),
+    ("auto.held", ["Auto-recharge was held back by its limit.", "خودکار ریچارج اپنی حد کی وجہ سے رک گیا۔", "自动充值因达到上限而暂缓。"]),
+    ("auto.paid", ["Auto-recharge was paid.", "خودکار ریچارج کی ادائیگی ہو گئی۔", "自动充值已支付。"]),
+    ("auto.unpaid", ["Auto-recharge was not paid.", "خودکار ریچارج کی ادائیگی نہیں ہوئی۔", "自动充值未支付。"]),
+    ("auto.resumed", ["Auto-recharge works again.", "خودکار ریچارج دوبارہ فعال ہے۔", "自动充值已恢复。"]),
+    ("auto.paused", ["Auto-recharge is paused.", "خودکار ریچارج روک دیا گیا۔", "自动充值已暂停。"]),
+    ("auto.ended", ["Auto-recharge has ended.", "خودکار ریچارج ختم ہو گیا۔", "自动充值已结束。"]),
+    ("auto.planned", ["The next auto-recharge was planned.", "اگلا خودکار ریچارج طے ہو گیا۔", "已安排下一次自动充值。"]),
+    ("budget.told", ["You were told where the month's budget stands.", "آپ کو مہینے کے بجٹ کی صورتحال بتائی گئی۔", "已向您告知本月预算情况。"]),
     ("kept", ["The reference is remembered, so that the request cannot be made twice.", "حوالہ یاد رکھا گیا ہے تاکہ درخواست دو بار نہ ہو۔", "已记录参考号，避免重复请求。"]),
 
     // One line for a message or a statement.

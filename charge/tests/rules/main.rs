@@ -6,10 +6,11 @@
 //! * `tables`: runs `charging.txt`, `money.txt` and `time.txt`.
 //! * `promotions`: `promotions.txt`, and many partitions that spend one budget.
 //! * `words`: explanations as people read them.
-//! * `payments`: stories of one payment.
+//! * `payments`: stories of one payment. `auto`: stories of a standing order.
 //! * `partners`: commission, callbacks, rehearsals.
 //! * `properties`: random histories, slicing, replay, codecs.
 
+mod auto;
 mod partners;
 mod payments;
 mod promotions;

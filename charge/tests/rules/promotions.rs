@@ -126,7 +126,7 @@ impl Many {
     fn run(&mut self, command: &Command) -> Result<Reply, charge::Refusal> {
         let index = usize::from(command.route().partition(PARTITIONS));
         let home = &self.homes[index];
-        if let Some(key) = also_reads(home, &self.catalogs, command) {
+        for key in also_reads(home, &self.catalogs, command) {
             assert_eq!(
                 key.partition(PARTITIONS),
                 home.number,

@@ -83,6 +83,8 @@ impl Books {
             (EntityKey::Number(_) | EntityKey::Imsi(_), Entity::Number(_))
             | (EntityKey::Idempotency(..), Entity::Idempotency(_))
             | (EntityKey::Terms(..), Entity::Terms(_))
+            | (EntityKey::Auto(_), Entity::Auto(_))
+            | (EntityKey::BudgetTold(_), Entity::BudgetTold(_))
             | (EntityKey::Catalog(_), Entity::Catalog(_)) => None,
             (EntityKey::Payment(_), Entity::Payment(payment)) => {
                 self.refunds += i128::from(payment.refund_pending().0);

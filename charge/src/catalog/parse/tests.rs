@@ -222,7 +222,7 @@ budget = "1000" | budget = "1000"~cost = "5" | mini.toml:104:8: `cost` is for un
 budget = "1000" | budget = "1000"~chance = "1/100" | mini.toml:104:10: `chance`: an award by chance is a lottery, which is not allowed; write what everybody gets who meets the conditions
 budget = "1000" | budget = "1000"~campaign = "eid" | mini.toml:104:12: "eid" is not a campaign code; use 3 to 16 capital letters and digits
 budget = "1000" | budget = "1000"~weekdays = ["friday"] | mini.toml:104:13: "friday" is not a weekday; there are mon, tue, wed, thu, fri, sat, sun
-budget = "1000" | budget = "1000"~channel_classes = ["moon"] | mini.toml:104:20: "moon" is not a kind of channel; there are shop, kiosk, atm, web, app, wallet, bank, card, ussd, sms, voucher
+budget = "1000" | budget = "1000"~channel_classes = ["moon"] | mini.toml:104:20: "moon" is not a kind of channel; there are shop, kiosk, atm, web, app, wallet, bank, card, ussd, sms, voucher, auto
 budget = "1000" | budget = "1000"~per = "year" | mini.toml:104:7: "year" is not a period; write "campaign", "day", "week" or "month"
 budget = "1000" | budget = "1000"~offers = ["weekly"] | mini.toml:104:10: `offers` is for promotions with the trigger "purchase"
 budget = "1000" | budget = "1000"~discount = "20 %" | mini.toml:92:1: `discount` is for promotions with the trigger "purchase"
