@@ -65,11 +65,13 @@ pub enum Deed {
     DeletionCancelled,
     Locked,
     Unlocked,
+    MandateGiven,
+    MandateEnded,
 }
 
 impl Deed {
     /// Every one.
-    pub const ALL: [Deed; 29] = [
+    pub const ALL: [Deed; 31] = [
         Deed::SignedUp,
         Deed::SignedIn,
         Deed::ProvedAgain,
@@ -99,6 +101,8 @@ impl Deed {
         Deed::DeletionCancelled,
         Deed::Locked,
         Deed::Unlocked,
+        Deed::MandateGiven,
+        Deed::MandateEnded,
     ];
 
     /// Stable name.
@@ -133,6 +137,8 @@ impl Deed {
             Deed::DeletionCancelled => "deletion-cancelled",
             Deed::Locked => "locked",
             Deed::Unlocked => "unlocked",
+            Deed::MandateGiven => "mandate-given",
+            Deed::MandateEnded => "mandate-ended",
         }
     }
 }

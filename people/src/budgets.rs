@@ -3,7 +3,7 @@
 use crate::db::{Module, People, Result, open_table};
 use crate::numbers;
 use crate::person::PersonId;
-use charge::{Money, Msisdn, Timestamp};
+use charge::{AccountId, Money, Msisdn, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 /// The tables.
@@ -44,6 +44,37 @@ impl People {
                 )?,
             };
             Ok(())
+        })
+    }
+
+    /// Numbers with a target whose owner set it, in the order of people and numbers: a page of at most `count_max` after
+    /// `after`.
+    ///
+    /// # Errors
+    /// [`crate::PeopleError`].
+    pub fn budgets(
+        &self,
+        after: Option<(PersonId, Msisdn)>,
+        count_max: i64,
+    ) -> Result<Vec<(PersonId, Msisdn, AccountId, Money)>> {
+        let (person, number) = after.map_or((0, 0), |(person, number)| (person.0, numbers::number(number)));
+        self.read(|db| {
+            let mut query = db.prepare_cached(
+                "select b.person, b.number, n.account, b.target from budget b
+                 join number n on n.number = b.number and n.person = b.person
+                 where b.person > ?1 or (b.person = ?1 and b.number > ?2)
+                 order by b.person, b.number limit ?3",
+            )?;
+            let rows = query.query_map(params![person, number, count_max], |row| {
+                let account = AccountId(row.get::<_, i64>(2)?.cast_unsigned());
+                Ok((
+                    PersonId(row.get(0)?),
+                    numbers::msisdn(row.get(1)?),
+                    account,
+                    Money(row.get(3)?),
+                ))
+            })?;
+            Ok(rows.collect::<std::result::Result<_, _>>()?)
         })
     }
 

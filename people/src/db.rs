@@ -3,7 +3,7 @@
 use crate::keys::Keys;
 use crate::limits;
 use crate::{
-    addresses, audit, budgets, codes, complaints, consents, numbers, passkeys, password, person, recipients,
+    addresses, audit, budgets, codes, complaints, consents, mandates, numbers, passkeys, password, person, recipients,
     recovery, sessions, throttle, totp,
 };
 use charge::Timestamp;
@@ -33,6 +33,7 @@ pub const MODULES: &[Module] = &[
     budgets::MODULE,
     complaints::MODULE,
     addresses::MODULE,
+    mandates::MODULE,
 ];
 
 /// A kind of data with its tables.

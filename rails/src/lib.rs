@@ -48,5 +48,5 @@ pub mod settlement;
 pub mod time;
 
 pub use http::{HttpAnswer, HttpRequest, Method, Transport, TransportError};
-pub use rail::{Begun, Heard, Order, Payer, Rail, RailError, SettlementKind, SettlementLine, Told};
+pub use rail::{Begun, Heard, Mandate, Order, Payer, Rail, RailError, SettlementKind, SettlementLine, Told};
 pub use secret::Secret;

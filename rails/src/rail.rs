@@ -35,6 +35,12 @@ pub trait Rail: Send + Sync {
         &[]
     }
 
+    /// How it can be asked for money while the payer is not here; `None`: it cannot. The order then brings what the payer left
+    /// with us ([`Payer`]), and [`Rail::begin`] is the request.
+    fn mandate(&self) -> Option<Mandate> {
+        None
+    }
+
     /// Presents the order to the rail: what the payer must do now, and what the rail said.
     fn begin<'a>(
         &'a self,
@@ -114,6 +120,13 @@ pub trait Rail: Send + Sync {
 
     /// The lines of a settlement file.
     fn settlement(&self, file: &[u8]) -> Result<Vec<SettlementLine>, RailError>;
+}
+
+/// How a rail takes money of somebody who is not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mandate {
+    /// It asks on the payer's phone, each time.
+    WalletPrompt,
 }
 
 /// What a rail needs to know of the payer.

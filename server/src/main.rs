@@ -10,6 +10,7 @@
 //! * [`receipt_keys`]: who signs receipts.
 //! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
 
+mod auto;
 mod bench;
 mod callbacks;
 mod catalogs;

@@ -104,11 +104,18 @@ impl Sockets {
             (None, Some(first)) => format!("http://{first}"),
             (None, None) => String::new(),
         };
+        let autos = parts
+            .payments
+            .as_ref()
+            .map(|payments| Arc::clone(&payments.watch));
         let desk = match parts.payments.take() {
             Some(payments) => Some(desk_of(node, payments, &public_url, stopped.clone())?),
             None => None,
         };
         let web = web_of(node, &mut parts, &public_url, desk);
+        if let Some(watch) = autos {
+            crate::auto::start(&web, &watch.autos, &stopped);
+        }
         for listener in listeners {
             let mut stopped = stopped.clone();
             let service = web::router(web.clone())
@@ -210,6 +217,7 @@ fn desk_of(
             wanted_s: parts.config.wanted_s,
             rates: parts.config.rates,
         },
+        means: Arc::new(crate::auto::KeptMeans(node.people.clone())),
     };
     Ok(Desk::open(desk, &parts.watch.payments, stopped))
 }

@@ -11,6 +11,7 @@ use crate::reads::EventPlace;
 use crate::sql::{letters as letter_statements, outbox as statements, sqlite};
 use crate::sqlite::{Shared, connect, create_tables, sql_error};
 use crate::traits::{Head, JournalReader, JournalRow, Micros, Partition, Seq, StoreError};
+use charge::auto::{AutoEvent, AutoOutcome, AutoState};
 use charge::codec::Codec;
 use charge::{AccountId, EntityKey, Event, EventBody, OperatorId, Timestamp};
 use rusqlite::{Connection, Row, params};
@@ -33,15 +34,21 @@ pub enum NotificationKind {
     RenewalFailed,
     /// A credit was taken back: its payer said that it was meant for another number, or its payment was returned.
     TakenBack,
+    /// Something about an auto-recharge that its owner must know.
+    Auto,
+    /// A mark of the month's budget is reached.
+    Budget,
 }
 
 impl NotificationKind {
-    const ALL: [(NotificationKind, i64); 5] = [
+    const ALL: [(NotificationKind, i64); 7] = [
         (NotificationKind::Recharged, 1),
         (NotificationKind::LowBalance, 2),
         (NotificationKind::Bought, 3),
         (NotificationKind::RenewalFailed, 4),
         (NotificationKind::TakenBack, 5),
+        (NotificationKind::Auto, 40),
+        (NotificationKind::Budget, 41),
     ];
 
     /// What an event has to tell, if anything.
@@ -52,8 +59,20 @@ impl NotificationKind {
             EventBody::Bought(_) => Some(NotificationKind::Bought),
             EventBody::RenewalFailed { .. } => Some(NotificationKind::RenewalFailed),
             EventBody::CreditTakenBack(_) => Some(NotificationKind::TakenBack),
+            EventBody::Auto(event) => tells(event).then_some(NotificationKind::Auto),
+            EventBody::BudgetReached { .. } => Some(NotificationKind::Budget),
             _ => None,
         }
+    }
+}
+
+/// Whether somebody must know: a recharge that was paid has a message of its own, and who pauses it knows.
+fn tells(event: &AutoEvent) -> bool {
+    match event {
+        AutoEvent::Set { .. } | AutoEvent::Announced { .. } | AutoEvent::Held { .. } => true,
+        AutoEvent::Ended { outcome, .. } => *outcome != AutoOutcome::Paid,
+        AutoEvent::StateSet { state, .. } => matches!(state, AutoState::Refused | AutoState::Stopped),
+        AutoEvent::Planned(_) | AutoEvent::Tried { .. } => false,
     }
 }
 
@@ -422,7 +441,9 @@ fn collect(row: &JournalRow, not_before: Micros, found: &mut Vec<Found>) -> Resu
         let Record::Event(bytes) = record else { continue };
         events += 1;
         let event = decode(row, bytes)?;
-        let EntityKey::Account(account) = event.key else {
+        let (EntityKey::Account(account) | EntityKey::Auto(account) | EntityKey::BudgetTold(account)) =
+            event.key
+        else {
             continue;
         };
         let Some(kind) = NotificationKind::of(&event.body).filter(|_| event.at.0 >= not_before) else {

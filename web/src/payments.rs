@@ -4,13 +4,18 @@ use crate::core::{CoreError, Pending};
 use charge::catalog::Language;
 use charge::payment::{Currency, Destination, PaymentAction, PaymentId, PaymentReply, Price, Statement};
 use charge::{Code, Money, Msisdn, OperatorId, Refusal, Timestamp};
-use rails::rail::Need;
+use rails::rail::{Mandate, Need};
 use rails::{Begun, HttpAnswer, HttpRequest, Payer, RailError, SettlementLine};
 
 /// Talks to the rails and tells the core what they said.
 pub trait PaymentDesk: Send + Sync {
     /// The rails that are set up, in the order in which they are offered.
     fn rails(&self) -> Vec<RailInfo>;
+
+    /// How long a payment can be paid, and how much later it is still credited, seconds.
+    fn times(&self) -> (u32, u32) {
+        (1_800, 86_400)
+    }
 
     /// What a rail takes for an amount in the operator's currency.
     ///
@@ -56,6 +61,8 @@ pub struct RailInfo {
     pub needs: &'static [Need],
     /// The currency in which it takes money.
     pub currency: Currency,
+    /// How it takes money of somebody who is not here, if it does.
+    pub mandate: Option<Mandate>,
     /// Where browsers are sent: origins that a page's policy must allow as targets of forms.
     pub origins: Vec<String>,
 }

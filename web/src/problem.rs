@@ -204,6 +204,8 @@ fn refused(refusal: Refusal) -> (u16, &'static str) {
         Refusal::Duplicated => (409, "duplicated"),
         Refusal::Declined => (409, "declined"),
         Refusal::OperatorFailure => (502, "operator-failure"),
+        Refusal::NoSuchRule => (404, "no-such-rule"),
+        Refusal::BadRule => (422, "bad-rule"),
     }
 }
 

@@ -11,6 +11,7 @@ macro_rules! files {
     ($($language:literal),+) => {
         [$(&[
             include_str!(concat!("../locales/", $language, "/app.ftl")),
+            include_str!(concat!("../locales/", $language, "/auto.ftl")),
             include_str!(concat!("../locales/", $language, "/home.ftl")),
             include_str!(concat!("../locales/", $language, "/budget.ftl")),
             include_str!(concat!("../locales/", $language, "/complaints.ftl")),

@@ -22,7 +22,7 @@ use crate::Secret;
 use crate::base::Base;
 use crate::codes::{Codes, CodesError};
 use crate::http::{HttpRequest, Later, Transport};
-use crate::rail::{Begun, Heard, Need, Order, Rail, RailError, SettlementLine};
+use crate::rail::{Begun, Heard, Mandate, Need, Order, Rail, RailError, SettlementLine};
 use crate::settlement::Profile;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -190,6 +190,10 @@ impl Rail for Easypaisa {
             Flow::HostedCheckout => vec![self.config.host.origin().to_owned()],
             Flow::MobileAccount | Flow::OverTheCounter => Vec::new(),
         }
+    }
+
+    fn mandate(&self) -> Option<Mandate> {
+        (self.config.flow == Flow::MobileAccount).then_some(Mandate::WalletPrompt)
     }
 
     fn needs(&self) -> &'static [Need] {

@@ -19,7 +19,7 @@ mod tests;
 use crate::base::Base;
 use crate::codes::{Codes, CodesError};
 use crate::http::{HttpAnswer, HttpRequest, Later, Transport};
-use crate::rail::{Begun, Heard, Need, Order, Rail, RailError, SettlementLine, Told};
+use crate::rail::{Begun, Heard, Mandate, Need, Order, Rail, RailError, SettlementLine, Told};
 use crate::settlement::Profile;
 use crate::{Secret, pkr};
 use charge::payment::{PaymentId, Price, Statement};
@@ -208,6 +208,10 @@ impl Rail for JazzCash {
             Flow::HostedPage => vec![self.config.host.origin().to_owned()],
             Flow::Wallet => Vec::new(),
         }
+    }
+
+    fn mandate(&self) -> Option<Mandate> {
+        (self.config.flow == Flow::Wallet).then_some(Mandate::WalletPrompt)
     }
 
     fn needs(&self) -> &'static [Need] {

@@ -83,6 +83,9 @@ pub fn notice_of(kind: NotificationKind) -> Notice {
         NotificationKind::Recharged | NotificationKind::Bought | NotificationKind::TakenBack => {
             Notice::Recharge
         }
+        // About somebody's money and who may take it: it always comes.
+        NotificationKind::Auto => Notice::Recharge,
+        NotificationKind::Budget => Notice::Budget,
         NotificationKind::LowBalance => Notice::LowBalance,
         NotificationKind::RenewalFailed => Notice::BundleExpiry,
     }
@@ -119,6 +122,14 @@ fn address(around: &Around, notification: &Notification) -> anyhow::Result<Optio
         }
         _ => None,
     };
+    let auto = match &notification.event.body {
+        EventBody::Auto(_) => around
+            .engine
+            .read(EntityKey::Auto(notification.account), |entity, _| {
+                entity.and_then(Entity::auto).cloned()
+            })?,
+        _ => None,
+    };
     Ok(Some(Addressed {
         msisdn: msisdn.to_string(),
         text: notice::text(
@@ -127,6 +138,7 @@ fn address(around: &Around, notification: &Notification) -> anyhow::Result<Optio
             decision.language.unwrap_or(language),
             &around.check,
             reason,
+            auto.as_ref(),
         ),
     }))
 }

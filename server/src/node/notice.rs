@@ -1,5 +1,6 @@
 //! What short messages say, in the subscriber's language; as short as it goes, because every part costs.
 
+use charge::auto::{AutoEvent, AutoRecharge, BudgetMark};
 use charge::catalog::{Catalog, Language};
 use charge::event::{Bought, Charged, Recharged, TakenBack};
 use charge::payment::RefundReason;
@@ -13,6 +14,7 @@ pub fn text(
     language: Language,
     check: &Check,
     reason: Option<RefundReason>,
+    auto: Option<&AutoRecharge>,
 ) -> String {
     let words = Words {
         catalog,
@@ -25,6 +27,8 @@ pub fn text(
         EventBody::Bought(bought) => words.bought(bought),
         EventBody::CreditTakenBack(taken) => words.taken_back(taken, reason),
         EventBody::RenewalFailed { offer, .. } => words.renewal_failed(offer.as_str()),
+        EventBody::Auto(event) => auto.map_or_else(String::new, |auto| words.auto(event, auto)),
+        EventBody::BudgetReached { mark, .. } => words.budget(*mark),
         _ => String::new(),
     }
 }
@@ -156,6 +160,54 @@ impl Words<'_> {
         }
     }
 
+    /// In the words of the page: an auto-recharge is explained there too.
+    fn auto(&self, event: &AutoEvent, auto: &AutoRecharge) -> String {
+        let amount = self.money(auto.rule.amount);
+        let more = match &*self.check.public_url {
+            "" => String::new(),
+            url => format!(" {url}/auto"),
+        };
+        let say = |key: &str, values: &[(&str, web::text::Value)]| {
+            format!("{}{more}", web::text::plain(self.language, key, values))
+        };
+        let amount = ("amount", amount.into());
+        match event {
+            AutoEvent::Set { .. } => say("sms-auto-set", &[amount]),
+            AutoEvent::Announced { due_at } => say(
+                "sms-auto-soon",
+                &[amount, ("moment", self.minute(*due_at).into())],
+            ),
+            AutoEvent::Held { cap, .. } => say(&format!("sms-auto-held-{}", cap.name()), &[amount]),
+            AutoEvent::Ended { outcome, plan, .. } => {
+                let why = web::text::plain(self.language, &format!("auto-outcome-{}", outcome.name()), &[]);
+                let why = ("why", why.into());
+                match plan.retry_at {
+                    Some(at) => say(
+                        "sms-auto-again",
+                        &[amount, why, ("moment", self.minute(at).into())],
+                    ),
+                    None => say("sms-auto-paused", &[amount, why]),
+                }
+            }
+            AutoEvent::StateSet { state, .. } => say(&format!("sms-auto-{}", state.name()), &[amount]),
+            AutoEvent::Planned(_) | AutoEvent::Tried { .. } => String::new(),
+        }
+    }
+
+    fn budget(&self, mark: BudgetMark) -> String {
+        let key = match mark {
+            BudgetMark::Forecast => "sms-budget-forecast",
+            BudgetMark::Half => "budget-alert-50",
+            BudgetMark::FourFifths => "budget-alert-80",
+            BudgetMark::All => "budget-alert-100",
+        };
+        let more = match &*self.check.public_url {
+            "" => String::new(),
+            url => format!(" {url}/budget"),
+        };
+        format!("{}{more}", web::text::plain(self.language, key, &[]))
+    }
+
     fn renewal_failed(&self, code: &str) -> String {
         let offer = self.offer(code);
         match self.language {
@@ -257,7 +309,7 @@ mod tests {
                 (Some(RefundReason::Staff), returned),
                 (None, returned),
             ] {
-                let text = text(&body, &catalog, language, &check, reason);
+                let text = text(&body, &catalog, language, &check, reason, None);
                 for part in ["300", "20", why, &link] {
                     assert!(text.contains(part), "{part}: {text}");
                 }
@@ -305,7 +357,7 @@ mod tests {
                 (Language::Ur, "بیلنس کم ہے"),
                 (Language::Zh, "余额不足"),
             ] {
-                let text = text(&body, &catalog, language, &check, None);
+                let text = text(&body, &catalog, language, &check, None, None);
                 assert_eq!(text.contains(word), low, "{balance:?}: {text}");
             }
         }

@@ -18,6 +18,7 @@ use rails::rail::Told;
 use rails::{
     Begun, Heard, HttpAnswer, HttpRequest, Order, Rail, RailError, SettlementLine, Transport, TransportError,
 };
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -30,6 +31,8 @@ use web::state::Clock;
 const QUESTIONS_MAX: usize = 256;
 /// Payments whose ids end alike take turns when their rails are asked.
 const TURNS: usize = 1_024;
+/// Auto-recharges that wait for their owners at the same time.
+const PROMPTS_MAX: usize = 10_000;
 /// How long a page waits for a rail that itself waits for the payer.
 const PAGE_WAIT: Duration = Duration::from_secs(4);
 /// After its end a payment is given so long before "not paid" is believed.
@@ -66,6 +69,14 @@ pub struct DeskParts {
     pub clock: Clock,
     /// Set-up.
     pub settings: DeskSettings,
+    /// From what auto-recharges take their money.
+    pub means: Arc<dyn Means>,
+}
+
+/// Knows what a rail needs to charge somebody who is not here. It may wait for the disk.
+pub trait Means: Send + Sync {
+    /// What was left for a payment; `None`: nothing, or it is not theirs any more.
+    fn of(&self, asked: &CreatePayment) -> Option<rails::Payer>;
 }
 
 /// The desk. Cheap to clone.
@@ -79,6 +90,8 @@ struct Inner {
     slots: Arc<Semaphore>,
     /// One question about a payment at a time: two that ask for its refund at once might be given it twice.
     turns: Vec<tokio::sync::Mutex<()>>,
+    /// Auto-recharges that their rails are being asked for: a wallet answers when its owner has typed the PIN.
+    prompts: Mutex<HashSet<PaymentId>>,
 }
 
 /// Hears of payments from the engine. Made before the desk, because the engine wants to know it first.
@@ -108,6 +121,7 @@ impl Desk {
             bell: Notify::new(),
             slots: Arc::new(Semaphore::new(QUESTIONS_MAX)),
             turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(),
+            prompts: Mutex::default(),
         }));
         // The first desk stays; a process has one.
         let _ = watch.desk.set(Arc::downgrade(&desk.0));
@@ -138,6 +152,10 @@ impl Inner {
         };
         let mut schedule = self.schedule.lock();
         match &event.body {
+            // Nobody presents it but we.
+            EventBody::PaymentCreated(asked) if asked.class == ChannelClass::Auto => {
+                schedule.begin_anew(id, event.at);
+            }
             EventBody::PaymentCreated(_) => schedule.begin(id, event.at, event.at),
             EventBody::Payment(happened) => match &**happened {
                 PaymentEvent::Moved { state, .. } if state.is_open() => {
@@ -174,7 +192,7 @@ impl Inner {
                 };
                 let inner = Arc::clone(&self);
                 tokio::spawn(async move {
-                    inner.ask(id).await;
+                    inner.ask_or_prompt(id).await;
                     drop(slot);
                 });
             }
@@ -240,6 +258,68 @@ impl Inner {
         let inner = Arc::clone(self);
         if let Err(error) = tokio::spawn(async move { inner.ask(id).await }).await {
             tracing::error!(payment = %id, %error, "asking about a payment panicked");
+        }
+    }
+
+    /// An auto-recharge that its rail does not have yet is presented; everything else is asked about.
+    async fn ask_or_prompt(self: &Arc<Self>, id: PaymentId) {
+        let waits = self.read(id).await.is_some_and(|payment| {
+            let asked = &payment.asked;
+            let presentable = payment.state == PaymentState::Created && !payment.cancelled;
+            asked.class == ChannelClass::Auto && presentable && self.now() <= asked.expires_at
+        });
+        if !waits {
+            return self.ask(id).await;
+        }
+        self.schedule.lock().again(id, self.now());
+        let is_new = {
+            let mut prompts = self.prompts.lock();
+            prompts.len() < PROMPTS_MAX && prompts.insert(id)
+        };
+        if is_new {
+            // On its own: its owner may take long, and others wait for this place.
+            let inner = Arc::clone(self);
+            tokio::spawn(async move {
+                inner.prompt(id).await;
+                inner.prompts.lock().remove(&id);
+            });
+        }
+    }
+
+    /// Asks the rail for the money of somebody who is not here. The same id again is the same request to the rail.
+    async fn prompt(self: &Arc<Self>, id: PaymentId) {
+        let Some(payment) = self
+            .read(id)
+            .await
+            .filter(|payment| payment.state == PaymentState::Created)
+        else {
+            return;
+        };
+        let failed = |class, code: &str| Statement::Failed {
+            class,
+            code: code.to_owned(),
+        };
+        let rail = self
+            .rail(payment.asked.rail)
+            .filter(|rail| rail.mandate().is_some());
+        let (inner, asked) = (Arc::clone(self), payment.asked.clone());
+        let means = tokio::task::spawn_blocking(move || inner.parts.means.of(&asked)).await;
+        let statement = match (rail, means) {
+            (Some(rail), Ok(Some(payer))) => {
+                let order = self.order_of(&payment, payer);
+                // What it says is told to the core there.
+                let _ = self.begin(&Arc::clone(rail), &payment, &order).await;
+                return;
+            }
+            (None, _) => failed(charge::payment::FailureClass::Configuration, "no-rail"),
+            (_, Ok(None)) => failed(charge::payment::FailureClass::Payer, "no-mandate"),
+            (_, Err(error)) => {
+                tracing::error!(payment = %id, %error, "looking for a mandate panicked");
+                return;
+            }
+        };
+        if let Err(error) = self.tell(&payment, PaymentAction::State(statement)).await {
+            tracing::warn!(payment = %id, %error, "the core was not told that an auto-recharge cannot be charged");
         }
     }
 
@@ -612,9 +692,14 @@ impl PaymentDesk for Desk {
             code: rail.code(),
             needs: rail.needs(),
             currency: rail.currency(),
+            mandate: rail.mandate(),
             origins: rail.origins(),
         };
         self.0.parts.rails.iter().map(info).collect()
+    }
+
+    fn times(&self) -> (u32, u32) {
+        (self.0.parts.settings.payable_s, self.0.parts.settings.wanted_s)
     }
 
     fn price(&self, rail: Code, gross: Money) -> Result<Priced, StartError> {

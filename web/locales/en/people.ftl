@@ -165,6 +165,8 @@ deed-deletion-asked = Deletion asked for
 deed-deletion-cancelled = Deletion stopped
 deed-locked = Locked: this wasn't me
 deed-unlocked = Unlocked
+deed-mandate-given = Payment by itself allowed
+deed-mandate-ended = Payment by itself ended
 
 sms-changed = Raseed: the security of your account was changed. Not you? Sign in and press "This wasn't me".
 sms-locked = Raseed: your account is locked and every device is signed out, as you asked. Support knows.

@@ -120,3 +120,7 @@ problem-declined = The operator declined
     .detail = Nothing was charged.
 problem-operator-failure = The operator's system failed
     .detail = Nothing was charged. Try again later.
+problem-no-such-rule = There is no auto-recharge
+    .detail = It was never set up for this number, or it has ended.
+problem-bad-rule = This auto-recharge is not possible
+    .detail = Look at the amounts, the limits and the dates.

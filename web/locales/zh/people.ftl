@@ -161,6 +161,8 @@ deed-deletion-asked = 要求删除
 deed-deletion-cancelled = 取消删除
 deed-locked = 锁定：不是我做的
 deed-unlocked = 解锁
+deed-mandate-given = 已允许自动付款
+deed-mandate-ended = 已结束自动付款
 
 sms-changed = Raseed：您的账户安全设置已更改。不是您？请登录并按“不是我做的”。
 sms-locked = Raseed：按您的要求，账户已锁定，所有设备已退出，客服已知晓。

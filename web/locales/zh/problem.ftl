@@ -120,3 +120,7 @@ problem-declined = 运营商拒绝
     .detail = 未扣款。
 problem-operator-failure = 运营商系统故障
     .detail = 未扣款。请稍后再试。
+problem-no-such-rule = 没有自动充值
+    .detail = 此号码从未设置，或已结束。
+problem-bad-rule = 无法设置此自动充值
+    .detail = 请检查金额、上限和日期。

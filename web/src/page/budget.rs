@@ -207,7 +207,7 @@ pub async fn set(
 }
 
 /// An amount as people type it, within limits; none: nothing typed.
-fn parse(typed: &str) -> Result<Option<Money>, ()> {
+pub(super) fn parse(typed: &str) -> Result<Option<Money>, ()> {
     let plain: String = typed
         .chars()
         .take(32)

@@ -7,11 +7,12 @@
 //! * [`signin`], [`home`], [`bundles`], [`statement`], [`budget`], [`help`], [`demo`]: the pages.
 //!   [`account`]: what they share of an account.
 //! * [`signup`], [`profile`], [`security`], [`privacy`]: the account of a person; [`passkey`]: its script's other side.
-//! * [`spending`]: what a month took. [`format`](mod@format): values as people read them.
+//! * [`auto`]: standing orders to recharge. [`spending`]: what a month took. [`format`](mod@format): values as people read them.
 //! * [`recharge`], [`ticket`], [`pay`]: paying for a recharge. [`complaints`]: when something went wrong.
 
 pub mod account;
 pub mod assets;
+pub mod auto;
 pub mod budget;
 pub mod bundles;
 pub mod complaints;
@@ -61,6 +62,8 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/bundles/buy", post(bundles::buy))
         .route("/bundles/renewal", post(bundles::renewal))
         .route("/budget", get(budget::show).post(budget::set))
+        .route("/auto", get(auto::show).post(auto::set))
+        .route("/auto/turn", post(auto::turn))
         .route("/complaints", get(complaints::list).post(complaints::make))
         .route("/complaints/new", get(complaints::begin))
         .route("/complaints/{id}", get(complaints::show).post(complaints::act))

@@ -38,7 +38,7 @@ pub const PLACES: [Place; 13] = [
     place("/statement", "statement", Who::Member, true, true),
     place("/receipts", "receipts", Who::Member, false, true),
     place("/budget", "budget", Who::Member, false, true),
-    place("/auto", "auto", Who::Member, false, false),
+    place("/auto", "auto", Who::Member, false, true),
     place("/offers", "offers", Who::All, false, true),
     place("/complaints", "complaints", Who::All, false, true),
     place("/profile", "profile", Who::Member, false, true),

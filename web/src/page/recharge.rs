@@ -446,16 +446,22 @@ pub async fn pay(
 }
 
 fn payer_details(web: &Web, form: &Confirmed) -> Result<Payer, &'static str> {
-    let wallet = match form.wallet.trim() {
+    payer_of_texts(web, (&form.wallet, &form.cnic, &form.email))
+}
+
+/// What was typed about the payer: wallet, last digits of the identity card, e-mail address; or the sentence that says what is
+/// wrong.
+pub fn payer_of_texts(web: &Web, (wallet, cnic, email): (&str, &str, &str)) -> Result<Payer, &'static str> {
+    let wallet = match wallet.trim() {
         "" => None,
         text => Some(number::parse(text, web.catalogs()).ok_or("recharge-bad-wallet")?),
     };
-    let cnic_last6 = match form.cnic.trim() {
+    let cnic_last6 = match cnic.trim() {
         "" => None,
         text if text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit()) => Some(text.to_owned()),
         _ => return Err("recharge-bad-cnic"),
     };
-    let email = match form.email.trim() {
+    let email = match email.trim() {
         "" => None,
         text if text.len() <= 254 && text.contains('@') && !text.contains(char::is_whitespace) => {
             Some(text.to_owned())
