@@ -25,7 +25,7 @@ const OPEN_PAGES: [(&str, &str); 7] = [
     ("sign-in", "/sign-in"),
     ("sign-up", "/sign-up"),
 ];
-const MEMBER_PAGES: [(&str, &str); 13] = [
+const MEMBER_PAGES: [(&str, &str); 14] = [
     ("home", "/"),
     ("bundles", "/bundles"),
     (
@@ -35,6 +35,7 @@ const MEMBER_PAGES: [(&str, &str); 13] = [
     ("statement", "/statement"),
     ("receipts", "/receipts"),
     ("budget", "/budget"),
+    ("auto", "/auto"),
     ("complaints", "/complaints"),
     ("complaint-new", "/complaints/new"),
     ("profile", "/profile"),
@@ -122,8 +123,9 @@ fn sign_in(browser: &Browser, service: &Service, url: &str) {
 
 /// A member with bundles, so that there is something to draw.
 fn member() -> Service {
-    let service = Service::with_story();
+    let service = Service::with_story_and_wallet();
     service.buys("daily-extreme", 71);
+    service.orders_auto();
     service
 }
 

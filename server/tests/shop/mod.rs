@@ -277,3 +277,15 @@ pub fn payments(place: &Place) -> Vec<PaymentRow> {
     }
     rows
 }
+
+impl Guest {
+    /// The token of the first form of a page.
+    pub fn form_of(&mut self, path: &str) -> Option<String> {
+        hidden(&self.get(path)?.text, "form")
+    }
+
+    /// The same browser, and a server that has moved.
+    pub fn move_to(&mut self, url: &str) {
+        url.clone_into(&mut self.url);
+    }
+}

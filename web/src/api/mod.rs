@@ -6,9 +6,10 @@
 //! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
 //! * [`complaints`]: for staff.
 //! * [`reconciliations`]: settlement files, and the exceptions that they leave.
-//! * [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
+//! * [`auto`]: standing orders to recharge. [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
 
 pub mod auth;
+pub mod auto;
 pub mod bundles;
 pub mod callbacks;
 pub mod complaints;
@@ -81,6 +82,8 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(subscribers::change))
         .routes(routes!(subscribers::balance))
         .routes(routes!(subscribers::set_operator))
+        .routes(routes!(auto::see))
+        .routes(routes!(auto::stop))
         .routes(routes!(import::import))
         .routes(routes!(statement::statement))
         .routes(routes!(statement::explain))

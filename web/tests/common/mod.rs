@@ -4,6 +4,7 @@
 pub mod catalogs;
 pub mod client;
 pub mod story;
+pub mod wallet;
 
 use charge::catalog::Called;
 use charge::catalog::Language;

@@ -1,16 +1,26 @@
 //! A subscriber with a story: two recharges, bundles, data, calls and messages.
 
 use super::{NUMBER, SECOND_NUMBER, Service};
+use charge::auto::{AutoAction, AutoCaps, AutoDate, AutoRule};
 use charge::catalog::Called;
 use charge::command::Buy;
 use charge::unit::Service as Kind;
-use charge::{Code, Command, Entity, EntityKey, Msisdn, SourceId};
+use charge::{Code, Command, Entity, EntityKey, Money, Msisdn, SourceId};
 use std::time::Duration;
 
 impl Service {
     /// The service with its story told, pages of the demonstration included.
     pub fn with_story() -> Service {
-        let service = Service::start_demo();
+        Service::story_of(Service::start_demo())
+    }
+
+    /// The same, with a wallet that can be asked by itself.
+    pub fn with_story_and_wallet() -> Service {
+        let desk = |_: &_| Some(super::wallet::Wallet::desk());
+        Service::story_of(Service::start_with(true, false, desk))
+    }
+
+    fn story_of(service: Service) -> Service {
         service.subscriber(SECOND_NUMBER);
         let sell = |reference: &str, amount: &str| {
             let body = serde_json::json!({"msisdn": NUMBER, "amount": amount, "external_id": reference});
@@ -46,5 +56,35 @@ impl Service {
             renew: false,
             at_most: None,
         }));
+    }
+
+    /// A standing order that recharges at once: the balance is below its mark.
+    pub fn orders_auto(&self) {
+        let msisdn = Msisdn::parse(NUMBER).unwrap();
+        let entity = self.read(EntityKey::Number(msisdn)).unwrap();
+        let record = Entity::number(&entity).unwrap().clone();
+        let rule = AutoRule {
+            seed: 7,
+            msisdn,
+            operator: record.operator,
+            below: Money::from_units(2_000),
+            date: AutoDate::Monthly(1),
+            minute: 600,
+            amount: Money::from_units(100),
+            offer: Code::EMPTY,
+            rail: Code::new("jazzcash-wallet").unwrap(),
+            caps: AutoCaps {
+                per_day: Money::ZERO,
+                per_month: Money::from_units(500),
+                count_per_month: 4,
+            },
+            lead_s: 86_400,
+            payable_s: 1_800,
+            wanted_s: 86_400,
+        };
+        self.call_core(Command::Auto {
+            account: record.account.unwrap(),
+            action: AutoAction::Set(Box::new(rule)),
+        });
     }
 }

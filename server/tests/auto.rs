@@ -1,0 +1,362 @@
+//! Auto-recharge with the real binary, a wallet's sandbox and a message centre: real charging makes the balance fall, and
+//! there is one payment of it, also when the process is killed between the two.
+
+mod harness;
+mod shop;
+
+use charge::Money;
+use charge::payment::{PaymentId, PaymentState};
+use harness::{Api, PATIENCE, Place, Server};
+use serde_json::json;
+use shop::{Guest, Paid, Rail, WALLET, payments};
+use sim::rails::{Direction, Misbehaviour};
+use sim::smsc::Smsc;
+use std::time::{Duration, Instant};
+use wire::diameter::ResultCode;
+use wire::diameter::credit::{
+    CreditControlRequest, MessageAddress, RequestType, RequestedAction, ServiceInformation, ServiceUnits,
+    SmsInformation, SubscriptionId, SubscriptionIdType,
+};
+
+const NUMBER: &str = "923001234567";
+const FRIEND: &str = "923007654321";
+/// Wallets that say no, by the sandbox's magic numbers: declined by the bank, no money.
+const DECLINES: &str = "0300 9990005";
+
+/// A server with a rail and a message centre, and one subscriber who is signed in with Rs 86.96.
+struct Scene {
+    rail: Rail,
+    place: Place,
+    server: Option<Server>,
+    key: String,
+    centre: Smsc,
+    runtime: tokio::runtime::Runtime,
+    member: Guest,
+    charged: u64,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let address = "127.0.0.1:0".parse().unwrap();
+        let centre = runtime
+            .block_on(Smsc::start(address, wire::smpp::CentreConfig::default()))
+            .unwrap();
+        let rail = Rail::start();
+        let place = Place::new(&format!(
+            "[engine]\npartitions = 3\ncache_mib = 16\n[sms.default]\naddress = '{}'\noutbox_interval_ms = 50\n{}",
+            centre.address(),
+            rail.config()
+        ));
+        let server = place.serve();
+        rail.send_to(&server);
+        let key = server.key.clone().unwrap();
+        Api::new(&server.url, &key).done("/v1/subscribers", "", &json!({"msisdn": NUMBER}));
+        let mut scene = Scene {
+            member: Guest::new(&server.url),
+            rail,
+            place,
+            server: Some(server),
+            key,
+            centre,
+            runtime,
+            charged: 0,
+        };
+        let mut guest = Guest::new(&scene.url());
+        let Some(Paid::Status(_)) = guest.pay(WALLET, NUMBER, "100") else {
+            panic!("the first recharge");
+        };
+        scene.until("the first recharge", |scene| scene.balance() == Money(86_956_522));
+        scene.sign_in();
+        scene
+    }
+
+    fn url(&self) -> String {
+        self.server.as_ref().unwrap().url.clone()
+    }
+
+    fn until(&mut self, what: &str, mut question: impl FnMut(&mut Scene) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !question(self) {
+            assert!(Instant::now() < deadline, "{what}: {:?}", self.messages());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn balance(&self) -> Money {
+        let account = Api::new(&self.url(), &self.key).see(&format!("/v1/subscribers/{NUMBER}/balance"));
+        Money::parse(account["main"].as_str().unwrap()).unwrap()
+    }
+
+    fn messages(&self) -> Vec<String> {
+        let messages = self.centre.inbox().messages(NUMBER);
+        messages.into_iter().map(|message| message.text).collect()
+    }
+
+    fn until_message(&mut self, part: &str) {
+        self.until(part, |scene| {
+            scene.messages().iter().any(|text| text.contains(part))
+        });
+    }
+
+    /// A code by SMS, as on a phone.
+    fn sign_in(&mut self) {
+        let form = self.member.form_of("/sign-in").expect("a form");
+        let sent = self
+            .member
+            .post("/code", &[("form", &form), ("number", NUMBER)])
+            .unwrap();
+        assert_eq!(sent.status, 200, "{}", sent.text);
+        self.until_message("is your code");
+        let text = self
+            .messages()
+            .into_iter()
+            .rev()
+            .find(|text| text.contains("is your code"))
+            .unwrap();
+        let code: String = text
+            .chars()
+            .skip_while(|c| !c.is_ascii_digit())
+            .take_while(char::is_ascii_digit)
+            .collect();
+        let fields = [("form", form.as_str()), ("number", NUMBER), ("code", &code)];
+        let signed = self.member.post("/session", &fields).unwrap();
+        assert_eq!(signed.status, 303, "{}", signed.text);
+    }
+
+    /// Orders a rule: Rs 100 when the balance is below `below`.
+    fn order(&mut self, below: &str, per_month: &str, wallet: &str) {
+        let form = self.member.form_of("/auto").expect("a form");
+        let fields = [
+            ("form", form.as_str()),
+            ("number", NUMBER),
+            ("below", below),
+            ("amount", "100"),
+            ("per_month", per_month),
+            ("rail", WALLET),
+            ("wallet", wallet),
+            ("cnic", "345678"),
+            ("agree", "yes"),
+        ];
+        let page = self.member.post("/auto", &fields).unwrap();
+        assert!(
+            page.location.ends_with("done=set"),
+            "{} {} {}",
+            page.status,
+            page.location,
+            page.text
+        );
+    }
+
+    /// One short message over Diameter.
+    fn charge(&mut self) {
+        self.charged += 1;
+        let number = self.charged;
+        let address = self.server.as_ref().unwrap().diameter;
+        let code = self.runtime.block_on(async {
+            let settings = sim::diameter::settings("smsc.example", "example", "auto test");
+            let client = sim::diameter::Client::connect(address, settings).await.unwrap();
+            debit(&client, number).await
+        });
+        assert_eq!(code, ResultCode::SUCCESS);
+    }
+
+    fn page(&mut self) -> String {
+        self.member.get("/auto").expect("the page").text
+    }
+
+    /// Payments in the rail's book, without the first recharge.
+    fn taken(&self) -> usize {
+        let movements = self.rail.sandbox.desk.movements();
+        let payments = movements
+            .iter()
+            .filter(|movement| movement.direction == Direction::Payment);
+        payments.count() - 1
+    }
+
+    fn crash(&mut self) {
+        self.server.take().unwrap().kill();
+        let server = self.place.serve();
+        self.rail.send_to(&server);
+        self.member.move_to(&server.url);
+        self.server = Some(server);
+    }
+
+    /// Stops in order; the books balance, and every rupee that the rail took is credited.
+    fn end(mut self) -> Vec<PaymentState> {
+        assert_eq!(self.server.take().unwrap().terminate(), 0);
+        let audit = self.place.run_here(&["audit"]).json();
+        assert_eq!(audit["ok"], true, "{audit}");
+        let rows = payments(&self.place);
+        for row in &rows {
+            let order = row.id.to_string();
+            assert!(
+                self.rail.sandbox.desk.count(&order, Direction::Payment) <= 1,
+                "{row:?}"
+            );
+            let kept = if row.state == PaymentState::Succeeded {
+                10_000
+            } else {
+                0
+            };
+            assert_eq!(self.rail.sandbox.desk.net(&order), kept, "{row:?}");
+        }
+        rows.iter().map(|row| row.state).collect()
+    }
+}
+
+async fn debit(client: &sim::diameter::Client, number: u64) -> ResultCode {
+    let session = format!("smsc.example;1;{number};{NUMBER}");
+    let mut request = CreditControlRequest::new(
+        client.next_id(),
+        &session,
+        ("smsc.example", "example"),
+        "raseed.example",
+        "32274@3gpp.org",
+        (RequestType::Event, 0),
+    );
+    request.requested_action = Some(RequestedAction::DirectDebiting);
+    request.subscriptions.push(SubscriptionId {
+        kind: SubscriptionIdType::E164,
+        data: NUMBER,
+    });
+    request.requested = Some(ServiceUnits {
+        specific: Some(1),
+        ..ServiceUnits::default()
+    });
+    let party = |number| MessageAddress {
+        kind: None,
+        data: Some(number),
+    };
+    request.service_information = Some(ServiceInformation {
+        sms: Some(SmsInformation {
+            messages_sent: Some(1),
+            originator: Some(party(NUMBER)),
+            recipients: std::iter::once(party(FRIEND)).collect(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    });
+    client.request(&request).await.unwrap().result_code()
+}
+
+/// The id of the last payment that the page names.
+fn payment_on(page: &str) -> Option<PaymentId> {
+    let from = page.find("/pay/")? + 5;
+    PaymentId::parse(page.get(from..from + 20)?)
+}
+
+#[test]
+fn real_charging_below_the_mark_is_one_payment_and_the_cap_holds() {
+    let mut scene = Scene::new();
+    scene.order("86", "150", "0341 1728699");
+    scene.until_message("Auto-recharge of Rs 100.00 is set up");
+    assert!(payment_on(&scene.page()).is_none(), "Rs 86.96 are enough");
+    scene.charge();
+    scene.until("the balance grows", |scene| {
+        scene.balance() > Money::from_units(150)
+    });
+    for _ in 0..3 {
+        scene.charge();
+    }
+    assert_eq!(scene.taken(), 1);
+    let page = scene.page();
+    assert!(page.contains("Low balance") && page.contains("paid"), "{page}");
+    let id = payment_on(&page).unwrap();
+    let seen = scene.member.get(&format!("/pay/{id}")).unwrap();
+    assert_eq!(seen.status, 200);
+    // Lowered below what was agreed: no; raised so that it is due at once: the month's cap of Rs 150 holds it back.
+    scene.order("500", "150", "0341 1728699");
+    scene.until_message("your limit of the month is reached");
+    scene.charge();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(scene.taken(), 1);
+    assert_eq!(scene.end(), [PaymentState::Succeeded, PaymentState::Succeeded]);
+}
+
+#[test]
+fn a_declined_wallet_pauses_the_rule_and_its_owner_is_told() {
+    let mut scene = Scene::new();
+    scene.order("86", "1000", DECLINES);
+    scene.charge();
+    scene.until_message("and is paused");
+    let page = scene.page();
+    assert!(page.contains("Paused"), "{page}");
+    for _ in 0..3 {
+        scene.charge();
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(scene.taken(), 0);
+    let states = scene.end();
+    assert_eq!(
+        states.len(),
+        2,
+        "one attempt beside the first recharge: {states:?}"
+    );
+}
+
+#[test]
+fn killed_between_occasion_and_payment_there_is_one() {
+    let mut scene = Scene::new();
+    // The wallet takes the money, and nobody hears of it; and it is slow.
+    scene.rail.sandbox.desk.misbehave(Misbehaviour {
+        drop_after_commit: 1,
+        callback_copies: 0,
+        ..Misbehaviour::default()
+    });
+    scene.order("86", "1000", "0341 1728699");
+    scene.charge();
+    // Nothing is waited for: the kill comes while the occasion, the payment or the call to the rail is under way.
+    scene.crash();
+    scene.crash();
+    scene.until("the money comes", |scene| {
+        let id = payment_on(&scene.page());
+        if let Some(id) = id {
+            scene.member.look(id);
+        }
+        scene.balance() > Money::from_units(150)
+    });
+    for _ in 0..3 {
+        scene.charge();
+    }
+    scene.crash();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(scene.taken(), 1);
+    assert_eq!(scene.end(), [PaymentState::Succeeded, PaymentState::Succeeded]);
+}
+
+#[test]
+fn a_budget_is_told_once_and_only_to_those_who_want_it() {
+    let mut scene = Scene::new();
+    let form = scene.member.form_of("/budget").expect("a form");
+    let set = scene
+        .member
+        .post("/budget", &[("form", &form), ("target", "4")])
+        .unwrap();
+    assert_eq!(set.location, "/budget");
+    for _ in 0..3 {
+        scene.charge();
+    }
+    scene.until("a mark of the budget", |scene| {
+        scene
+            .messages()
+            .iter()
+            .any(|text| text.contains("target for this month"))
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    let told = |scene: &Scene| {
+        scene
+            .messages()
+            .iter()
+            .filter(|text| text.contains("target for this month"))
+            .count()
+    };
+    let before = told(&scene);
+    scene.crash();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(told(&scene), before, "after a restart nobody hears it again");
+}
