@@ -3,8 +3,8 @@
 use crate::keys::Keys;
 use crate::limits;
 use crate::{
-    addresses, audit, budgets, codes, complaints, consents, mandates, numbers, passkeys, password, person, recipients,
-    recovery, sessions, throttle, totp,
+    addresses, audit, budgets, codes, complaints, consents, mandates, numbers, passkeys, password, person,
+    recipients, recovery, sessions, throttle, totp,
 };
 use charge::Timestamp;
 use parking_lot::Mutex;

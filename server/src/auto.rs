@@ -264,8 +264,7 @@ async fn tell_budget(web: &Web, (number, id): (Msisdn, AccountId), target: Money
         (standing.forecast > target && standing.alert(target) != Some(100)).then_some(BudgetMark::Forecast);
     let marks: Vec<BudgetMark> = reached.into_iter().chain(over).collect();
     let month = month_of(catalog.zone.civil(web.now()));
-    if marks.is_empty() || told_already(web, id, month, &marks).await
-    {
+    if marks.is_empty() || told_already(web, id, month, &marks).await {
         return;
     }
     for mark in marks {
