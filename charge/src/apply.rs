@@ -1,7 +1,7 @@
 //! Events to state. Total and silent: an event is a fact, it cannot be refused.
 
 use crate::account::{Account, LifeCycle, Lot, Purchase, Remembered, Renewal, ReplyBytes};
-use crate::auto::{AutoEvent, AutoRecharge, BudgetTold};
+use crate::auto::{AutoEvent, AutoRecharge, BudgetMark, BudgetTold};
 use crate::codec::Codec;
 use crate::command::{ChargeKind, OpenAccount};
 use crate::decide;
@@ -95,15 +95,11 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
                 shares.take(change);
             }
         }
-        (EventBody::Auto(happened), known @ (None | Some(Entity::Auto(_)))) => {
-            let known = known.cloned();
-            *slot = Some(apply_auto(known, happened, event.at));
+        (EventBody::Auto(happened), None | Some(Entity::Auto(_))) => {
+            *slot = Some(apply_auto(slot.take(), happened, event.at));
         }
         (EventBody::BudgetReached { month, mark }, None | Some(Entity::BudgetTold(_))) => {
-            let told = slot.get_or_insert(Entity::BudgetTold(BudgetTold::default()));
-            if let Entity::BudgetTold(told) = told {
-                told.tell(*month, *mark);
-            }
+            *slot = Some(apply_told(slot.take(), *month, *mark));
         }
         (EventBody::IdempotencyKept { external }, None) => *slot = Some(Entity::Idempotency(*external)),
         (EventBody::PaymentCreated(asked), None) => {
@@ -129,6 +125,15 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
         }
         _ => panic!("the event does not fit the entity {:?}", event.key),
     }
+}
+
+fn apply_told(known: Option<Entity>, month: i64, mark: BudgetMark) -> Entity {
+    let mut told = match known {
+        Some(Entity::BudgetTold(told)) => told,
+        _ => BudgetTold::default(),
+    };
+    told.tell(month, mark);
+    Entity::BudgetTold(told)
 }
 
 fn apply_auto(known: Option<Entity>, happened: &AutoEvent, at: Timestamp) -> Entity {

@@ -12,7 +12,8 @@
 //! * [`password`], [`totp`], [`recovery`], [`passkeys`]: what else one can prove; [`webauthn`]: the formats of passkeys.
 //! * [`consents`]: which notices somebody wants. [`addresses`]: proven e-mail addresses, browsers that take push messages.
 //!   [`ways`]: by which ways a notice goes to somebody, decided in one place. [`recipients`]: numbers somebody sent to before.
-//! * [`budgets`]: targets for a month. [`mandates`]: from what an auto-recharge takes its money. [`complaints`]: what went wrong, and what both sides said.
+//! * [`budgets`]: targets for a month. [`mandates`]: from what an auto-recharge takes its money.
+//!   [`complaints`]: what went wrong, and what both sides said.
 //! * [`audit`]: what was done to the account, and what support must see. [`personal`]: export and deletion.
 //!
 //! Another kind of personal data is one more module: a [`db::Module`] with its own migrations, in [`db::MODULES`]. Every

@@ -62,7 +62,7 @@ impl Service {
     pub fn orders_auto(&self) {
         let msisdn = Msisdn::parse(NUMBER).unwrap();
         let entity = self.read(EntityKey::Number(msisdn)).unwrap();
-        let record = Entity::number(&entity).unwrap().clone();
+        let record = *Entity::number(&entity).unwrap();
         let rule = AutoRule {
             seed: 7,
             msisdn,
