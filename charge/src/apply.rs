@@ -114,15 +114,13 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
                 _ => Box::default(),
             };
             match &event.body {
-                EventBody::TermsChanged(change) => terms.apply(change),
+                EventBody::TermsChanged(change) => terms.apply(change, event.at),
                 EventBody::CallbackDue(due) => terms.sequence = due.sequence,
                 _ => {}
             }
             *slot = Some(Entity::Terms(terms));
         }
-        (EventBody::TopUpSettled { .. } | EventBody::TopUpReversed { .. }, Some(Entity::TopUp(top_up))) => {
-            top_up.apply(event);
-        }
+        (_, Some(Entity::TopUp(top_up))) => top_up.apply(event),
         _ => panic!("the event does not fit the entity {:?}", event.key),
     }
 }
@@ -364,12 +362,26 @@ impl TopUp {
     pub(crate) fn apply(&mut self, event: &Event) {
         self.updated_at = event.at;
         match &event.body {
-            EventBody::TopUpSettled { outcome: Ok(outcome) } => {
+            EventBody::TopUpSettled {
+                outcome: Ok(outcome),
+                lot,
+            } => {
                 self.state = TopUpState::Completed;
                 self.outcome = Some(outcome.clone());
+                self.after.lot = *lot;
+                if lot.is_some() {
+                    self.after.completed_at = event.at;
+                }
             }
+            EventBody::TopUpDelivered { reference } => {
+                self.state = TopUpState::Completed;
+                self.after.delivered.clone_from(reference);
+                self.after.completed_at = event.at;
+            }
+            EventBody::TopUpReversal(happened) => self.reverse(happened, event.at),
             EventBody::TopUpSettled {
                 outcome: Err(refusal),
+                ..
             } => {
                 self.state = TopUpState::Declined;
                 self.reason = Some(refusal.code());
@@ -396,6 +408,8 @@ fn apply_partner(partner: &mut Partner, event: &Event) {
             }
         }
         EventBody::CommissionPaid { amount, .. } => partner.float += *amount,
+        EventBody::FloatReturned { amount, .. } => partner.float += *amount,
+        EventBody::FloatDelivered { amount, .. } => partner.in_transit -= *amount,
         EventBody::FloatDebited { amount, day, .. } => {
             if partner.day != *day {
                 partner.day = *day;

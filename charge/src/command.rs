@@ -4,12 +4,15 @@ use crate::account::LifeCycle;
 use crate::auto::{AutoAction, BudgetMark};
 use crate::catalog::{Called, Language};
 use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
-use crate::ids::{AccountId, Code, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SessionKey, SourceId};
+use crate::ids::{
+    AccountId, Code, EntityKey, Imsi, LotId, Msisdn, OperatorId, PartnerId, SessionKey, SourceId,
+};
 use crate::money::Money;
 use crate::partner::{ApiKey, Scopes};
 use crate::payment::{CreatePayment, Destination, PaymentAction, PaymentId, Price};
 use crate::promotion::{BudgetMessage, ChannelClass};
 use crate::reply::{RechargeOutcome, Refusal};
+use crate::reversal::{ReverseTopUp, TakeBack, Taken};
 use crate::session::ElementKey;
 use crate::tax::{RegionCode, TaxClass};
 use crate::terms::TermsChange;
@@ -25,6 +28,17 @@ pub enum Command {
     Recharge(Recharge),
     /// Sell a recharge from a partner's float.
     TopUp(Box<TopUpRequest>),
+    /// Take back what is unused of a top-up.
+    ReverseTopUp(ReverseTopUp),
+    /// What another operator said of a top-up that a connector handed over: its reference, or why it will never be credited.
+    TopUpDelivered {
+        /// Who sold it.
+        partner: PartnerId,
+        /// Digest of its external_id.
+        external: u128,
+        /// What it said.
+        result: Result<String, Refusal>,
+    },
     /// Buy a bundle.
     Buy(Buy),
     /// Claim a number and a SIM and open an account for them.
@@ -144,6 +158,7 @@ impl Command {
             Command::Charge(request) => EntityKey::Account(request.account),
             Command::Recharge(recharge) => EntityKey::Account(recharge.account),
             Command::TopUp(request) => EntityKey::Partner(request.partner),
+            Command::ReverseTopUp(asked) => EntityKey::Partner(asked.partner),
             Command::Buy(buy) => EntityKey::Account(buy.account),
             Command::OpenAccount(open) => EntityKey::Number(open.msisdn),
             Command::SetNumberOperator { msisdn, .. } => EntityKey::Number(*msisdn),
@@ -156,6 +171,7 @@ impl Command {
             | Command::RevokeKey { partner, .. }
             | Command::ChangeTerms { partner, .. }
             | Command::Rehearse(partner, _)
+            | Command::TopUpDelivered { partner, .. }
             | Command::FundFloat { partner, .. } => EntityKey::Partner(*partner),
             Command::PublishCatalog { operator, .. } => EntityKey::Catalog(*operator),
             Command::CreatePayment(asked) => EntityKey::Payment(asked.id),
@@ -186,14 +202,27 @@ impl Command {
                 account: Some(account),
                 ..
             } => keys.push(EntityKey::Account(*account)),
-            Command::Deliver(Message::Credited {
+            Command::Deliver(
+                Message::Credited {
+                    partner, external, ..
+                }
+                | Message::TakenBack {
+                    partner, external, ..
+                },
+            )
+            | Command::TopUpDelivered {
                 partner, external, ..
-            }) => {
+            } => {
                 keys.push(EntityKey::TopUp(*partner, *external));
                 keys.push(EntityKey::Terms(*partner, false));
             }
             Command::Auto { account, .. } | Command::TellBudget { account, .. } => {
                 keys.push(EntityKey::Account(*account));
+            }
+            Command::ReverseTopUp(asked) => {
+                keys.push(asked.key());
+                // A sandbox reversal ends at once.
+                keys.push(EntityKey::Terms(asked.partner, true));
             }
             Command::ChangeTerms { partner, test, .. } => keys.push(EntityKey::Terms(*partner, *test)),
             Command::Rehearse(partner, digest) => {
@@ -507,6 +536,8 @@ pub struct TopUpRequest {
     pub callback_url: String,
     /// A rehearsal: nothing real moves.
     pub test: bool,
+    /// The connector that hands it to another operator; empty: `account` is credited here.
+    pub connector: Code,
 }
 
 impl TopUpRequest {
@@ -674,6 +705,19 @@ pub enum Message {
         external: u128,
         /// The outcome, or why it was refused.
         outcome: Result<RechargeOutcome, Refusal>,
+        /// The lot that the credit became.
+        lot: Option<LotId>,
+    },
+    /// Partner to account: take back what is unused of a credit.
+    TakeBack(Box<TakeBack>),
+    /// Account to partner: what was taken back is in transit.
+    TakenBack {
+        /// The partner.
+        partner: PartnerId,
+        /// Digest of the external_id.
+        external: u128,
+        /// What, or why nothing.
+        result: Result<Taken, Refusal>,
     },
     /// Account to suspense: how the credit of assigned money went.
     SuspenseCredited {
@@ -703,7 +747,10 @@ impl Message {
         match self {
             Message::Open(open) => EntityKey::Account(open.account),
             Message::Credit { recharge, .. } => EntityKey::Account(recharge.account),
-            Message::Credited { partner, .. } => EntityKey::Partner(*partner),
+            Message::Credited { partner, .. } | Message::TakenBack { partner, .. } => {
+                EntityKey::Partner(*partner)
+            }
+            Message::TakeBack(asked) => EntityKey::Account(asked.account),
             Message::SuspenseCredited { payment, .. } => EntityKey::Payment(*payment),
             Message::BudgetAsked(asked) | Message::BudgetReturned(asked) => {
                 EntityKey::Budget(asked.operator, asked.promotion)
@@ -776,11 +823,29 @@ impl Codec for Message {
                 partner,
                 external,
                 outcome,
+                lot,
             } => {
-                out.push(3);
+                out.push(if lot.is_some() { 60 } else { 3 });
                 partner.encode(out);
                 external.encode(out);
                 outcome.encode(out);
+                if let Some(lot) = lot {
+                    lot.encode(out);
+                }
+            }
+            Message::TakeBack(asked) => {
+                out.push(61);
+                asked.encode(out);
+            }
+            Message::TakenBack {
+                partner,
+                external,
+                result,
+            } => {
+                out.push(62);
+                partner.encode(out);
+                external.encode(out);
+                result.encode(out);
             }
             Message::SuspenseCredited { payment, outcome } => {
                 out.push(4);
@@ -817,6 +882,19 @@ impl Codec for Message {
                 partner: Codec::decode(input)?,
                 external: Codec::decode(input)?,
                 outcome: Codec::decode(input)?,
+                lot: None,
+            }),
+            60 => Ok(Message::Credited {
+                partner: Codec::decode(input)?,
+                external: Codec::decode(input)?,
+                outcome: Codec::decode(input)?,
+                lot: Codec::decode(input).map(Some)?,
+            }),
+            61 => Codec::decode(input).map(Message::TakeBack),
+            62 => Ok(Message::TakenBack {
+                partner: Codec::decode(input)?,
+                external: Codec::decode(input)?,
+                result: Codec::decode(input)?,
             }),
             4 => Ok(Message::SuspenseCredited {
                 payment: Codec::decode(input)?,

@@ -9,6 +9,7 @@ mod payment;
 mod place;
 mod promotion;
 mod recharge;
+mod reversal;
 mod terms;
 mod tick;
 
@@ -97,6 +98,12 @@ pub fn decide(
         Command::Charge(request) => charge::decide(view, catalogs, request, now),
         Command::Recharge(recharge) => recharge::decide(view, catalogs, recharge, now),
         Command::TopUp(request) => partner::top_up(view, catalogs, request, now),
+        Command::ReverseTopUp(asked) => reversal::ask(view, asked, now),
+        Command::TopUpDelivered {
+            partner,
+            external,
+            result,
+        } => Ok(partner::delivered(view, (*partner, *external), result, now)),
         Command::Buy(buy) => bundle::buy(view, catalogs, buy, now),
         Command::OpenAccount(open) => directory::claim(view, catalogs, open, now),
         Command::SetNumberOperator { msisdn, operator } => {
@@ -157,7 +164,14 @@ fn deliver(
             partner,
             external,
             outcome,
-        } => Ok(partner::settle(view, *partner, *external, outcome, now)),
+            lot,
+        } => Ok(partner::settle(view, (*partner, *external), (outcome, *lot), now)),
+        Message::TakeBack(asked) => Ok(reversal::take_back(view, asked, now)),
+        Message::TakenBack {
+            partner,
+            external,
+            result,
+        } => Ok(reversal::ended(view, (*partner, *external), *result, now)),
         Message::SuspenseCredited { payment, outcome } => {
             Ok(payment::assign_ended(view, catalogs, *payment, outcome, now))
         }

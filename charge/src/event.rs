@@ -8,9 +8,10 @@ use crate::command::{ChargeKind, Funding, OpenAccount};
 use crate::ids::{AccountId, Code, EntityKey, LotId, OperatorId, PartnerId, SessionKey, SourceId};
 use crate::money::{Money, Rounding};
 use crate::partner::{ApiKey, TopUp};
-use crate::payment::{CreatePayment, PaymentEvent, PaymentId};
+use crate::payment::{CreatePayment, PaymentEvent};
 use crate::promotion::{Award, Discounted, Period, SharesChange};
 use crate::reply::{ChargeResult, Receipt, RechargeOutcome, Refusal};
+use crate::reversal::{CreditOf, ReversalEvent};
 use crate::session::{Draw, ElementKey, Target};
 use crate::tax::{Rate, RegionCode, TaxClass};
 use crate::terms::{CallbackDue, TermsChange};
@@ -128,6 +129,13 @@ pub enum EventBody {
     TopUpSettled {
         /// Result.
         outcome: Result<RechargeOutcome, Refusal>,
+        /// The lot that the credit became.
+        lot: Option<LotId>,
+    },
+    /// Another operator credited what a connector handed over.
+    TopUpDelivered {
+        /// Its reference.
+        reference: String,
     },
     /// A catalog was published.
     CatalogPublished {
@@ -186,18 +194,36 @@ pub enum EventBody {
         /// Which mark.
         mark: BudgetMark,
     },
-    /// A completed top-up was taken back.
+    /// A completed top-up was taken back, in the sandbox.
     TopUpReversed {
         /// How much of its gross amount.
         gross: Money,
+    },
+    /// Something happened to the reversal of a top-up.
+    TopUpReversal(Box<ReversalEvent>),
+    /// A float got back what was unused of a sale.
+    FloatReturned {
+        /// Amount, out of transit.
+        amount: Money,
+        /// The top-up.
+        top_up: u128,
+    },
+    /// What a float paid went to another operator.
+    FloatDelivered {
+        /// Amount, out of transit.
+        amount: Money,
+        /// The top-up.
+        top_up: u128,
+        /// By this connector.
+        connector: Code,
     },
 }
 
 /// What was unused of a credit, taken back so that its money can be returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenBack {
-    /// The payment that had made the credit.
-    pub payment: PaymentId,
+    /// What had made the credit.
+    pub of: CreditOf,
     /// From which lots: the paid one, and what the promotion brought.
     pub draws: Vec<Draw>,
     /// The promotion that brought the rest.
@@ -211,15 +237,28 @@ pub struct TakenBack {
     /// Main balance after it.
     pub balance: Money,
 }
-codec_struct!(TakenBack {
-    payment,
-    draws,
-    promotion,
-    unused,
-    tax,
-    gross,
-    balance
-});
+
+impl TakenBack {
+    /// The binary form behind the id of what made the credit, which has a tag of its own.
+    pub(crate) fn encode_rest(&self, out: &mut Vec<u8>) {
+        self.draws.encode(out);
+        self.promotion.encode(out);
+        (self.unused, self.tax).encode(out);
+        (self.gross, self.balance).encode(out);
+    }
+
+    pub(crate) fn decode_rest(of: CreditOf, input: &mut Reader<'_>) -> Result<TakenBack, CodecError> {
+        Ok(TakenBack {
+            of,
+            draws: Codec::decode(input)?,
+            promotion: Codec::decode(input)?,
+            unused: Codec::decode(input)?,
+            tax: Codec::decode(input)?,
+            gross: Codec::decode(input)?,
+            balance: Codec::decode(input)?,
+        })
+    }
+}
 
 /// A credit-control request that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use crate::catalog::Language;
 use crate::event::{Bought, Event, EventBody, Recharged};
 use crate::money::Money;
 use crate::reply::{RechargeOutcome, Refusal};
+use crate::reversal::ReversalEvent;
 use crate::time::Zone;
 use crate::unit::{Amount, Unit};
 use sentences::sentence;
@@ -138,10 +139,14 @@ fn title_of(body: &EventBody, voice: Voice<'_>) -> String {
         EventBody::FloatFunded { .. }
         | EventBody::FloatDebited { .. }
         | EventBody::FloatSettled { .. }
+        | EventBody::FloatReturned { .. }
+        | EventBody::FloatDelivered { .. }
         | EventBody::CommissionPaid { .. } => ("title.float", None),
         EventBody::TopUpCreated(_)
         | EventBody::TopUpSettled { .. }
         | EventBody::TopUpReversed { .. }
+        | EventBody::TopUpReversal(_)
+        | EventBody::TopUpDelivered { .. }
         | EventBody::CallbackDue(_)
         | EventBody::IdempotencyKept { .. } => ("title.topup", None),
         EventBody::PaymentCreated(_) | EventBody::Payment(_) => ("title.payment", None),
@@ -404,7 +409,19 @@ fn shop_lines(body: &EventBody, lines: &mut Lines<'_>) {
             let variables = [moved(top_up.gross), number, reference(&top_up.external_id)];
             lines.add("topup.created", &variables, &[Quantity::money(top_up.gross)]);
         }
-        EventBody::TopUpSettled { outcome } => settled_line(outcome, lines),
+        EventBody::FloatReturned { amount, top_up } => {
+            let variables = [moved(*amount), id(*top_up)];
+            lines.add("float.returned", &variables, &[Quantity::money(*amount)]);
+        }
+        EventBody::FloatDelivered { amount, top_up, .. } => {
+            let variables = [moved(*amount), id(*top_up)];
+            lines.add("float.credited", &variables, &[Quantity::money(*amount)]);
+        }
+        EventBody::TopUpDelivered { reference: text } => {
+            lines.add("topup.delivered", &[reference(text)], &[]);
+        }
+        EventBody::TopUpReversal(event) => reversal_line(event, lines),
+        EventBody::TopUpSettled { outcome, .. } => settled_line(outcome, lines),
         EventBody::PaymentCreated(asked) => {
             let number = ("number", voice.code(&format!("+{}", asked.msisdn)));
             let rail = ("rail", voice.code(asked.rail.as_str()));
@@ -445,6 +462,28 @@ fn auto_lines(event: &AutoEvent, lines: &mut Lines<'_>) {
             _ => "auto.paused",
         }),
         AutoEvent::Planned(_) | AutoEvent::Announced { .. } => lines.plain("auto.planned"),
+    }
+}
+
+fn reversal_line(event: &ReversalEvent, lines: &mut Lines<'_>) {
+    let voice = lines.voice;
+    match event {
+        ReversalEvent::Proposed { .. } => lines.plain("reversal.proposed"),
+        ReversalEvent::Asked { .. } => lines.plain("reversal.asked"),
+        ReversalEvent::Ended {
+            result: Ok(taken),
+            commission,
+        } => {
+            let variables = [
+                ("amount", voice.money(taken.gross)),
+                ("commission", voice.money(*commission)),
+            ];
+            let money = [taken.gross, *commission].map(Quantity::money);
+            lines.add("reversal.done", &variables, &money);
+        }
+        ReversalEvent::Ended {
+            result: Err(refusal), ..
+        } => lines.add("reversal.refused", &[("reason", voice.reason(*refusal))], &[]),
     }
 }
 

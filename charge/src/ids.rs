@@ -430,7 +430,7 @@ impl Entity {
         match self {
             Entity::Account(account) => account.weight(),
             Entity::Partner(partner) => 400 + partner.keys.len() * 120,
-            Entity::TopUp(top_up) => 340 + top_up.external_id.len() + top_up.details.callback_url.len(),
+            Entity::TopUp(top_up) => 480 + top_up.external_id.len() + top_up.details.callback_url.len(),
             Entity::Terms(terms) => terms.weight(),
             Entity::Payment(payment) => payment.weight(),
             // They lie in their owner's table itself.
@@ -549,9 +549,17 @@ impl Codec for Entity {
                 out.push(3);
                 partner.encode(out);
             }
+            Entity::TopUp(top_up) if top_up.is_long() => {
+                out.push(60);
+                top_up.encode_long(out);
+            }
             Entity::TopUp(top_up) if !top_up.is_plain() => {
                 out.push(30);
                 top_up.encode_detailed(out);
+            }
+            Entity::Terms(terms) if !terms.planned.is_empty() => {
+                out.push(61);
+                terms.encode_planned(out);
             }
             Entity::Terms(terms) => {
                 out.push(31);
@@ -606,6 +614,8 @@ impl Codec for Entity {
             31 => Codec::decode(input).map(Entity::Terms),
             40 => Codec::decode(input).map(Entity::Auto),
             41 => Codec::decode(input).map(Entity::BudgetTold),
+            61 => PartnerTerms::decode_planned(input).map(|terms| Entity::Terms(Box::new(terms))),
+            60 => TopUp::decode_long(input).map(|top_up| Entity::TopUp(Box::new(top_up))),
             _ => Err(CodecError::Invalid("entity")),
         }
     }

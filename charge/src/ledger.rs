@@ -10,6 +10,7 @@ use crate::ids::{AccountId, Code, EntityKey, PartnerId};
 use crate::money::Money;
 use crate::payment::{Credited, Held, PaymentEvent};
 use crate::promotion::{Earned, EarnedStatus};
+use crate::reversal::CreditOf;
 use crate::session::Draw;
 use crate::unit::{Amount, Service, Unit};
 use smallvec::SmallVec;
@@ -193,29 +194,9 @@ pub fn postings(event: &Event) -> Postings {
             );
             book.post(LedgerAccount::OpeningBalance, lot.unit, Amount(-lot.initial.0));
         }
-        EventBody::FloatFunded { amount, .. } => {
-            book.money(float_of(event.key), *amount);
-            book.money(LedgerAccount::FloatFunding, -*amount);
-        }
-        EventBody::CommissionPaid { amount, channel, .. } => {
-            book.money(float_of(event.key), *amount);
-            book.money(LedgerAccount::Commission(*channel), -*amount);
-        }
-        EventBody::FloatDebited { amount, .. } => {
-            book.money(float_of(event.key), -*amount);
-            book.money(LedgerAccount::InTransit, *amount);
-        }
-        EventBody::FloatSettled {
-            amount,
-            credited: false,
-            ..
-        } => {
-            book.money(LedgerAccount::InTransit, -*amount);
-            book.money(float_of(event.key), *amount);
-        }
         EventBody::Payment(event) => book.payment(event),
         EventBody::CreditTakenBack(taken) => book.taken_back(taken),
-        _ => {}
+        _ => book.float(event),
     }
     book.out
 }
@@ -247,6 +228,43 @@ impl Book {
                 draw.unit,
                 Amount(-draw.amount.0),
             );
+        }
+    }
+
+    /// A movement of a partner's float; nothing for other events.
+    fn float(&mut self, event: &Event) {
+        match &event.body {
+            EventBody::FloatFunded { amount, .. } => {
+                self.money(float_of(event.key), *amount);
+                self.money(LedgerAccount::FloatFunding, -*amount);
+            }
+            EventBody::CommissionPaid { amount, channel, .. } => {
+                self.money(float_of(event.key), *amount);
+                self.money(LedgerAccount::Commission(*channel), -*amount);
+            }
+            EventBody::FloatDebited { amount, .. } => {
+                self.money(float_of(event.key), -*amount);
+                self.money(LedgerAccount::InTransit, *amount);
+            }
+            EventBody::FloatSettled {
+                amount,
+                credited: false,
+                ..
+            } => {
+                self.money(LedgerAccount::InTransit, -*amount);
+                self.money(float_of(event.key), *amount);
+            }
+            EventBody::FloatReturned { amount, .. } => {
+                self.money(LedgerAccount::InTransit, -*amount);
+                self.money(float_of(event.key), *amount);
+            }
+            EventBody::FloatDelivered {
+                amount, connector, ..
+            } => {
+                self.money(LedgerAccount::InTransit, -*amount);
+                self.money(LedgerAccount::Connector(*connector), *amount);
+            }
+            _ => {}
         }
     }
 
@@ -312,7 +330,11 @@ impl Book {
             self.post(back, draw.unit, draw.amount);
         }
         self.money(LedgerAccount::RechargeTax, -taken.tax);
-        self.money(LedgerAccount::RefundPending, taken.gross);
+        let to = match taken.of {
+            CreditOf::Payment(_) => LedgerAccount::RefundPending,
+            CreditOf::TopUp(_) => LedgerAccount::InTransit,
+        };
+        self.money(to, taken.gross);
     }
 
     fn recharged(&mut self, recharged: &Recharged) {

@@ -18,6 +18,7 @@
 //! * [`announce`]: whom to tell of an offer, and when. [`auto`]: standing orders to recharge.
 //! * [`promotion`]: budgets, what partitions hold of them, what people earned.
 //! * [`terms`]: commission and callbacks of partners. [`sandbox`]: what test numbers play.
+//! * [`reversal`]: top-ups taken back.
 //! * [`command`], [`event`], [`reply`]: what goes in, what is journalled, what comes out.
 //! * [`decide`]: the rules. [`rating`]: units to money. [`apply`](mod@apply): events to state.
 //! * [`ledger`]: double entry. [`explain`](mod@explain): sentences.
@@ -42,6 +43,7 @@ pub mod payment;
 pub mod promotion;
 pub mod rating;
 pub mod reply;
+pub mod reversal;
 pub mod sandbox;
 pub mod session;
 pub mod tax;

@@ -4,6 +4,7 @@ use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
 use crate::ids::{AccountId, Code, Msisdn, OperatorId, PartnerId, SourceId};
 use crate::money::Money;
 use crate::reply::RechargeOutcome;
+use crate::reversal::Afterwards;
 use crate::terms::TopUpDetails;
 use crate::time::Timestamp;
 use std::collections::VecDeque;
@@ -153,12 +154,30 @@ pub struct TopUp {
     pub reason: Option<u32>,
     /// What not every top-up has. In binary form it follows only where the tag says so.
     pub details: TopUpDetails,
+    /// What came after: the credit's lot, another operator's word, a reversal. In binary form like the details.
+    pub after: Afterwards,
 }
 
 impl TopUp {
     /// True when the short binary form holds all of it.
     pub(crate) fn is_plain(&self) -> bool {
-        self.details == TopUpDetails::default()
+        self.details == TopUpDetails::default() && !self.is_long()
+    }
+
+    /// True when only the longest binary form holds all of it.
+    pub(crate) fn is_long(&self) -> bool {
+        self.after != Afterwards::default()
+    }
+
+    pub(crate) fn encode_long(&self, out: &mut Vec<u8>) {
+        self.encode_detailed(out);
+        self.after.encode(out);
+    }
+
+    pub(crate) fn decode_long(input: &mut Reader<'_>) -> Result<TopUp, CodecError> {
+        let top_up = TopUp::decode_detailed(input)?;
+        let after = Codec::decode(input)?;
+        Ok(TopUp { after, ..top_up })
     }
 
     pub(crate) fn encode_detailed(&self, out: &mut Vec<u8>) {
@@ -200,6 +219,7 @@ impl Codec for TopUp {
             outcome: Codec::decode(input)?,
             reason: Codec::decode(input)?,
             details: TopUpDetails::default(),
+            after: Afterwards::default(),
         })
     }
 }

@@ -303,6 +303,12 @@ pub enum Refusal {
     /// The auto-recharge cannot be carried out as ordered.
     #[error("this auto-recharge cannot be carried out")]
     BadRule,
+    /// The top-up has another state, or its seller's time is over.
+    #[error("this top-up cannot be reversed")]
+    NotReversible,
+    /// Somebody else must approve it.
+    #[error("somebody else has to approve this")]
+    SecondPerson,
     /// This life-cycle change is not allowed.
     #[error("this change of state is not possible")]
     BadTransition,
@@ -310,7 +316,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal with its stable code.
-    pub const ALL: [(Refusal, u32); 34] = [
+    pub const ALL: [(Refusal, u32); 36] = [
         (Refusal::NoSuchAccount, 1_005_003),
         (Refusal::AccountNotActive, 1_005_004),
         (Refusal::Conflict, 1_007_010),
@@ -345,6 +351,8 @@ impl Refusal {
         (Refusal::OperatorFailure, 1_003_023),
         (Refusal::NoSuchRule, 1_008_040),
         (Refusal::BadRule, 1_003_040),
+        (Refusal::NotReversible, 1_007_040),
+        (Refusal::SecondPerson, 1_007_041),
     ];
 
     /// The stable code.

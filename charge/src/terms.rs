@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 
 /// Most secrets that sign callbacks at the same time: the old one and the new one while a partner changes over.
 pub const CALLBACK_SECRETS_MAX: usize = 2;
+/// Most changes of commission that wait for their moment.
+pub const PLANNED_MAX: usize = 8;
 /// Longest address of a callback, in bytes.
 pub const CALLBACK_URL_BYTES_MAX: usize = 512;
 /// Longest sealed secret, in bytes.
@@ -129,13 +131,53 @@ pub struct PartnerTerms {
     pub sequence: u64,
     /// Commission.
     pub commission: CommissionRule,
+    /// Commission from moments that were still to come when they were agreed, soonest first; at most [`PLANNED_MAX`]. In
+    /// binary form they follow only where the tag says so.
+    pub planned: Vec<PlannedCommission>,
 }
-codec_struct!(PartnerTerms {
+
+/// A commission that holds from a moment on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedCommission {
+    /// From then on.
+    pub from: Timestamp,
+    /// What.
+    pub rule: CommissionRule,
+}
+codec_struct!(PlannedCommission { from, rule });
+
+/// The binary form of terms without a plan.
+struct Unplanned {
+    callback_url: String,
+    secrets: Vec<CallbackSecret>,
+    sequence: u64,
+    commission: CommissionRule,
+}
+codec_struct!(Unplanned {
     callback_url,
     secrets,
     sequence,
     commission
 });
+
+impl Codec for PartnerTerms {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.callback_url.encode(out);
+        self.secrets.encode(out);
+        self.sequence.encode(out);
+        self.commission.encode(out);
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<PartnerTerms, CodecError> {
+        let terms = Unplanned::decode(input)?;
+        Ok(PartnerTerms {
+            callback_url: terms.callback_url,
+            secrets: terms.secrets,
+            sequence: terms.sequence,
+            commission: terms.commission,
+            planned: Vec::new(),
+        })
+    }
+}
 
 impl Default for PartnerTerms {
     fn default() -> PartnerTerms {
@@ -144,24 +186,60 @@ impl Default for PartnerTerms {
             secrets: Vec::new(),
             sequence: 0,
             commission: CommissionRule::NONE,
+            planned: Vec::new(),
         }
     }
 }
 
 impl PartnerTerms {
+    /// The commission of a sale at a moment.
+    pub fn commission_at(&self, now: Timestamp) -> CommissionRule {
+        let begun = self.planned.iter().rev().find(|planned| planned.from <= now);
+        begun.map_or(self.commission, |planned| planned.rule)
+    }
+
+    /// Commission that holds from later moments on, soonest first.
+    pub fn commission_after(&self, now: Timestamp) -> impl Iterator<Item = &PlannedCommission> {
+        self.planned.iter().filter(move |planned| planned.from > now)
+    }
+
+    pub(crate) fn encode_planned(&self, out: &mut Vec<u8>) {
+        self.encode(out);
+        self.planned.encode(out);
+    }
+
+    pub(crate) fn decode_planned(input: &mut Reader<'_>) -> Result<PartnerTerms, CodecError> {
+        let terms = PartnerTerms::decode(input)?;
+        let planned = Codec::decode(input)?;
+        Ok(PartnerTerms { planned, ..terms })
+    }
+
     /// Changes them.
-    pub(crate) fn apply(&mut self, change: &TermsChange) {
+    pub(crate) fn apply(&mut self, change: &TermsChange, at: Timestamp) {
         match change {
             TermsChange::CallbackUrl(url) => self.callback_url.clone_from(url),
             TermsChange::SecretAdded(secret) => self.secrets.push(secret.clone()),
             TermsChange::SecretRetired(id) => self.secrets.retain(|secret| secret.id != *id),
-            TermsChange::Commission(rule) => self.commission = *rule,
+            TermsChange::Commission(rule) => {
+                self.planned.retain(|planned| planned.from > at);
+                self.commission = *rule;
+            }
+            TermsChange::CommissionFrom(planned) => {
+                self.commission = self.commission_at(at);
+                self.planned
+                    .retain(|known| known.from > at && known.from != planned.from);
+                let place = self.planned.partition_point(|known| known.from < planned.from);
+                self.planned.insert(place, *planned);
+            }
         }
     }
 
     /// Rough bytes held in memory.
     pub fn weight(&self) -> usize {
-        size_of::<PartnerTerms>() + self.callback_url.len() + self.secrets.len() * 160
+        size_of::<PartnerTerms>()
+            + self.callback_url.len()
+            + self.secrets.len() * 160
+            + self.planned.len() * 48
     }
 }
 
@@ -176,6 +254,8 @@ pub enum TermsChange {
     SecretRetired(Code),
     /// Commission of sales from now on.
     Commission(CommissionRule),
+    /// Commission of sales from a later moment on; what was agreed for the same moment is replaced.
+    CommissionFrom(PlannedCommission),
 }
 
 impl Codec for TermsChange {
@@ -197,6 +277,10 @@ impl Codec for TermsChange {
                 out.push(3);
                 rule.encode(out);
             }
+            TermsChange::CommissionFrom(planned) => {
+                out.push(60);
+                planned.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<TermsChange, CodecError> {
@@ -205,6 +289,7 @@ impl Codec for TermsChange {
             1 => Codec::decode(input).map(TermsChange::SecretAdded),
             2 => Codec::decode(input).map(TermsChange::SecretRetired),
             3 => Codec::decode(input).map(TermsChange::Commission),
+            60 => Codec::decode(input).map(TermsChange::CommissionFrom),
             _ => Err(CodecError::Invalid("change of terms")),
         }
     }
@@ -220,6 +305,22 @@ pub struct CallbackDue {
     pub url: String,
     /// The top-up as it is after the change.
     pub top_up: TopUp,
+}
+
+impl CallbackDue {
+    pub(crate) fn encode_long(&self, out: &mut Vec<u8>) {
+        self.sequence.encode(out);
+        self.url.encode(out);
+        self.top_up.encode_long(out);
+    }
+
+    pub(crate) fn decode_long(input: &mut Reader<'_>) -> Result<CallbackDue, CodecError> {
+        Ok(CallbackDue {
+            sequence: Codec::decode(input)?,
+            url: Codec::decode(input)?,
+            top_up: TopUp::decode_long(input)?,
+        })
+    }
 }
 
 impl Codec for CallbackDue {

@@ -1,5 +1,7 @@
 //! The command line: names, arguments and help.
 
+pub mod partner;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -482,6 +484,9 @@ pub enum PartnerCommand {
         #[command(flatten)]
         target: Target,
     },
+    /// Commission, reports, reversals.
+    #[command(flatten)]
+    Trade(partner::TradeCommand),
     /// Partners with their floats.
     List {
         /// Where.

@@ -118,6 +118,14 @@ impl Client {
         }
     }
 
+    /// `PUT path`.
+    pub fn put(&self, path: impl Into<String>, body: Value) -> Call<'_> {
+        Call {
+            body: Some(body),
+            ..self.call("PUT", path.into())
+        }
+    }
+
     /// `PATCH path`.
     pub fn patch(&self, path: impl Into<String>, body: Value) -> Call<'_> {
         Call {
@@ -177,6 +185,17 @@ impl Call<'_> {
     pub fn send(self) -> anyhow::Result<Value> {
         let response = self.response()?;
         answer(response)
+    }
+
+    /// Sends it and writes the answer's body as it comes.
+    pub fn save(self, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+        let mut response = self.response()?;
+        if response.status().as_u16() >= 400 {
+            return answer(response).map(|_| ());
+        }
+        let mut body = response.body_mut().as_reader();
+        std::io::copy(&mut body, out).context("save the answer")?;
+        Ok(())
     }
 
     fn response(&self) -> anyhow::Result<Response<ureq::Body>> {

@@ -1,11 +1,12 @@
 //! What each command does.
 //!
 //! # Layout
-//! * [`subscriber`], [`balance`], [`sale`], [`reconcile`]: through the API
+//! * [`subscriber`], [`balance`], [`sale`], [`partner`], [`reconcile`]: through the API
 //! * [`upkeep`]: in a stopped data directory. [`receipt`]: without either
 
 pub mod balance;
 pub mod offers;
+pub mod partner;
 pub mod receipt;
 pub mod reconcile;
 pub mod sale;

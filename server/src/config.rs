@@ -43,6 +43,8 @@ pub struct Config {
     pub receipts: ReceiptsConfig,
     /// Operators, tariffs, bundles and taxes.
     pub catalogs: CatalogsConfig,
+    /// Partners.
+    pub partners: PartnersConfig,
     /// Callbacks of partners.
     pub callbacks: CallbacksConfig,
     /// Message centres, by operator code; `default` serves the others.
@@ -175,6 +177,22 @@ pub struct RaastConfig {
     pub profile: rails::raast_qr::Profile,
 }
 
+/// Partners.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PartnersConfig {
+    /// From this amount on two people must want a top-up back; "0": one is enough.
+    pub reversal_two_from: web::api::json::Decimal,
+}
+
+impl Default for PartnersConfig {
+    fn default() -> PartnersConfig {
+        PartnersConfig {
+            reversal_two_from: web::api::json::Decimal(charge::Money::from_units(5_000)),
+        }
+    }
+}
+
 /// Where the catalogs come from.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -195,6 +213,7 @@ impl Default for Config {
             diameter: DiameterConfig::default(),
             receipts: ReceiptsConfig::default(),
             catalogs: CatalogsConfig::default(),
+            partners: PartnersConfig::default(),
             callbacks: CallbacksConfig::default(),
             sms: BTreeMap::new(),
             payments: PaymentsConfig::default(),

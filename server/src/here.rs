@@ -36,6 +36,7 @@ impl Here {
                 behind_tls: false,
                 origin: None,
                 centres,
+                reversal_two_from: config.partners.reversal_two_from.0,
                 reach: web::partner_callback::Reach::default(),
                 passing_key: Some(key),
                 payments: None,

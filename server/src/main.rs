@@ -72,11 +72,18 @@ fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
             | BundleCommand::Renew { target, .. }) = &command;
             with(target, |client| sale::bundle(client, &command, output))
         }
+        Command::Partner(PartnerCommand::Trade(command)) => match command.target() {
+            Some(target) => with(target, |client| commands::partner::run(client, &command, output)),
+            None => commands::partner::local(&command, output),
+        },
         Command::Partner(command) => {
             let (PartnerCommand::Add { target, .. }
             | PartnerCommand::Key { target, .. }
             | PartnerCommand::Fund { target, .. }
-            | PartnerCommand::List { target }) = &command;
+            | PartnerCommand::List { target }) = &command
+            else {
+                return Ok(());
+            };
             with(target, |client| sale::partner(client, &command, output))
         }
         Command::Reconcile(args) => with(&args.target, |client| {

@@ -114,6 +114,7 @@ impl Up {
             behind_tls: config.http.behind_tls,
             origin: config.http.public_url.clone(),
             centres: Arc::clone(&centres),
+            reversal_two_from: config.partners.reversal_two_from.0,
             reach: config.callbacks.reach(),
             passing_key: None,
             payments: Some(PaymentParts {

@@ -22,6 +22,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::serve::Listener as _;
 use centres::Centres;
+use charge::Money;
 use charge::partner::ApiKey;
 use listener::{BoundedListener, Peer};
 use std::net::SocketAddr;
@@ -63,6 +64,8 @@ pub struct HttpParts {
     pub origin: Option<String>,
     /// Message centres for codes.
     pub centres: Arc<Centres>,
+    /// From this amount on two must want a top-up back.
+    pub reversal_two_from: Money,
     /// Where callbacks may go.
     pub reach: Reach,
     /// A key that is good only in this process.
@@ -272,6 +275,7 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
         },
         payments: payments.map(|desk| Arc::new(desk) as Arc<dyn web::payments::PaymentDesk>),
         exceptions: Some(node.exceptions.clone()),
+        reversal_two_from: parts.reversal_two_from,
         https: parts.behind_tls,
     };
     match parts.demo.take() {

@@ -7,7 +7,7 @@
 use crate::batch::{Batch, Record};
 use crate::reads::{
     Changes, EventPlace, LineKind, PartnerChange, PaymentChange, ReadModels, ReadsWriter, RechargeLine,
-    StatementLine, SubscriberChange, TopUpChange, TotalKey, UsageChange, put_place,
+    StatementLine, SubscriberChange, TopUpChange, TopUpEnd, TotalKey, UsageChange, put_place,
 };
 use crate::traits::{JournalReader, JournalRow, Partition, Seq, StoreError};
 use charge::account::LifeCycle;
@@ -15,6 +15,7 @@ use charge::codec::Codec;
 use charge::command::ChargeKind;
 use charge::event::{Bought, Charged, ChargedBy, Recharged};
 use charge::ledger::{LedgerAccount, postings};
+use charge::reversal::ReversalEvent;
 use charge::unit::Amount;
 use charge::{AccountId, EntityKey, Event, EventBody, Money, OperatorId, PartnerId, Timestamp};
 use std::collections::BTreeMap;
@@ -364,16 +365,39 @@ fn project(changes: &mut Changes, place: EventPlace, event: Event) {
             };
             project_account(changes, &origin, event.body);
         }
-        EntityKey::Partner(partner) => project_partner(changes, partner, at, event.body),
+        EntityKey::Partner(partner) => {
+            changes.float_moved((partner, event.operator, at), &event.body);
+            project_partner(changes, partner, at, event.body);
+        }
         EntityKey::TopUp(partner, digest) => match event.body {
             EventBody::TopUpCreated(top_up) => changes.top_ups.push(TopUpChange::Created(top_up, digest)),
-            EventBody::TopUpSettled { outcome } => {
+            EventBody::TopUpSettled { outcome, .. } => {
                 changes.top_ups.push(TopUpChange::Settled {
                     partner,
                     digest,
                     outcome: outcome.map(Box::new),
                     at,
                 });
+            }
+            EventBody::TopUpDelivered { reference } => changes.top_ups.push(TopUpChange::Ended {
+                partner,
+                digest,
+                end: TopUpEnd::Delivered(reference),
+                at,
+            }),
+            EventBody::TopUpReversal(happened) => {
+                if let ReversalEvent::Ended {
+                    result: Ok(taken),
+                    commission,
+                } = *happened
+                {
+                    changes.top_ups.push(TopUpChange::Ended {
+                        partner,
+                        digest,
+                        end: TopUpEnd::Reversed(taken, commission),
+                        at,
+                    });
+                }
             }
             _ => {}
         },
@@ -446,7 +470,7 @@ fn project_account(changes: &mut Changes, origin: &Origin, body: EventBody) {
                 .push(origin.line(LineKind::RenewalFailed, Money::ZERO, offer.as_str()));
         }
         EventBody::CreditTakenBack(taken) => {
-            let line = origin.line(LineKind::TakenBack, -origin.drawn, &taken.payment.to_string());
+            let line = origin.line(LineKind::TakenBack, -origin.drawn, &taken.of.to_string());
             changes.lines.push(StatementLine {
                 balance: Some(taken.balance),
                 tax: -taken.tax,
@@ -630,6 +654,8 @@ fn project_partner(changes: &mut Changes, partner: PartnerId, at: Timestamp, bod
         EventBody::FloatFunded { amount, .. } | EventBody::CommissionPaid { amount, .. } => {
             (amount, Money::ZERO)
         }
+        EventBody::FloatReturned { amount, .. } => (amount, Money::ZERO),
+        EventBody::FloatDelivered { amount, .. } => (Money::ZERO, -amount),
         EventBody::FloatDebited { amount, .. } => (-amount, amount),
         EventBody::FloatSettled {
             amount,

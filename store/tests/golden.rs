@@ -90,6 +90,9 @@ fn a_golden_journal_can_be_projected() {
         ("top_up", 2),
         ("payment", 0),
         ("partner", 1),
+        ("float_line", 4),
+        ("top_up_back", 0),
+        ("top_up_outside", 0),
         ("gl_day_total", 16),
     ];
     assert_eq!(counts, expected);

@@ -29,6 +29,7 @@ pub mod problem;
 pub mod rate;
 pub mod receipt;
 pub mod router;
+pub mod settlement_file;
 pub mod state;
 pub mod text;
 mod why;

@@ -62,6 +62,10 @@ pub const SETTLEMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const SETTLEMENT_CUT_S: i64 = 15 * 60;
 /// A payment is looked for in files so many days after it was begun, at most.
 pub const SETTLEMENT_AGE_DAYS: i64 = 8;
+/// Movements of one float on one day that a partner's own file is compared with, at most.
+pub const REPORT_LINES_MAX: usize = 500_000;
+/// A day is over so long after its last moment, in microseconds: what was decided in it is durable by then.
+pub const DAY_GRACE_US: i64 = 60_000_000;
 /// Questions to the read models at once.
 pub const READERS_MAX: usize = 8;
 /// Longest time to wait for a new account to be readable.

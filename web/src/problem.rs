@@ -68,6 +68,8 @@ pub enum Fault {
     NoSuchPartner,
     /// There is no such callback.
     NoSuchCallback,
+    /// A day that can still change.
+    DayNotOver,
     /// Too busy.
     Busy,
     /// The outcome is not known.
@@ -78,7 +80,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault of this crate's own.
-    pub const OWN: [Fault; 28] = [
+    pub const OWN: [Fault; 29] = [
         Fault::CardNumber,
         Fault::BadRequest,
         Fault::Unauthorized,
@@ -104,6 +106,7 @@ impl Fault {
         Fault::NoSuchEvent,
         Fault::NoSuchPartner,
         Fault::NoSuchCallback,
+        Fault::DayNotOver,
         Fault::Busy,
         Fault::OutcomeUnknown,
         Fault::Internal,
@@ -141,6 +144,7 @@ impl Fault {
             Fault::NoSuchEvent => (1_008_008, 404, "no-such-event"),
             Fault::NoSuchPartner => (1_008_009, 404, "no-such-partner"),
             Fault::NoSuchCallback => (1_008_021, 404, "no-such-callback"),
+            Fault::DayNotOver => (1_008_022, 409, "day-not-over"),
             Fault::Busy => (1_009_503, 503, "busy"),
             Fault::OutcomeUnknown => (1_009_504, 503, "outcome-unknown"),
             Fault::Internal => (1_009_001, 500, "internal"),
@@ -206,6 +210,8 @@ fn refused(refusal: Refusal) -> (u16, &'static str) {
         Refusal::OperatorFailure => (502, "operator-failure"),
         Refusal::NoSuchRule => (404, "no-such-rule"),
         Refusal::BadRule => (422, "bad-rule"),
+        Refusal::NotReversible => (409, "not-reversible"),
+        Refusal::SecondPerson => (403, "second-person"),
     }
 }
 

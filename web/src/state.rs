@@ -10,7 +10,7 @@ use crate::partner_callback::{Reach, Sealer};
 use crate::rate::Rate;
 use crate::receipt::Receipts;
 use charge::catalog::{Catalog, Catalogs};
-use charge::{Account, Entity, EntityKey, Msisdn, OperatorId, PartnerId, Timestamp};
+use charge::{Account, Entity, EntityKey, Money, Msisdn, OperatorId, PartnerId, Timestamp};
 use people::People;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -55,6 +55,8 @@ pub struct WebParts {
     pub payments: Option<Arc<dyn crate::payments::PaymentDesk>>,
     /// Differences with rails that wait for people; `None`: not reconciled here.
     pub exceptions: Option<store::Exceptions>,
+    /// From this amount on two must want a top-up back; zero: one is enough.
+    pub reversal_two_from: Money,
     /// True when people come over https: cookies then say `Secure`.
     pub https: bool,
 }

@@ -5,10 +5,11 @@ use super::{Decision, KEYS_MAX, MONEY_MAX, View, catalog_of};
 use crate::catalog::Catalogs;
 use crate::command::{Funding, Message, OpenPartner, Recharge, TopUpRequest};
 use crate::event::{Event, EventBody, PartnerOpened};
-use crate::ids::{Code, Entity, EntityKey, OperatorId, PartnerId, SourceId};
+use crate::ids::{Code, Entity, EntityKey, LotId, OperatorId, PartnerId, SourceId};
 use crate::money::Money;
 use crate::partner::{ApiKey, Partner, TopUp, TopUpState};
 use crate::reply::{RechargeOutcome, Refusal, Reply};
+use crate::reversal::Afterwards;
 use crate::tax::RegionCode;
 use crate::terms::{CALLBACK_URL_BYTES_MAX, CommissionKind, CommissionRule, TopUpDetails};
 use crate::time::Timestamp;
@@ -36,7 +37,7 @@ pub(super) fn top_up(
         };
     }
     let partner = active(view, request.partner)?;
-    let details = details_of(view, request)?;
+    let details = details_of(view, request, now)?;
     check_limits(partner, catalogs, request, &details, now)?;
     let top_up = TopUp {
         id: request.id,
@@ -53,6 +54,10 @@ pub(super) fn top_up(
         outcome: None,
         reason: None,
         details,
+        after: Afterwards {
+            connector: request.connector,
+            ..Afterwards::default()
+        },
     };
     let event = |key, body| Event {
         key,
@@ -86,6 +91,9 @@ pub(super) fn top_up(
         external: request.external_digest(),
     };
     decision.events.push(event(request.idempotency(), kept));
+    if !request.connector.is_empty() {
+        return Ok(decision);
+    }
     decision.messages.push(Message::Credit {
         external: request.external_digest(),
         recharge: Recharge {
@@ -106,7 +114,7 @@ pub(super) fn top_up(
 }
 
 /// What the partner's terms say about a sale.
-fn details_of(view: &impl View, request: &TopUpRequest) -> Result<TopUpDetails, Refusal> {
+fn details_of(view: &impl View, request: &TopUpRequest, now: Timestamp) -> Result<TopUpDetails, Refusal> {
     let terms = terms_of(view, request.partner, request.test);
     if request.callback_url.len() > CALLBACK_URL_BYTES_MAX {
         return Err(Refusal::TooMany);
@@ -114,7 +122,7 @@ fn details_of(view: &impl View, request: &TopUpRequest) -> Result<TopUpDetails, 
     if !request.callback_url.is_empty() && terms.is_none_or(|terms| terms.secrets.is_empty()) {
         return Err(Refusal::NoCallbackSecret);
     }
-    let rule = terms.map_or(CommissionRule::NONE, |terms| terms.commission);
+    let rule = terms.map_or(CommissionRule::NONE, |terms| terms.commission_at(now));
     Ok(TopUpDetails {
         callback_url: request.callback_url.clone(),
         commission: rule.on(request.gross),
@@ -197,9 +205,8 @@ fn check_limits(
 /// Ends a top-up with what the subscriber's partition said.
 pub(super) fn settle(
     view: &impl View,
-    partner: PartnerId,
-    external: u128,
-    outcome: &Result<RechargeOutcome, Refusal>,
+    (partner, external): (PartnerId, u128),
+    (outcome, lot): (&Result<RechargeOutcome, Refusal>, Option<LotId>),
     now: Timestamp,
 ) -> Decision {
     let key = EntityKey::TopUp(partner, external);
@@ -229,6 +236,7 @@ pub(super) fn settle(
         key,
         EventBody::TopUpSettled {
             outcome: outcome.clone(),
+            lot,
         },
     );
     let told = callback(view, after(top_up, &ended));
@@ -240,10 +248,7 @@ pub(super) fn settle(
 /// What the end of a sale does to its commission: given when it is earned with the sale, given back when it was paid for
 /// nothing.
 fn earned(view: &impl View, top_up: &TopUp, credited: bool) -> Option<EventBody> {
-    let channel = view
-        .get(EntityKey::Partner(top_up.partner))
-        .and_then(Entity::partner)
-        .map_or(Code::EMPTY, |partner| partner.code);
+    let channel = channel_of(view, top_up.partner);
     if credited {
         return commission(top_up, CommissionKind::OnSale, channel);
     }
@@ -259,6 +264,53 @@ fn earned(view: &impl View, top_up: &TopUp, credited: bool) -> Option<EventBody>
         }),
         other => other,
     }
+}
+
+/// The code of a partner.
+pub(super) fn channel_of(view: &impl View, partner: PartnerId) -> Code {
+    let found = view.get(EntityKey::Partner(partner)).and_then(Entity::partner);
+    found.map_or(Code::EMPTY, |partner| partner.code)
+}
+
+/// Ends a top-up with what another operator said. Its word counts once.
+pub(super) fn delivered(
+    view: &impl View,
+    (partner, external): (PartnerId, u128),
+    result: &Result<String, Refusal>,
+    now: Timestamp,
+) -> Decision {
+    let key = EntityKey::TopUp(partner, external);
+    let open = view
+        .get(key)
+        .and_then(Entity::top_up)
+        .filter(|top_up| !top_up.state.is_final() && !top_up.after.connector.is_empty());
+    let Some(top_up) = open else {
+        return Decision::answer(Reply::Done);
+    };
+    let reference = match result {
+        Ok(reference) => super::payment::short(reference),
+        Err(refusal) => return settle(view, (partner, external), (&Err(*refusal), None), now),
+    };
+    let event = |key, body| Event {
+        key,
+        operator: top_up.operator,
+        at: now,
+        body,
+    };
+    let paid = EventBody::FloatDelivered {
+        amount: top_up.gross,
+        top_up: top_up.id,
+        connector: top_up.after.connector,
+    };
+    let mut decision = Decision::event(event(EntityKey::Partner(partner), paid), Reply::Done);
+    decision
+        .events
+        .extend(earned(view, top_up, true).map(|body| event(EntityKey::Partner(partner), body)));
+    let ended = event(key, EventBody::TopUpDelivered { reference });
+    let told = callback(view, after(top_up, &ended));
+    decision.events.push(ended);
+    decision.events.extend(told);
+    decision
 }
 
 /// Creates a partner.

@@ -6,7 +6,7 @@ use crate::apply::apply;
 use crate::catalog::Catalogs;
 use crate::command::{Buy, Funding, Recharge};
 use crate::event::{Event, EventBody, TakenBack};
-use crate::ids::{AccountId, Entity, EntityKey, LotId, SourceId};
+use crate::ids::{AccountId, Code, Entity, EntityKey, LotId, SourceId};
 use crate::money::{Money, Rounding};
 use crate::payment::{
     CreatePayment, Credited, Destination, FailureClass, Held, Payment, PaymentAction, PaymentEvent,
@@ -15,6 +15,7 @@ use crate::payment::{
 };
 
 use crate::reply::{Refusal, Reply};
+use crate::reversal::CreditOf;
 use crate::session::Draw;
 use crate::time::Timestamp;
 use crate::unit::Unit;
@@ -534,7 +535,25 @@ fn answer(payment: &Payment, changed: bool) -> Decision {
 /// What is left unused and unreserved of the lots that a payment brought, with the tax of that part. `None` when nothing is.
 pub fn unused(account: &Account, payment: &Payment, now: Timestamp) -> Option<TakenBack> {
     let outcome = payment.outcome.as_ref()?;
-    let (main, bonus) = payment.lots.split_first()?;
+    let credit = (outcome.gross, outcome.credited, outcome.promotion);
+    unused_of(
+        account,
+        CreditOf::Payment(payment.id()),
+        credit,
+        &payment.lots,
+        now,
+    )
+}
+
+/// The same for any credit: what was paid, what was credited of it, its first promotion; its lot and those of promotions.
+pub(super) fn unused_of(
+    account: &Account,
+    of: CreditOf,
+    (paid_gross, credited, promotion): (Money, Money, Code),
+    lots: &[LotId],
+    now: Timestamp,
+) -> Option<TakenBack> {
+    let (main, bonus) = lots.split_first()?;
     let draw_of = |id: &LotId, origin: Origin| {
         let lot = account.lot(*id).filter(|lot| lot.origin == origin)?;
         let amount = lot.available(now).min(lot.initial);
@@ -550,16 +569,14 @@ pub fn unused(account: &Account, payment: &Payment, now: Timestamp) -> Option<Ta
     }
     let paid = draw_of(main, Origin::Paid).filter(|draw| draw.unit == Unit::Money)?;
     // A lot that another one has joined began as more than this credit: its own part cannot be told apart any more.
-    if account.lot(paid.lot)?.initial.0 != outcome.credited.0 {
+    if account.lot(paid.lot)?.initial.0 != credited.0 {
         return None;
     }
     let unused = Money(paid.amount.0);
-    let gross = if unused == outcome.credited {
-        outcome.gross
+    let gross = if unused == credited {
+        paid_gross
     } else {
-        outcome
-            .gross
-            .mul_div(unused.0, outcome.credited.0.max(1), Rounding::Down)
+        paid_gross.mul_div(unused.0, credited.0.max(1), Rounding::Down)
     };
     let mut draws = vec![paid];
     draws.extend(bonus.iter().filter_map(|id| draw_of(id, Origin::Bonus)));
@@ -569,9 +586,9 @@ pub fn unused(account: &Account, payment: &Payment, now: Timestamp) -> Option<Ta
         .map(|draw| Money(draw.amount.0))
         .sum();
     Some(TakenBack {
-        payment: payment.id(),
+        of,
         draws,
-        promotion: outcome.promotion,
+        promotion,
         unused,
         tax: gross - unused,
         gross,
@@ -579,7 +596,7 @@ pub fn unused(account: &Account, payment: &Payment, now: Timestamp) -> Option<Ta
     })
 }
 
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control())
         .take(RAIL_TEXT_MAX)

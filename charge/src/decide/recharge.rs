@@ -241,11 +241,16 @@ pub(super) fn deliver(
         },
         Err(refusal) => (Decision::answer(Reply::Done), Err(refusal)),
     };
+    let lot = decision.events.iter().find_map(|event| match &event.body {
+        EventBody::Recharged(recharged) => recharged.lots.first().map(|lot| lot.id),
+        _ => None,
+    });
     let answer = match recharge.funding {
         Funding::InTransit { partner, .. } => Message::Credited {
             partner,
             external,
             outcome,
+            lot,
         },
         Funding::Suspense { payment, .. } => Message::SuspenseCredited { payment, outcome },
         Funding::Rail(_) => return Decision::answer(Reply::Done),

@@ -10,7 +10,8 @@ use crate::reply::{Receipt, RechargeOutcome, Refusal, Reply};
 use crate::sandbox;
 use crate::tax::TaxClass;
 use crate::terms::{
-    CALLBACK_SECRETS_MAX, CALLBACK_URL_BYTES_MAX, CallbackDue, PartnerTerms, SEALED_BYTES_MAX, TermsChange,
+    CALLBACK_SECRETS_MAX, CALLBACK_URL_BYTES_MAX, CallbackDue, PLANNED_MAX, PartnerTerms, SEALED_BYTES_MAX,
+    TermsChange,
 };
 use crate::time::{DAY, Timestamp};
 
@@ -51,8 +52,23 @@ pub(super) fn change(
             }
         }
         TermsChange::Commission(rule) if !rule.is_valid() => return Err(Refusal::AmountTooLarge),
-        TermsChange::Commission(rule) if *rule == known.commission => {
+        TermsChange::Commission(rule) if *rule == known.commission_at(now) => {
             return Ok(Decision::answer(Reply::Done));
+        }
+        TermsChange::CommissionFrom(planned) if !planned.rule.is_valid() => {
+            return Err(Refusal::AmountTooLarge);
+        }
+        TermsChange::CommissionFrom(planned) if planned.from <= now => return Err(Refusal::TooOld),
+        TermsChange::CommissionFrom(planned) if known.planned.contains(planned) => {
+            return Ok(Decision::answer(Reply::Done));
+        }
+        TermsChange::CommissionFrom(planned) => {
+            let others = known
+                .commission_after(now)
+                .filter(|other| other.from != planned.from);
+            if others.count() >= PLANNED_MAX {
+                return Err(Refusal::TooMany);
+            }
         }
         TermsChange::CallbackUrl(_) | TermsChange::Commission(_) => {}
     }
@@ -113,7 +129,7 @@ pub(super) fn rehearse(
             let outcome = script
                 .end
                 .map(|()| outcome_of(&rehearsed(catalog, top_up.gross, now)));
-            EventBody::TopUpSettled { outcome }
+            EventBody::TopUpSettled { outcome, lot: None }
         }
     };
     let event = Event {

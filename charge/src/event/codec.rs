@@ -2,8 +2,11 @@
 
 use super::EventBody;
 use crate::codec::{Codec, CodecError, Reader};
+use crate::event::TakenBack;
 use crate::partner::TopUp;
 use crate::reply::{RechargeOutcome, Refusal};
+use crate::reversal::CreditOf;
+use crate::terms::CallbackDue;
 
 /// Tags are never reused: a changed event gets a new one.
 mod tag {
@@ -41,6 +44,14 @@ mod tag {
     pub const COMMISSION_PAID: u8 = 52;
     pub const TOP_UP_REVERSED: u8 = 53;
     pub const TOP_UP_CREATED_2: u8 = 54;
+    pub const TOP_UP_CREATED_3: u8 = 60;
+    pub const TOP_UP_SETTLED_2: u8 = 61;
+    pub const TAKEN_BACK_2: u8 = 62;
+    pub const TOP_UP_REVERSAL: u8 = 63;
+    pub const FLOAT_RETURNED: u8 = 64;
+    pub const FLOAT_DELIVERED: u8 = 65;
+    pub const TOP_UP_DELIVERED: u8 = 66;
+    pub const CALLBACK_DUE_2: u8 = 67;
 }
 
 impl Codec for Refusal {
@@ -136,12 +147,6 @@ impl Codec for EventBody {
                 top_up.encode(out);
                 credited.encode(out);
             }
-            EventBody::TopUpCreated(top_up) if !top_up.is_plain() => {
-                out.push(tag::TOP_UP_CREATED_2);
-                top_up.encode_detailed(out);
-            }
-            EventBody::TopUpCreated(top_up) => put(out, tag::TOP_UP_CREATED, top_up),
-            EventBody::TopUpSettled { outcome } => put(out, tag::TOP_UP_SETTLED, outcome),
             EventBody::CatalogPublished { version, text } => {
                 put(out, tag::CATALOG, version);
                 text.encode(out);
@@ -149,7 +154,6 @@ impl Codec for EventBody {
             EventBody::IdempotencyKept { external } => put(out, tag::IDEMPOTENCY, external),
             EventBody::PaymentCreated(asked) => put(out, tag::PAYMENT_CREATED, asked),
             EventBody::Payment(event) => put(out, tag::PAYMENT, event),
-            EventBody::CreditTakenBack(taken) => put(out, tag::TAKEN_BACK, taken),
             EventBody::BudgetMoved(moved) => put(out, tag::BUDGET_MOVED, moved),
             EventBody::SharesChanged(change) => put(out, tag::SHARES_CHANGED, change),
             EventBody::BonusGranted(award) => put(out, tag::BONUS_GRANTED, award),
@@ -169,10 +173,17 @@ impl Codec for EventBody {
                 put(out, tag::BUDGET_REACHED, month);
                 mark.encode(out);
             }
+            EventBody::CreditTakenBack(taken) => encode_taken_back(taken, out),
+            EventBody::TopUpCreated(_)
+            | EventBody::TopUpSettled { .. }
+            | EventBody::TopUpDelivered { .. }
+            | EventBody::TopUpReversed { .. }
+            | EventBody::TopUpReversal(_) => encode_top_up(self, out),
             EventBody::TermsChanged(_)
             | EventBody::CallbackDue(_)
             | EventBody::CommissionPaid { .. }
-            | EventBody::TopUpReversed { .. } => encode_terms(self, out),
+            | EventBody::FloatReturned { .. }
+            | EventBody::FloatDelivered { .. } => encode_terms(self, out),
         }
     }
 
@@ -230,6 +241,11 @@ impl Codec for EventBody {
             tag::TOP_UP_CREATED => EventBody::TopUpCreated(Codec::decode(input)?),
             tag::TOP_UP_SETTLED => EventBody::TopUpSettled {
                 outcome: Codec::decode(input)?,
+                lot: None,
+            },
+            tag::TOP_UP_SETTLED_2 => EventBody::TopUpSettled {
+                outcome: Codec::decode(input)?,
+                lot: Codec::decode(input).map(Some)?,
             },
             tag::CATALOG => EventBody::CatalogPublished {
                 version: Codec::decode(input)?,
@@ -240,7 +256,6 @@ impl Codec for EventBody {
             },
             tag::PAYMENT_CREATED => EventBody::PaymentCreated(Codec::decode(input)?),
             tag::PAYMENT => EventBody::Payment(Codec::decode(input)?),
-            tag::TAKEN_BACK => EventBody::CreditTakenBack(Codec::decode(input)?),
             tag::BUDGET_MOVED => EventBody::BudgetMoved(Codec::decode(input)?),
             tag::SHARES_CHANGED => EventBody::SharesChanged(Codec::decode(input)?),
             tag::BONUS_GRANTED => EventBody::BonusGranted(Codec::decode(input)?),
@@ -255,26 +270,95 @@ impl Codec for EventBody {
                 month: Codec::decode(input)?,
                 mark: Codec::decode(input)?,
             },
-            tag::TERMS_CHANGED => EventBody::TermsChanged(Codec::decode(input)?),
-            tag::CALLBACK_DUE => EventBody::CallbackDue(Codec::decode(input)?),
-            tag::COMMISSION_PAID => EventBody::CommissionPaid {
-                amount: Codec::decode(input)?,
-                top_up: Codec::decode(input)?,
-                channel: Codec::decode(input)?,
-            },
-            tag::TOP_UP_REVERSED => EventBody::TopUpReversed {
-                gross: Codec::decode(input)?,
-            },
-            tag::TOP_UP_CREATED_2 => EventBody::TopUpCreated(Box::new(TopUp::decode_detailed(input)?)),
-            _ => return Err(CodecError::Invalid("event tag")),
+            tag => return decode_sale(tag, input),
         })
     }
+}
+
+/// What happens to the terms of partners, and beside and after their sales.
+fn decode_sale(tag: u8, input: &mut Reader<'_>) -> Result<EventBody, CodecError> {
+    Ok(match tag {
+        tag::TAKEN_BACK_2 => {
+            let of = CreditOf::TopUp(Codec::decode(input)?);
+            EventBody::CreditTakenBack(Box::new(TakenBack::decode_rest(of, input)?))
+        }
+        tag::TOP_UP_REVERSAL => EventBody::TopUpReversal(Codec::decode(input)?),
+        tag::FLOAT_RETURNED => EventBody::FloatReturned {
+            amount: Codec::decode(input)?,
+            top_up: Codec::decode(input)?,
+        },
+        tag::FLOAT_DELIVERED => EventBody::FloatDelivered {
+            amount: Codec::decode(input)?,
+            top_up: Codec::decode(input)?,
+            connector: Codec::decode(input)?,
+        },
+        tag::TOP_UP_DELIVERED => EventBody::TopUpDelivered {
+            reference: Codec::decode(input)?,
+        },
+        tag::CALLBACK_DUE_2 => EventBody::CallbackDue(Box::new(CallbackDue::decode_long(input)?)),
+        tag::TOP_UP_CREATED_3 => EventBody::TopUpCreated(Box::new(TopUp::decode_long(input)?)),
+        tag::TAKEN_BACK => {
+            let of = CreditOf::Payment(Codec::decode(input)?);
+            EventBody::CreditTakenBack(Box::new(TakenBack::decode_rest(of, input)?))
+        }
+        tag::TERMS_CHANGED => EventBody::TermsChanged(Codec::decode(input)?),
+        tag::CALLBACK_DUE => EventBody::CallbackDue(Codec::decode(input)?),
+        tag::COMMISSION_PAID => EventBody::CommissionPaid {
+            amount: Codec::decode(input)?,
+            top_up: Codec::decode(input)?,
+            channel: Codec::decode(input)?,
+        },
+        tag::TOP_UP_REVERSED => EventBody::TopUpReversed {
+            gross: Codec::decode(input)?,
+        },
+        tag::TOP_UP_CREATED_2 => EventBody::TopUpCreated(Box::new(TopUp::decode_detailed(input)?)),
+        _ => return Err(CodecError::Invalid("event tag")),
+    })
+}
+
+/// What happens to a top-up.
+fn encode_top_up(body: &EventBody, out: &mut Vec<u8>) {
+    match body {
+        EventBody::TopUpCreated(top_up) if top_up.is_long() => {
+            out.push(tag::TOP_UP_CREATED_3);
+            top_up.encode_long(out);
+        }
+        EventBody::TopUpCreated(top_up) if !top_up.is_plain() => {
+            out.push(tag::TOP_UP_CREATED_2);
+            top_up.encode_detailed(out);
+        }
+        EventBody::TopUpCreated(top_up) => put(out, tag::TOP_UP_CREATED, top_up),
+        EventBody::TopUpSettled { outcome, lot: None } => put(out, tag::TOP_UP_SETTLED, outcome),
+        EventBody::TopUpSettled {
+            outcome,
+            lot: Some(lot),
+        } => {
+            put(out, tag::TOP_UP_SETTLED_2, outcome);
+            lot.encode(out);
+        }
+        EventBody::TopUpDelivered { reference } => put(out, tag::TOP_UP_DELIVERED, reference),
+        EventBody::TopUpReversed { gross } => put(out, tag::TOP_UP_REVERSED, gross),
+        EventBody::TopUpReversal(event) => put(out, tag::TOP_UP_REVERSAL, event),
+        _ => {}
+    }
+}
+
+fn encode_taken_back(taken: &TakenBack, out: &mut Vec<u8>) {
+    match &taken.of {
+        CreditOf::Payment(id) => put(out, tag::TAKEN_BACK, id),
+        CreditOf::TopUp(id) => put(out, tag::TAKEN_BACK_2, id),
+    }
+    taken.encode_rest(out);
 }
 
 /// What happens to the terms of a partner, and beside its sales.
 fn encode_terms(body: &EventBody, out: &mut Vec<u8>) {
     match body {
         EventBody::TermsChanged(change) => put(out, tag::TERMS_CHANGED, change),
+        EventBody::CallbackDue(due) if due.top_up.is_long() => {
+            out.push(tag::CALLBACK_DUE_2);
+            due.encode_long(out);
+        }
         EventBody::CallbackDue(due) => put(out, tag::CALLBACK_DUE, due),
         EventBody::CommissionPaid {
             amount,
@@ -285,7 +369,19 @@ fn encode_terms(body: &EventBody, out: &mut Vec<u8>) {
             top_up.encode(out);
             channel.encode(out);
         }
-        EventBody::TopUpReversed { gross } => put(out, tag::TOP_UP_REVERSED, gross),
+        EventBody::FloatReturned { amount, top_up } => {
+            put(out, tag::FLOAT_RETURNED, amount);
+            top_up.encode(out);
+        }
+        EventBody::FloatDelivered {
+            amount,
+            top_up,
+            connector,
+        } => {
+            put(out, tag::FLOAT_DELIVERED, amount);
+            top_up.encode(out);
+            connector.encode(out);
+        }
         _ => {}
     }
 }

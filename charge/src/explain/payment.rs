@@ -3,6 +3,7 @@
 use super::{Lines, Quantity, charged};
 use crate::event::TakenBack;
 use crate::payment::{Credited, PaymentEvent, PaymentFault, PaymentState, Price, Refund};
+use crate::reversal::CreditOf;
 
 /// What happened to a payment.
 pub(super) fn lines(event: &PaymentEvent, lines: &mut Lines<'_>) {
@@ -89,10 +90,14 @@ pub(super) fn taken_back(taken: &TakenBack, lines: &mut Lines<'_>) {
         ("amount", voice.money(taken.gross)),
         ("unused", voice.money(taken.unused)),
         ("tax", voice.money(taken.tax)),
-        ("reference", voice.code(&taken.payment.to_string())),
+        ("reference", voice.code(&taken.of.to_string())),
     ];
     let money = [taken.gross, taken.unused, taken.tax].map(Quantity::money);
-    lines.add("taken-back", &variables, &money);
+    let key = match taken.of {
+        CreditOf::Payment(_) => "taken-back",
+        CreditOf::TopUp(_) => "taken-back.sale",
+    };
+    lines.add(key, &variables, &money);
     for draw in &taken.draws {
         charged::draw_line("draw", draw, lines);
     }

@@ -8,6 +8,7 @@
 //! * `words`: explanations as people read them.
 //! * `payments`: stories of one payment. `auto`: stories of a standing order.
 //! * `partners`: commission, callbacks, rehearsals.
+//! * `reversal`: sales that are taken back, or handed to another operator.
 //! * `properties`: random histories, slicing, replay, codecs.
 
 mod auto;
@@ -15,6 +16,7 @@ mod partners;
 mod payments;
 mod promotions;
 mod properties;
+mod reversal;
 mod script;
 mod suspense;
 mod tables;

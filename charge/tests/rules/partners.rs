@@ -7,7 +7,9 @@ use charge::ids::digest128;
 use charge::ledger::LedgerAccount;
 use charge::partner::{TopUp, TopUpState};
 use charge::promotion::ChannelClass;
-use charge::terms::{CallbackDue, CallbackSecret, CommissionKind, CommissionRule, TermsChange};
+use charge::terms::{
+    CallbackDue, CallbackSecret, CommissionKind, CommissionRule, PLANNED_MAX, PlannedCommission, TermsChange,
+};
 use charge::time::SECOND;
 use charge::{
     Code, Command, Entity, EntityKey, Event, EventBody, Money, Msisdn, Refusal, SourceId, Timestamp, Unit,
@@ -61,6 +63,7 @@ fn request(external: &str, gross: Money, test: bool) -> TopUpRequest {
         class: ChannelClass::Unknown,
         callback_url: String::new(),
         test,
+        connector: Code::EMPTY,
     }
 }
 
@@ -246,5 +249,55 @@ fn a_rehearsal_plays_its_part_and_moves_nothing() {
         .run(&Command::TopUp(Box::new(real)))
         .0
         .expect("real and rehearsed references do not meet");
+    world.check_replay();
+}
+
+#[test]
+fn commission_changes_at_its_moment() {
+    let mut world = shop(Money::from_units(1_000));
+    let began = world.now;
+    let rule = |parts| CommissionRule {
+        parts,
+        of: 100,
+        ..CommissionRule::NONE
+    };
+    let from = |minutes: i64, parts| {
+        TermsChange::CommissionFrom(PlannedCommission {
+            from: began.plus(minutes * 60 * SECOND),
+            rule: rule(parts),
+        })
+    };
+    change(&mut world, false, TermsChange::Commission(rule(1))).unwrap();
+    change(&mut world, false, from(20, 3)).unwrap();
+    change(&mut world, false, from(10, 2)).unwrap();
+    assert_eq!(change(&mut world, false, from(0, 9)), Err(Refusal::TooOld));
+    for (minutes, earned) in [(0, 1), (9, 1), (10, 2), (19, 2), (20, 3), (99, 3)] {
+        world.now = began.plus(minutes * 60 * SECOND);
+        let sale = request(&format!("s{minutes}"), Money::from_units(100), false);
+        world.run(&Command::TopUp(Box::new(sale.clone()))).0.unwrap();
+        assert_eq!(
+            top_up(&world, &sale).details.commission,
+            Money::from_units(earned),
+            "{minutes}"
+        );
+    }
+    // A later plan keeps what holds by now; an immediate change keeps what is still to come.
+    change(&mut world, false, from(120, 4)).unwrap();
+    change(&mut world, false, from(120, 5)).unwrap();
+    change(&mut world, false, TermsChange::Commission(CommissionRule::NONE)).unwrap();
+    for (minutes, earned) in [(100, 0), (121, 5)] {
+        world.now = began.plus(minutes * 60 * SECOND);
+        let sale = request(&format!("t{minutes}"), Money::from_units(100), false);
+        world.run(&Command::TopUp(Box::new(sale.clone()))).0.unwrap();
+        assert_eq!(
+            top_up(&world, &sale).details.commission,
+            Money::from_units(earned),
+            "{minutes}"
+        );
+    }
+    for number in 0..PLANNED_MAX {
+        change(&mut world, false, from(200 + i64::try_from(number).unwrap(), 1)).unwrap();
+    }
+    assert_eq!(change(&mut world, false, from(300, 1)), Err(Refusal::TooMany));
     world.check_replay();
 }

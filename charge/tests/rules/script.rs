@@ -224,6 +224,7 @@ impl Run {
                     class: class_of(option("class=")),
                     callback_url: String::new(),
                     test: false,
+                    connector: Code::EMPTY,
                 }))
             }
             other => panic!("no such action: {other}"),

@@ -21,6 +21,8 @@ pub(super) struct Books {
     /// What partners believe to be in transit.
     partners_in_transit: i128,
     refunds: i128,
+    /// Of partners' sales, with connectors and not answered.
+    outside: i128,
     /// What payments say is in suspense.
     suspense: i128,
     /// Top-ups that are not settled: their amounts.
@@ -66,6 +68,9 @@ impl Books {
                 if !top_up.state.is_final() && !top_up.details.test {
                     let amount = i128::from(top_up.gross.0);
                     self.unsettled.insert((partner, external), amount);
+                    if !top_up.after.connector.is_empty() {
+                        self.outside += amount;
+                    }
                 }
                 None
             }
@@ -178,7 +183,7 @@ impl Books {
 
     /// What is in transit must be what unconsumed messages carry.
     fn messages(&mut self, report: &mut AuditReport) {
-        let (mut credits, mut refused, mut credited) = (0, 0, 0);
+        let (mut credits, mut refused, mut credited, mut returned) = (0, 0, 0, 0);
         let mut leases = std::mem::take(&mut self.budgets);
         for (from, channels) in &self.channels {
             for (to, acknowledged, queue) in channels.outgoing() {
@@ -212,10 +217,16 @@ impl Books {
                             *leases.entry(returned.promotion).or_default() += i128::from(returned.amount.0);
                         }
                         Message::Credit { recharge, .. } => credits += i128::from(recharge.gross.0),
+                        Message::TakeBack(_) => {}
+                        // Out of an account, not yet in the float: its partner counts it when it hears of it.
+                        Message::TakenBack { result, .. } => {
+                            returned += result.as_ref().map_or(0, |taken| i128::from(taken.gross.0));
+                        }
                         Message::Credited {
                             partner,
                             external,
                             outcome,
+                            ..
                         } => {
                             let amount = self.unsettled.get(&(*partner, *external)).copied().unwrap_or(0);
                             *(if outcome.is_ok() {
@@ -236,13 +247,15 @@ impl Books {
             }
         }
         self.promotions(&leases, report);
-        if report.in_transit != credits + refused {
-            let (booked, carried) = (report.in_transit, credits + refused);
+        // With a connector: its partner holds it until the other operator has answered.
+        let outside = self.outside;
+        if report.in_transit != credits + refused + returned + outside {
+            let (booked, carried) = (report.in_transit, credits + refused + returned + outside);
             report.problem(format_args!("{booked} is in transit, messages carry {carried}"));
         }
         let believed = self.partners_in_transit;
-        if believed != credits + refused + credited {
-            let carried = credits + refused + credited;
+        if believed != credits + refused + credited + outside {
+            let carried = credits + refused + credited + outside;
             report.problem(format_args!(
                 "partners believe {believed} to be in transit, messages carry {carried}"
             ));

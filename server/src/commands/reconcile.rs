@@ -2,8 +2,9 @@
 
 use crate::cli::ReconcileArgs;
 use crate::client::Client;
-use crate::output::Output;
+use crate::output::{Output, Printer};
 use anyhow::Context as _;
+use serde_json::Value;
 
 /// Sends the file, shows figures and exceptions.
 pub fn run(client: &Client, args: &ReconcileArgs, output: &Output) -> anyhow::Result<()> {
@@ -17,35 +18,38 @@ pub fn run(client: &Client, args: &ReconcileArgs, output: &Output) -> anyhow::Re
         call = call.query("fee_max_bp", fee);
     }
     let found = call.send()?;
-    output.value(&found, |print| {
-        let word = |name: &str| found[name].as_str().unwrap_or("-");
+    output.value(&found, |print| print_found(print, &found))
+}
+
+/// Figures and exceptions of a comparison.
+pub fn print_found(print: &mut Printer, found: &Value) {
+    let word = |name: &str| found[name].as_str().unwrap_or("-");
+    print.line(&format!(
+        "{} {}: {} lines, {} agree; paid {}, given back {}, fees {}; {} new exceptions",
+        word("rail"),
+        word("day"),
+        found["lines"],
+        found["matched"],
+        word("paid"),
+        word("refunded"),
+        word("fees"),
+        found["new"]
+    ));
+    for one in found["exceptions"].as_array().into_iter().flatten() {
+        let word = |name: &str| one[name].as_str().filter(|text| !text.is_empty()).unwrap_or("-");
+        let state = if one["closed_at"].is_null() {
+            "open"
+        } else {
+            word("remedy")
+        };
         print.line(&format!(
-            "{} {}: {} lines, {} agree; paid {}, given back {}, fees {}; {} new exceptions",
-            word("rail"),
-            word("day"),
-            found["lines"],
-            found["matched"],
-            word("paid"),
-            word("refunded"),
-            word("fees"),
-            found["new"]
+            "  {}  {:<16} {:<20} file {} books {}  {}",
+            word("id"),
+            word("kind"),
+            word("payment"),
+            word("file"),
+            word("books"),
+            state
         ));
-        for one in found["exceptions"].as_array().into_iter().flatten() {
-            let word = |name: &str| one[name].as_str().filter(|text| !text.is_empty()).unwrap_or("-");
-            let state = if one["closed_at"].is_null() {
-                "open"
-            } else {
-                word("remedy")
-            };
-            print.line(&format!(
-                "  {}  {:<16} {:<20} file {} books {}  {}",
-                word("id"),
-                word("kind"),
-                word("payment"),
-                word("file"),
-                word("books"),
-                state
-            ));
-        }
-    })
+    }
 }

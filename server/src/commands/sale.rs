@@ -244,6 +244,8 @@ pub fn partner(client: &Client, command: &PartnerCommand, output: &Output) -> an
             let funded = fund(client, u64::from(*partner), amount, &reference)?;
             output.value(&funded, |print| print_partner(print, &funded))
         }
+        // Carried out by `commands::partner`.
+        PartnerCommand::Trade(command) => super::partner::run(client, command, output),
         PartnerCommand::List { .. } => {
             let list = client.get("/v1/partners").send()?;
             output.value(&list, |print| {

@@ -55,6 +55,7 @@ pub const KEYS: &[Key] = &[
     key("payments", "rates", "", "rates of exchange for rails abroad: `[payments.rates]` with `local`, `set_at`, `valid_s`, `spread_bp`, `quote_s` and `rates.USD = \"281.50\"`"),
     key("payments", "wanted_s", "86400", "how much later a payment is still credited, seconds; after that the money goes back"),
     key("catalogs", "dir", "", "directory with operators, tariffs, bundles and taxes; not set: the ones inside the binary"),
+    key("partners", "reversal_two_from", "\"5000\"", "from this amount on two must want a top-up back: whoever asks, and somebody else whose key may manage partners; \"0\" for one"),
     key("callbacks", "allow_loopback", "false", "this very machine may be called back, and without TLS: for trying things out"),
     key("callbacks", "first_wait_ms", "0", "first wait between attempts, milliseconds, the others in proportion; 0 for five seconds"),
     key("sms.default", "address", "\"127.0.0.1:2775\"", "message centre, `host:port`"),
@@ -91,6 +92,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("receipts", "Receipts"),
     ("payments", "Payments over the web"),
     ("catalogs", "Operators, tariffs, bundles and taxes"),
+    ("partners", "Partners that sell from a float"),
     (
         "callbacks",
         "Partners are told when their top-ups end; see [callbacks](how-to/callbacks.md)",

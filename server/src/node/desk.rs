@@ -3,6 +3,7 @@
 use super::notice;
 use crate::sms::{self, Addressed, DurableOutbox};
 use charge::catalog::Catalogs;
+use charge::reversal::CreditOf;
 use charge::{Entity, EntityKey, EventBody, OperatorId};
 use engine::Engine;
 use parking_lot::Mutex;
@@ -112,14 +113,13 @@ fn address(around: &Around, notification: &Notification) -> anyhow::Result<Optio
         return Ok(None);
     }
     let reason = match &notification.event.body {
-        EventBody::CreditTakenBack(taken) => {
-            around
-                .engine
-                .read(taken.payment.key(), |entity, _| match entity {
-                    Some(Entity::Payment(payment)) => payment.refund.as_ref().map(|refund| refund.reason),
-                    _ => None,
-                })?
-        }
+        EventBody::CreditTakenBack(taken) => match taken.of {
+            CreditOf::Payment(id) => around.engine.read(id.key(), |entity, _| match entity {
+                Some(Entity::Payment(payment)) => payment.refund.as_ref().map(|refund| refund.reason),
+                _ => None,
+            })?,
+            CreditOf::TopUp(_) => None,
+        },
         _ => None,
     };
     let auto = match &notification.event.body {

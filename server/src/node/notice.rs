@@ -4,6 +4,7 @@ use charge::auto::{AutoEvent, AutoRecharge, BudgetMark};
 use charge::catalog::{Catalog, Language};
 use charge::event::{Bought, Charged, Recharged, TakenBack};
 use charge::payment::RefundReason;
+use charge::reversal::CreditOf;
 use charge::{EventBody, Money, Timestamp};
 use std::sync::Arc;
 
@@ -123,10 +124,17 @@ impl Words<'_> {
     fn taken_back(&self, taken: &TakenBack, reason: Option<RefundReason>) -> String {
         let (amount, balance) = (self.money(taken.unused), self.money(taken.balance));
         let name = self.catalog.name.get(self.language);
-        let mistaken = matches!(reason, Some(RefundReason::Undo | RefundReason::WrongNumber));
+        let sold = matches!(taken.of, CreditOf::TopUp(_));
+        let mistaken = sold || matches!(reason, Some(RefundReason::Undo | RefundReason::WrongNumber));
         let object = match &*self.check.public_url {
-            "" => taken.payment.to_string(),
-            url => format!("{url}/complaints/new?about=payment:{}", taken.payment),
+            "" => taken.of.to_string(),
+            url => {
+                let about = match taken.of {
+                    CreditOf::Payment(id) => format!("payment:{id}"),
+                    CreditOf::TopUp(id) => format!("topup:{id:032x}"),
+                };
+                format!("{url}/complaints/new?about={about}")
+            }
         };
         match self.language {
             Language::En => {
@@ -288,7 +296,7 @@ mod tests {
             public_url: "https://raseed.example".into(),
         };
         let body = EventBody::CreditTakenBack(Box::new(TakenBack {
-            payment: id,
+            of: CreditOf::Payment(id),
             draws: Vec::new(),
             promotion: Code::EMPTY,
             unused: Money::from_units(300),

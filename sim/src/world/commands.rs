@@ -216,6 +216,7 @@ fn top_up(partner: u32, account: u64, gross: Money, next: u64) -> Command {
         class: ChannelClass::Unknown,
         callback_url: String::new(),
         test: false,
+        connector: Code::EMPTY,
     }))
 }
 

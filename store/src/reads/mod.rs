@@ -2,6 +2,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | `floats` | movements of floats; what was taken back of sales, what connectors hand over |
 //! | `payments` | payments: rows, changes, questions |
 //! | `rows` | the rows as plain data |
 //! | `write` | the changes of one projected batch in one transaction, with the positions they stand for |
@@ -11,12 +12,14 @@
 //! `reads.sqlite` syncs only when its WAL is moved into the file: after a power failure it is a little older, position
 //! included, and the projection goes on from there.
 
+mod floats;
 mod payments;
 mod query;
 mod rows;
 mod tail;
 mod write;
 
+pub use floats::{FloatChange, FloatKind, FloatLine, FloatSum, OpenDelivery, TopUpEnd};
 pub use payments::{FaultKind, PaymentChange, PaymentRow, RefundRow};
 pub use query::ReadsReader;
 pub(crate) use rows::put_place;
@@ -119,7 +122,12 @@ impl ReadModels {
     fn create(&self) -> Result<(), StoreError> {
         let mut db = self.connect()?;
         let format = (statements::FORMAT_GET, statements::FORMAT_SET, statements::FORMAT);
-        let schema = format!("{}{}", statements::SCHEMA, crate::sql::payments::SCHEMA);
+        let schema = [
+            statements::SCHEMA,
+            crate::sql::payments::SCHEMA,
+            crate::sql::floats::SCHEMA,
+        ]
+        .concat();
         create_tables(&mut db, WHAT, &schema, format)
     }
 

@@ -172,6 +172,22 @@ impl ReadsReader {
         self.one(&statements::line("account = $1 and receipt = $2"), values, line)
     }
 
+    /// What was taken back of a credit: how much, and when. `reference` is that of the receipt.
+    pub fn taken_back(
+        &mut self,
+        account: AccountId,
+        reference: &str,
+    ) -> Result<Option<StatementLine>, StoreError> {
+        let (_moment, tail) = self.tail_of(account)?;
+        let same = |line: &StatementLine| line.kind == LineKind::TakenBack && line.title == reference;
+        if let Some(line) = tail.lines.into_iter().find(same) {
+            return Ok(Some(line));
+        }
+        let values = params![account.0.cast_signed(), LineKind::TakenBack.code(), reference];
+        let by = "account = $1 and kind = $2 and title = $3 order by line limit 1";
+        self.one(&statements::line(by), values, line)
+    }
+
     /// The recharges of an account, each with its receipt, the newest first.
     pub fn receipts(
         &mut self,
@@ -509,7 +525,7 @@ fn top_up(row: &Row<'_>) -> rusqlite::Result<TopUpRow> {
     })
 }
 
-fn page(limit: usize) -> i64 {
+pub(super) fn page(limit: usize) -> i64 {
     limit.min(PAGE_ROWS_MAX) as i64
 }
 
@@ -517,11 +533,11 @@ fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(row.get::<_, i64>(column)?.cast_unsigned())
 }
 
-fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Msisdn> {
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Msisdn> {
     Msisdn::new(unsigned(row, column)?).map_err(invalid)
 }
 
-fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<u128> {
+pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<u128> {
     let bytes = row.get_ref(column)?.as_blob()?;
     let size = FromSqlError::InvalidBlobSize {
         expected_size: 16,
@@ -530,7 +546,7 @@ fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<u128> {
     Ok(u128::from_be_bytes(bytes.try_into().map_err(|_| size)?))
 }
 
-fn code<T: Codec>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(super) fn code<T: Codec>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     of_code(row.get(column)?).map_err(invalid)
 }
 

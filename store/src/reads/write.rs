@@ -1,6 +1,7 @@
 //! The changes of a projected stretch, gathered in memory and written in one transaction with their positions: few of them
 //! straight into the tables, many into the tail (see [`super::tail`]).
 
+use super::floats::{self, FloatChange, TopUpEnd};
 use super::payments::{self, PaymentChange};
 use super::rows::{EVENTS_BYTES_MAX, StatementLine, code_of};
 use super::tail::{self, Pending};
@@ -45,6 +46,8 @@ pub struct Changes {
     pub partners: Vec<PartnerChange>,
     /// Movements of floats: float, in transit, moment of the last.
     pub floats: BTreeMap<PartnerId, (Money, Money, Timestamp)>,
+    /// The same, movement by movement, in order.
+    pub float_lines: Vec<FloatChange>,
     /// Sums of postings.
     pub totals: HashMap<TotalKey, i64>,
     /// Where the stretch ends in each partition: batch and its time.
@@ -151,6 +154,17 @@ pub enum TopUpChange {
         digest: u128,
         /// How it ended.
         outcome: Result<Box<RechargeOutcome>, Refusal>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Another operator credited it, or it was taken back.
+    Ended {
+        /// Who sold it.
+        partner: PartnerId,
+        /// Digest of its external_id.
+        digest: u128,
+        /// What.
+        end: TopUpEnd,
         /// When.
         at: Timestamp,
     },
@@ -276,6 +290,7 @@ impl ReadsWriter {
             write_top_ups(&tx, &changes.top_ups)?;
             payments::write(&tx, &changes.payments)?;
             write_partners(&tx, changes)?;
+            floats::write(&tx, &changes.float_lines)?;
             write_totals(&tx, &changes.totals)?;
             let mut put = tx.prepare_cached(&sqlite(statements::POSITION_PUT))?;
             for (partition, (seq, at)) in &changes.positions {
@@ -483,21 +498,41 @@ fn write_top_ups(tx: &Transaction<'_>, changes: &[TopUpChange]) -> rusqlite::Res
     use charge::partner::TopUpState::{Completed, Declined};
     let mut put = tx.prepare_cached(&sqlite(statements::TOP_UP_PUT))?;
     let mut settle = tx.prepare_cached(&sqlite(statements::TOP_UP_SETTLE))?;
+    let mut outside = tx.prepare_cached(&sqlite(crate::sql::floats::OUTSIDE_PUT))?;
+    let mut end = tx.prepare_cached(&sqlite(crate::sql::floats::OUTSIDE_END))?;
     for change in changes {
         match change {
-            TopUpChange::Created(top_up, digest) => put.execute(params![
-                top_up.id.to_be_bytes(),
-                top_up.partner.0,
-                digest.to_be_bytes(),
-                top_up.external_id,
-                top_up.msisdn.number().cast_signed(),
-                top_up.account.0.cast_signed(),
-                top_up.operator.0,
-                top_up.gross.0,
-                code_of(&top_up.state),
-                top_up.created_at.0,
-                top_up.updated_at.0,
-            ])?,
+            TopUpChange::Ended {
+                partner,
+                digest,
+                end,
+                at,
+            } => floats::write_end(tx, (*partner, *digest), end, *at)?,
+            TopUpChange::Created(top_up, digest) => {
+                put.execute(params![
+                    top_up.id.to_be_bytes(),
+                    top_up.partner.0,
+                    digest.to_be_bytes(),
+                    top_up.external_id,
+                    top_up.msisdn.number().cast_signed(),
+                    top_up.account.0.cast_signed(),
+                    top_up.operator.0,
+                    top_up.gross.0,
+                    code_of(&top_up.state),
+                    top_up.created_at.0,
+                    top_up.updated_at.0,
+                ])?;
+                let connector = top_up.after.connector;
+                if !connector.is_empty() {
+                    outside.execute(params![
+                        top_up.id.to_be_bytes(),
+                        top_up.partner.0,
+                        digest.to_be_bytes(),
+                        connector.as_str(),
+                        top_up.created_at.0,
+                    ])?;
+                }
+            }
             TopUpChange::Settled {
                 partner,
                 digest,
@@ -516,7 +551,10 @@ fn write_top_ups(tx: &Transaction<'_>, changes: &[TopUpChange]) -> rusqlite::Res
                     credit.map(|credit| credit.promotion.as_str()),
                     credit.map(|credit| credit.receipt.event.cast_signed()),
                     outcome.as_ref().err().map(|refusal| refusal.code()),
-                ])?
+                ])?;
+                if credit.is_none() {
+                    end.execute(params![partner.0, digest.to_be_bytes(), ""])?;
+                }
             }
         };
     }

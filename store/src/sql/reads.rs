@@ -120,7 +120,7 @@ create table if not exists gl_day_total (
 ";
 
 /// Tables with their positions, in the order in which a rebuild empties and an audit compares them.
-pub const TABLES: [&str; 8] = [
+pub const TABLES: [&str; 11] = [
     "read_position",
     "subscriber",
     "usage_record",
@@ -128,6 +128,9 @@ pub const TABLES: [&str; 8] = [
     "top_up",
     "payment",
     "partner",
+    "float_line",
+    "top_up_back",
+    "top_up_outside",
     "gl_day_total",
 ];
 

@@ -442,6 +442,7 @@ fn created(id: u128, external: &str, rupees: i64) -> Event {
         outcome: None,
         reason: None,
         details: charge::terms::TopUpDetails::default(),
+        after: charge::reversal::Afterwards::default(),
     }));
     Event {
         key: top_up_key(external),
@@ -452,7 +453,7 @@ fn created(id: u128, external: &str, rupees: i64) -> Event {
 }
 
 fn settled(external: &str, outcome: Result<RechargeOutcome, Refusal>) -> Event {
-    let body = EventBody::TopUpSettled { outcome };
+    let body = EventBody::TopUpSettled { outcome, lot: None };
     Event {
         key: top_up_key(external),
         operator: OPERATOR,

@@ -124,3 +124,9 @@ problem-no-such-rule = There is no auto-recharge
     .detail = It was never set up for this number, or it has ended.
 problem-bad-rule = This auto-recharge is not possible
     .detail = Look at the amounts, the limits and the dates.
+problem-not-reversible = This top-up cannot be taken back
+    .detail = It has not completed, another operator credited it, or the time for it is over. Staff can still help.
+problem-second-person = Somebody else has to approve this
+    .detail = Ask a colleague whose key may manage partners to make the same call.
+problem-day-not-over = The day is not over yet
+    .detail = Ask again tomorrow, or add partial=true for what there is.

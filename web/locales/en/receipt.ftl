@@ -14,6 +14,7 @@ slip-gift = Gift
 slip-balance = New balance
 slip-valid = Valid until
 slip-reference = Reference
+slip-taken-back = Taken back
 slip-qr = QR code that leads to the check of this receipt
 slip-check = Is it genuine?
 slip-check-how = Scan the code, or type this at the address:

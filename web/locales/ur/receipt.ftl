@@ -14,6 +14,7 @@ slip-gift = تحفہ
 slip-balance = نیا بیلنس
 slip-valid = میعاد
 slip-reference = حوالہ
+slip-taken-back = واپس لیا گیا
 slip-qr = اس رسید کی جانچ کا کیو آر کوڈ
 slip-check = کیا یہ اصلی ہے؟
 slip-check-how = کوڈ اسکین کریں، یا اس پتے پر یہ لکھیں:

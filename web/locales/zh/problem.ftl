@@ -124,3 +124,9 @@ problem-no-such-rule = 没有自动充值
     .detail = 此号码从未设置，或已结束。
 problem-bad-rule = 无法设置此自动充值
     .detail = 请检查金额、上限和日期。
+problem-not-reversible = 这笔代充无法撤销
+    .detail = 它尚未完成、由其他运营商入账，或已过时限。工作人员仍可协助。
+problem-second-person = 需要另一人批准
+    .detail = 请有权管理合作伙伴的同事发起同样的请求。
+problem-day-not-over = 这一天尚未结束
+    .detail = 请明天再试，或加上 partial=true 获取现有内容。

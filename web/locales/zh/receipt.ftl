@@ -14,6 +14,7 @@ slip-gift = 赠送
 slip-balance = 新余额
 slip-valid = 有效期至
 slip-reference = 参考号
+slip-taken-back = 已收回
 slip-qr = 用于核验此收据的二维码
 slip-check = 是真的吗？
 slip-check-how = 扫描二维码，或在以下网址输入：

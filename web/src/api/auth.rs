@@ -29,6 +29,8 @@ pub struct Caller {
     pub partner: Box<Partner>,
     /// What the key may do.
     pub scopes: Scopes,
+    /// The key's public part.
+    pub key: Code,
     /// The key is one of the sandbox: nothing real moves.
     pub test: bool,
 }
@@ -91,6 +93,7 @@ impl FromRequestParts<Web> for Caller {
         Ok(Caller {
             partner,
             scopes,
+            key: presented.key,
             test,
         })
     }

@@ -4,6 +4,7 @@
 //!
 //! * [`auth`]: API keys. [`json`]: bodies, amounts, times. [`once`]: requests that must happen once.
 //! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
+//! * [`commission`], [`reports`], [`partner_files`]: what sellers earn, and what they compare. [`reversals`]: sales taken back.
 //! * [`complaints`]: for staff.
 //! * [`reconciliations`]: settlement files, and the exceptions that they leave.
 //! * [`auto`]: standing orders to recharge. [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
@@ -12,14 +13,18 @@ pub mod auth;
 pub mod auto;
 pub mod bundles;
 pub mod callbacks;
+pub mod commission;
 pub mod complaints;
 pub mod import;
 pub mod json;
 pub mod lookup;
 pub mod once;
+pub mod partner_files;
 pub mod partners;
 pub mod quotes;
 pub mod reconciliations;
+pub mod reports;
+pub mod reversals;
 pub mod statement;
 pub mod subscribers;
 pub mod topups;
@@ -78,6 +83,7 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(quotes::create))
         .routes(routes!(topups::create, topups::find_by_external_id))
         .routes(routes!(topups::get))
+        .routes(routes!(reversals::reverse))
         .routes(routes!(subscribers::create))
         .routes(routes!(subscribers::change))
         .routes(routes!(subscribers::balance))
@@ -98,6 +104,10 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(partners::add_key))
         .routes(routes!(partners::revoke_key))
         .routes(routes!(partners::fund))
+        .routes(routes!(commission::see, commission::set, commission::end))
+        .routes(routes!(reports::settlement))
+        .routes(routes!(reports::summary))
+        .routes(routes!(partner_files::compare))
         .routes(routes!(callbacks::settings, callbacks::set_url))
         .routes(routes!(callbacks::add_secret))
         .routes(routes!(callbacks::retire_secret))

@@ -2,7 +2,7 @@
 
 use super::auth::Caller;
 use super::json::{Decimal, Json, Moment, Query, short_text};
-use super::lookup;
+use super::{lookup, partner_files};
 use crate::bind::Reader;
 use crate::limits;
 use crate::payments::PaymentDesk;
@@ -165,13 +165,24 @@ pub async fn reconcile(
             .iter()
             .map(|(id, kind)| (*id, *kind as u8))
             .collect();
-        let new = file.keep((rail, day), &rows, &settled, now)?;
-        let kept = rows.iter().filter_map(|row| file.get(&row.id).transpose());
-        let kept: Vec<Exception> = kept.collect::<Result<_, _>>()?;
+        let (kept, new) = keep(&file, (rail, day), &rows, &settled, now)?;
         Ok((found, kept, new))
     })
     .await?;
     Ok(Json(reconciled(&found, &asked.rail, day, new, &answers, now)))
+}
+
+/// Keeps what a comparison found: every difference as it stands now, and how many are new.
+pub(super) fn keep(
+    file: &Exceptions,
+    place: (Code, i32),
+    rows: &[Exception],
+    settled: &BTreeSet<(PaymentId, u8)>,
+    now: Timestamp,
+) -> Result<(Vec<Exception>, usize), StoreError> {
+    let new = file.keep(place, rows, settled, now)?;
+    let kept = rows.iter().filter_map(|row| file.get(&row.id).transpose());
+    Ok((kept.collect::<Result<_, _>>()?, new))
 }
 
 fn reconciled(
@@ -293,7 +304,8 @@ fn row_of(found: &Difference, rail: Code, day: i32, now: Timestamp) -> Exception
 }
 
 impl ExceptionAnswer {
-    fn of(one: &Exception, now: Timestamp) -> ExceptionAnswer {
+    /// Of an exception.
+    pub(super) fn of(one: &Exception, now: Timestamp) -> ExceptionAnswer {
         let price = one.file.or(one.books);
         let kind = Kind::parse(&one.kind);
         ExceptionAnswer {
@@ -312,7 +324,7 @@ impl ExceptionAnswer {
             owner: one.owner.clone(),
             remedies: match &one.closed {
                 None => kind
-                    .map_or(&[][..], remedies)
+                    .map_or(&[][..], |kind| remedies(one.rail, kind))
                     .iter()
                     .map(|name| (*name).to_owned())
                     .collect(),
@@ -332,7 +344,10 @@ impl ExceptionAnswer {
 }
 
 /// What can be done about a kind of difference.
-fn remedies(kind: Kind) -> &'static [&'static str] {
+fn remedies(rail: Code, kind: Kind) -> &'static [&'static str] {
+    if partner_files::partner_of(rail).is_some() {
+        return partner_files::remedies(kind);
+    }
     match kind {
         Kind::Missing => &["ask", "refund", "dismiss"],
         Kind::Extra | Kind::Twice => &["return", "credit", "dismiss"],
@@ -456,13 +471,13 @@ pub async fn remedy(
     Json(asked): Json<RemedyRequest>,
 ) -> Result<Json<ExceptionAnswer>, Problem> {
     caller.require(Scopes::ADMIN)?;
-    let (desk, file) = desk_and_file(&web)?;
+    let file = web.parts.exceptions.clone().ok_or(Fault::NotFound)?;
     let one = {
         let (file, id) = (file.clone(), id.clone());
         blocking(move || file.get(&id)).await?.ok_or(Fault::NotFound)?
     };
     let kind = Kind::parse(&one.kind).ok_or(Fault::Internal)?;
-    let known = remedies(kind).contains(&asked.remedy.as_str()) || asked.remedy == "own";
+    let known = remedies(one.rail, kind).contains(&asked.remedy.as_str()) || asked.remedy == "own";
     if !known || one.closed.is_some() {
         return Err(Problem::field(Fault::BadField, "remedy"));
     }
@@ -471,7 +486,7 @@ pub async fn remedy(
         short_text(&name, "owner", 64)?;
         let (file, id) = (file.clone(), id.clone());
         blocking(move || file.assign(&id, &name)).await?;
-    } else if asked.remedy == "dismiss" || put_right(&web, &desk, &one, kind, &asked).await? {
+    } else if put_right(&web, &caller, &one, kind, &asked).await? {
         let closed = Closed {
             at: web.now(),
             by: caller.partner.code.to_string(),
@@ -487,11 +502,19 @@ pub async fn remedy(
 /// Carries a remedy out; true when the difference is put right.
 async fn put_right(
     web: &Web,
-    desk: &Arc<dyn PaymentDesk>,
+    caller: &Caller,
     one: &Exception,
     kind: Kind,
     asked: &RemedyRequest,
 ) -> Result<bool, Problem> {
+    if asked.remedy == "dismiss" {
+        return Ok(true);
+    }
+    if partner_files::partner_of(one.rail).is_some() {
+        partner_files::put_right(web, caller, one).await?;
+        return Ok(true);
+    }
+    let desk = web.parts.payments.as_ref().ok_or(Fault::NotFound)?;
     if let (Kind::Extra | Kind::Twice, Some(paid)) = (kind, one.file) {
         let action = match &asked.msisdn {
             Some(number) if asked.remedy == "credit" => {
@@ -568,7 +591,11 @@ fn desk_and_file(web: &Web) -> Result<(Arc<dyn PaymentDesk>, Exceptions), Proble
     Ok(both.ok_or(Fault::NotFound)?)
 }
 
-async fn blocking<T: Send + 'static>(
+/// Work on the file of exceptions, on a thread that may wait.
+///
+/// # Errors
+/// [`Fault::Internal`] when the file does not answer.
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(work).await {
@@ -590,7 +617,8 @@ fn kind_of(number: u8) -> Option<SettlementKind> {
     all.into_iter().find(|kind| *kind as u8 == number)
 }
 
-fn day_number(text: &str) -> Option<i32> {
+/// The number of a day that is written `2026-11-21`.
+pub(super) fn day_number(text: &str) -> Option<i32> {
     let date: jiff::civil::Date = text.parse().ok()?;
     Some(
         date.since((jiff::Unit::Day, jiff::civil::date(1970, 1, 1)))
@@ -599,7 +627,8 @@ fn day_number(text: &str) -> Option<i32> {
     )
 }
 
-fn day_text(day: i32) -> String {
+/// A day as it is written.
+pub(super) fn day_text(day: i32) -> String {
     let (year, month, day) = charge::time::civil_from_days(i64::from(day));
     format!("{year:04}-{month:02}-{day:02}")
 }

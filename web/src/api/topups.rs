@@ -5,6 +5,7 @@ use super::json::{Decimal, Json, Moment, Query, short_text};
 use super::lookup::find;
 use super::once::idempotency_key;
 use super::quotes::{self, Occasion, Price};
+use super::reversals::ReversalAnswer;
 use crate::limits;
 use crate::partner_callback::checked_url;
 use crate::problem::{Fault, Problem};
@@ -17,6 +18,7 @@ use charge::command::{Funding, Recharge, TopUpRequest};
 use charge::ids::digest128;
 use charge::partner::{Scopes, TopUp, TopUpState};
 use charge::promotion::ChannelClass;
+use charge::reversal::Afterwards;
 use charge::tax::RegionCode;
 use charge::terms::CommissionKind;
 use charge::time::SECOND;
@@ -93,6 +95,12 @@ pub struct TopUpAnswer {
     /// What the partner earns with it, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commission: Option<Commission>,
+    /// Its reversal, if somebody asked for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reversal: Option<ReversalAnswer>,
+    /// The reference of the other operator that credited it, for numbers that are not served here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<String>,
     /// True for the sandbox: nothing moved.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test: bool,
@@ -126,6 +134,17 @@ pub struct Reason {
     pub name: String,
 }
 
+impl Reason {
+    /// Of a refusal's code.
+    pub fn of(code: u32) -> Reason {
+        let name = Refusal::from_code(code).map_or("internal", |refusal| Fault::Refused(refusal).spec().2);
+        Reason {
+            code,
+            name: name.to_owned(),
+        }
+    }
+}
+
 impl TopUpAnswer {
     /// From the durable state. Everything in it comes from there, so that a repetition gives the same bytes.
     pub fn of(top_up: &TopUp, catalog: Option<&Catalog>) -> TopUpAnswer {
@@ -138,12 +157,6 @@ impl TopUpAnswer {
                 None,
                 (outcome.promotion, &outcome.earned),
             )
-        });
-        let reason = top_up.reason.map(|code| Reason {
-            code,
-            name: Refusal::from_code(code)
-                .map_or("internal", |r| Fault::Refused(r).spec().2)
-                .to_owned(),
         });
         TopUpAnswer {
             id: Uuid::from_u128(top_up.id).to_string(),
@@ -161,8 +174,10 @@ impl TopUpAnswer {
             receipt: outcome
                 .filter(|_| !details.test)
                 .map(|outcome| outcome.receipt.to_string()),
-            reason,
+            reason: top_up.reason.map(Reason::of),
             commission: Commission::of(details.commission, details.commission_kind),
+            reversal: top_up.after.reversal.as_ref().map(ReversalAnswer::of),
+            delivered: (!top_up.after.delivered.is_empty()).then(|| top_up.after.delivered.clone()),
             test: details.test,
         }
     }
@@ -175,6 +190,7 @@ impl TopUpAnswer {
                 updated_at: top_up.created_at,
                 outcome: None,
                 reason: None,
+                after: Afterwards::default(),
                 ..top_up.clone()
             },
             catalog,
@@ -192,7 +208,11 @@ pub struct Wait {
 }
 
 impl Wait {
-    fn seconds(self) -> Result<Duration, Problem> {
+    /// As a time.
+    ///
+    /// # Errors
+    /// [`Fault::BadField`] for more than a request may wait.
+    pub fn seconds(self) -> Result<Duration, Problem> {
         let seconds = self.wait.unwrap_or(0);
         if seconds > limits::WAIT_S_MAX {
             let hint = format!("at most {}", limits::WAIT_S_MAX);
@@ -241,6 +261,7 @@ pub async fn create(
         class: occasion.class,
         callback_url,
         test: caller.test,
+        connector: Code::EMPTY,
     };
     let _guard = web.in_flight.begin(sale.partner, sale.idempotency_key)?;
     let (accepted, replayed) = sell(&web, &sale, body.quote.as_deref(), body.again).await?;
@@ -291,6 +312,8 @@ pub struct Sale<'a> {
     pub callback_url: &'a str,
     /// A rehearsal.
     pub test: bool,
+    /// The connector that hands it to another operator; empty: `account` is credited here.
+    pub connector: Code,
 }
 
 impl Sale<'_> {
@@ -313,6 +336,7 @@ impl Sale<'_> {
             class: self.class,
             callback_url: self.callback_url.to_owned(),
             test: self.test,
+            connector: self.connector,
         }
     }
 
@@ -421,11 +445,34 @@ async fn recently_credited(web: &Web, sale: &Sale<'_>) -> Result<bool, Problem> 
     }))
 }
 
-async fn read_top_up(web: &Web, key: EntityKey) -> Result<Option<Box<TopUp>>, Problem> {
+/// A top-up by its key.
+///
+/// # Errors
+/// What the core says.
+pub async fn read_top_up(web: &Web, key: EntityKey) -> Result<Option<Box<TopUp>>, Problem> {
     match web.parts.core.read(key).await? {
         Some(Entity::TopUp(top_up)) => Ok(Some(top_up)),
         _ => Ok(None),
     }
+}
+
+/// The key of a top-up by its id.
+///
+/// # Errors
+/// [`Fault::NoSuchTopUp`] when nobody knows it (yet).
+pub async fn key_of(web: &Web, id: &str, test: bool) -> Result<EntityKey, Problem> {
+    let id = Uuid::parse_str(id).map_err(|_| Fault::NoSuchTopUp)?.as_u128();
+    if let Some(key) = web.in_flight.top_up(id) {
+        return Ok(key);
+    }
+    let row = web
+        .parts
+        .reads
+        .ask(move |reader| reader.models.top_up(id))
+        .await?;
+    let row = row.ok_or(Fault::NoSuchTopUp)?;
+    let digest = TopUpRequest::digest_of(&row.external_id, test);
+    Ok(EntityKey::TopUp(row.partner, digest))
 }
 
 /// See a top-up
@@ -438,22 +485,7 @@ pub async fn get(
     Query(wait): Query<Wait>,
 ) -> Result<Json<TopUpAnswer>, Problem> {
     caller.require(Scopes::TOP_UP)?;
-    let id = Uuid::parse_str(&id).map_err(|_| Fault::NoSuchTopUp)?.as_u128();
-    let key = match web.in_flight.top_up(id) {
-        Some(key) => key,
-        None => {
-            let row = web
-                .parts
-                .reads
-                .ask(move |reader| reader.models.top_up(id))
-                .await?;
-            let row = row.ok_or(Fault::NoSuchTopUp)?;
-            EntityKey::TopUp(
-                row.partner,
-                TopUpRequest::digest_of(&row.external_id, caller.test),
-            )
-        }
-    };
+    let key = key_of(&web, &id, caller.test).await?;
     if !matches!(key, EntityKey::TopUp(partner, _) if partner == caller.partner.id) {
         return Err(Fault::NoSuchTopUp.into());
     }

@@ -354,7 +354,15 @@ async fn subject(web: &Web, visitor: &Visitor, about: &str) -> Result<Subject, P
         category: Category::Other,
         facts: Vec::new(),
     };
-    if let Some(name) = about.strip_prefix("receipt:") {
+    if let Some(id) = about.strip_prefix("topup:") {
+        // From the message that says that credit was taken back.
+        let receipt = sold(web, id).await?;
+        let receipt = receipt.filter(|receipt| receipt.account == sign_in.account);
+        let receipt = receipt.ok_or(Fault::NoSuchReceipt)?;
+        subject.about = format!("receipt:{receipt}");
+        subject.category = Category::Appeal;
+        subject.facts = vec![(t.h("receipt"), Html::bdi(&receipt.to_string()))];
+    } else if let Some(name) = about.strip_prefix("receipt:") {
         let receipt = Receipt::parse(name).filter(|receipt| receipt.account == sign_in.account);
         let receipt = receipt.ok_or(Fault::NoSuchReceipt)?;
         subject.about = format!("receipt:{receipt}");
@@ -368,6 +376,17 @@ async fn subject(web: &Web, visitor: &Visitor, about: &str) -> Result<Subject, P
         return Err(Fault::BadField.into());
     }
     Ok(subject)
+}
+
+/// The receipt of a partner's sale.
+async fn sold(web: &Web, id: &str) -> Result<Option<Receipt>, Problem> {
+    let id = u128::from_str_radix(id, 16).map_err(|_| Fault::NoSuchReceipt)?;
+    let row = web
+        .parts
+        .reads
+        .ask(move |reader| reader.models.top_up(id))
+        .await?;
+    Ok(row.and_then(|row| row.credit).map(|credit| credit.receipt))
 }
 
 /// A line of the statement: the kind of complaint that is most likely, and what is shown of the line.

@@ -234,6 +234,7 @@ async fn sell(
         class: ChannelClass::Web,
         callback_url: "",
         test: false,
+        connector: Code::EMPTY,
     };
     let (top_up, _) = topups::sell(web, &sale, None, true).await?;
     let end = topups::settled(web, sale.key(), Duration::from_secs(5)).await?;

@@ -39,6 +39,12 @@ pub struct ReceiptAnswer {
     pub reference: String,
     /// The journal's event that it proves.
     pub event: String,
+    /// What was taken back of the credit later: unused balance, and gifts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_back: Option<Decimal>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_back_at: Option<Moment>,
     /// The signed text: `raseed receipt verify`, `/verify` and everybody with the public key can check it.
     pub signed: String,
     /// What its QR code holds: the address that checks it.
@@ -67,6 +73,8 @@ impl ReceiptAnswer {
             channel: view.channel.clone(),
             reference: view.reference.clone(),
             event: view.event.clone(),
+            taken_back: view.taken_back.map(|(amount, _)| Decimal(amount)),
+            taken_back_at: view.taken_back.map(|(_, at)| Moment(at)),
             signed: evidence.signed.clone(),
             verify_url: evidence.verify_url.clone(),
             check: evidence.coded.clone(),

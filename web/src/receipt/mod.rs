@@ -78,11 +78,22 @@ pub async fn find(web: &Web, number: Receipt, wait: bool) -> Result<Option<(View
         let found = web.parts.reads.ask(move |reader: &mut Reader| {
             let line = reader.models.receipt(number)?;
             let subscriber = reader.models.subscriber(number.account)?;
-            Ok(line.zip(subscriber))
+            let recharge = line.as_ref().and_then(|line| line.recharge.as_ref());
+            let back = match recharge {
+                Some(recharge) => reader.models.taken_back(number.account, &recharge.reference)?,
+                None => None,
+            };
+            Ok(line
+                .zip(subscriber)
+                .map(|(line, subscriber)| (line, subscriber, back)))
         });
-        if let Some((line, subscriber)) = found.await? {
+        if let Some((line, subscriber, back)) = found.await? {
             let catalog = web.catalog(line.operator);
-            return Ok(View::of(&line, subscriber.msisdn).zip(catalog));
+            let view = View::of(&line, subscriber.msisdn).map(|view| View {
+                taken_back: back.map(|back| (-back.amount, back.at)),
+                ..view
+            });
+            return Ok(view.zip(catalog));
         }
     }
     Ok(None)

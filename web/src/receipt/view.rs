@@ -43,6 +43,8 @@ pub struct View {
     pub reference: String,
     /// The journal's event that it proves.
     pub event: String,
+    /// What was taken back of it, and when.
+    pub taken_back: Option<(Money, Timestamp)>,
 }
 
 impl View {
@@ -64,6 +66,7 @@ impl View {
             channel: recharge.channel.clone(),
             reference: recharge.reference.clone(),
             event: line.place.to_string(),
+            taken_back: None,
         })
     }
 
@@ -112,6 +115,10 @@ impl View {
         }
         if self.valid_until != Timestamp::NEVER {
             rows.push(row(t.p("slip-valid"), t.date(self.valid_until, &catalog.zone)));
+        }
+        if let Some((amount, at)) = self.taken_back {
+            let back = format!("{}, {}", money(-amount), t.moment(at, &catalog.zone));
+            rows.push(row(t.p("slip-taken-back"), back).strong());
         }
         if !self.reference.is_empty() {
             rows.push(row(t.p("slip-reference"), self.reference.clone()));

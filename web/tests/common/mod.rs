@@ -236,6 +236,7 @@ impl Service {
             https,
             payments: desk(&core),
             exceptions: Some(store::Exceptions::open(data.path()).unwrap()),
+            reversal_two_from: Money::from_units(400),
         };
         let number = Msisdn::parse(NUMBER).unwrap();
         let web = match demo {
