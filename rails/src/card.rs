@@ -5,16 +5,19 @@
 //! payments 2.4). Our requests also carry a signature of the same shape, for PSPs that ask for one.
 //!
 //! # Layout
-//! * [`Config`], [`Card`] are here. `meaning`: sessions, refunds and decline codes. [`signature`]: `t=,v1=`.
+//! * [`Config`], [`Card`] are here. `meaning`: sessions, refunds and decline codes. `stored`: cards left with the PSP. [`signature`]: `t=,v1=`.
 
 mod meaning;
 pub mod signature;
+mod stored;
 
 use crate::base::Base;
 use crate::form::{encode, escaped, with_query};
 use crate::http::{HttpAnswer, HttpRequest, Later, Method, Transport};
 use crate::limits::{BODY_BYTES_MAX, CALL_MS};
-use crate::rail::{Begun, Heard, Order, Rail, RailError, SettlementLine, Told};
+use crate::rail::{
+    Begun, Enrolling, Enrolment, Heard, Mandate, Order, Rail, RailError, SettlementLine, Stored, Told,
+};
 use crate::secret::Secret;
 use crate::settlement::Profile;
 use charge::catalog::Language;
@@ -224,14 +227,7 @@ impl Card {
         let Some(url) = session.url.clone().filter(|_| session.is_open()) else {
             return Ok(Begun::Said(session.statement()));
         };
-        let bases = [Some(&self.config.host), self.config.page.as_ref()];
-        if !bases
-            .into_iter()
-            .flatten()
-            .any(|base| url.starts_with(&base.url("/")))
-        {
-            return Err(RailError::NotGenuine("the link for the payer leads elsewhere"));
-        }
+        self.is_ours(&url)?;
         Ok(Begun::Redirect {
             url,
             said: Statement::Presented {
@@ -240,7 +236,23 @@ impl Card {
         })
     }
 
+    /// Only the PSP's own pages are places to send somebody to.
+    fn is_ours(&self, url: &str) -> Result<(), RailError> {
+        let bases = [Some(&self.config.host), self.config.page.as_ref()];
+        match bases
+            .into_iter()
+            .flatten()
+            .any(|base| url.starts_with(&base.url("/")))
+        {
+            true => Ok(()),
+            false => Err(RailError::NotGenuine("the link for the payer leads elsewhere")),
+        }
+    }
+
     async fn ask(&self, io: &dyn Transport, order: &Order, now: Timestamp) -> Result<Statement, RailError> {
+        if meaning::is_intent(&order.presented) {
+            return self.ask_intent(io, order, now).await;
+        }
         if order.presented.is_empty() && now > order.expires_at {
             // Nobody was ever shown the page.
             return Ok(Statement::Expired);
@@ -344,13 +356,41 @@ impl Rail for Card {
         self.currency
     }
 
+    fn mandate(&self) -> Option<Mandate> {
+        Some(Mandate::Token)
+    }
+
+    fn enrol<'a>(
+        &'a self,
+        io: &'a dyn Transport,
+        enrolment: &'a Enrolment,
+        now: Timestamp,
+    ) -> Later<'a, Result<Enrolling, RailError>> {
+        Box::pin(Card::enrol(self, io, enrolment, now))
+    }
+
+    fn enrolled<'a>(
+        &'a self,
+        io: &'a dyn Transport,
+        id: &'a str,
+        session: &'a str,
+        now: Timestamp,
+    ) -> Later<'a, Result<Option<Stored>, RailError>> {
+        Box::pin(Card::enrolled(self, io, (id, session), now))
+    }
+
     fn begin<'a>(
         &'a self,
         io: &'a dyn Transport,
         order: &'a Order,
         now: Timestamp,
     ) -> Later<'a, Result<Begun, RailError>> {
-        Box::pin(self.begin_session(io, order, now))
+        Box::pin(async move {
+            match &order.payer.token {
+                Some(token) => self.charge(io, order, token, now).await,
+                None => self.begin_session(io, order, now).await,
+            }
+        })
     }
 
     fn inquire<'a>(

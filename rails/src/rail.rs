@@ -41,6 +41,27 @@ pub trait Rail: Send + Sync {
         None
     }
 
+    /// A page of the rail where somebody leaves a card for later, with 3-D Secure. For [`Mandate::Token`].
+    fn enrol<'a>(
+        &'a self,
+        _io: &'a dyn Transport,
+        _enrolment: &'a Enrolment,
+        _now: Timestamp,
+    ) -> Later<'a, Result<Enrolling, RailError>> {
+        Box::pin(async { Err(RailError::Unsupported) })
+    }
+
+    /// What somebody left who came back with a session of [`Rail::enrol`]; `None`: nothing.
+    fn enrolled<'a>(
+        &'a self,
+        _io: &'a dyn Transport,
+        _id: &'a str,
+        _session: &'a str,
+        _now: Timestamp,
+    ) -> Later<'a, Result<Option<Stored>, RailError>> {
+        Box::pin(async { Err(RailError::Unsupported) })
+    }
+
     /// Presents the order to the rail: what the payer must do now, and what the rail said.
     fn begin<'a>(
         &'a self,
@@ -127,6 +148,35 @@ pub trait Rail: Send + Sync {
 pub enum Mandate {
     /// It asks on the payer's phone, each time.
     WalletPrompt,
+    /// It charges what the payer left on its own page ([`Rail::enrol`]); we hold its name for that.
+    Token,
+}
+
+/// Somebody is to leave a card with a rail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// Our name for it: nobody can guess it.
+    pub id: String,
+    /// Where the browser comes back to; it has a query already.
+    pub return_url: String,
+    /// Language of the rail's page.
+    pub language: Language,
+}
+
+/// Where somebody leaves a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolling {
+    /// Absolute URL.
+    pub url: String,
+}
+
+/// What somebody has left with a rail.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The rail's name for it.
+    pub token: String,
+    /// What people recognize it by: the last digits.
+    pub shown: String,
 }
 
 /// What a rail needs to know of the payer.
@@ -176,6 +226,8 @@ pub struct Payer {
     pub email: Option<String>,
     /// Last six digits of the identity card.
     pub cnic_last6: Option<String>,
+    /// The rail's name for a card that the payer left with it.
+    pub token: Option<String>,
 }
 
 /// Nothing of it belongs in a log.

@@ -4,13 +4,33 @@ use crate::core::{CoreError, Pending};
 use charge::catalog::Language;
 use charge::payment::{Currency, Destination, PaymentAction, PaymentId, PaymentReply, Price, Statement};
 use charge::{Code, Money, Msisdn, OperatorId, Refusal, Timestamp};
-use rails::rail::{Mandate, Need};
+use rails::rail::{Enrolling, Enrolment, Mandate, Need, Stored};
 use rails::{Begun, HttpAnswer, HttpRequest, Payer, RailError, SettlementLine};
 
 /// Talks to the rails and tells the core what they said.
 pub trait PaymentDesk: Send + Sync {
     /// The rails that are set up, in the order in which they are offered.
     fn rails(&self) -> Vec<RailInfo>;
+
+    /// A page of a rail where somebody leaves a card for later.
+    fn enrol(&self, _rail: Code, _enrolment: Enrolment) -> Pending<Result<Enrolling, StartError>> {
+        Box::pin(async { Err(StartError::NoSuchRail) })
+    }
+
+    /// What somebody left there, by our name for it and the rail's session; `None`: nothing.
+    fn enrolled(
+        &self,
+        _rail: Code,
+        _id: String,
+        _session: String,
+    ) -> Pending<Result<Option<Stored>, StartError>> {
+        Box::pin(async { Err(StartError::NoSuchRail) })
+    }
+
+    /// Where browsers find us, without a slash at the end.
+    fn site(&self) -> String {
+        String::new()
+    }
 
     /// How long a payment can be paid, and how much later it is still credited, seconds.
     fn times(&self) -> (u32, u32) {

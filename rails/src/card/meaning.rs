@@ -119,6 +119,50 @@ impl Intent {
     }
 }
 
+/// True for the name of a payment from a stored card, as against that of a session.
+pub(super) fn is_intent(reference: &str) -> bool {
+    reference.starts_with("pi_")
+}
+
+/// The name of what the PSP answered.
+pub(super) fn id_of(body: &Value) -> String {
+    text(&body["id"])
+}
+
+/// What a payment from a stored card has come to. One of another payment is not believed.
+pub(super) fn of_intent(body: &Value, order: &Order) -> Result<Statement, RailError> {
+    let intent = Intent::of(body);
+    let other = !order.presented.is_empty() && order.presented != intent.id;
+    if intent.id.is_empty() || other || payment_of(body) != Some(order.id) {
+        return Err(RailError::NotGenuine("the answer is about another payment"));
+    }
+    let currency = body["currency"].as_str().map(str::to_ascii_uppercase);
+    let currency = currency.as_deref().and_then(Currency::parse);
+    let amount = body["amount_received"].as_i64().and_then(of_minor);
+    let failed = |code: &str| Statement::Failed {
+        class: class_of(code),
+        code: code.to_owned(),
+    };
+    Ok(match intent.status.as_str() {
+        _ if intent.disputed => Statement::Reversed {
+            code: "disputed".to_owned(),
+        },
+        _ if intent.refunded => Statement::Refunded { reference: intent.id },
+        "succeeded" => match amount.zip(currency) {
+            Some((amount, currency)) => Statement::Succeeded {
+                paid: Price { amount, currency },
+                reference: intent.id,
+            },
+            None => pending("succeeded"),
+        },
+        // Nobody is there to answer the bank's question.
+        "requires_action" => failed("authentication_required"),
+        "requires_payment_method" | "canceled" if !intent.code.is_empty() => failed(&intent.code),
+        "canceled" => failed("canceled"),
+        other => pending(other),
+    })
+}
+
 /// Why a card was refused. The failure is certain; the class is what the payer is told.
 fn class_of(code: &str) -> FailureClass {
     match code {
@@ -149,10 +193,13 @@ fn class_of(code: &str) -> FailureClass {
 
 /// What a refusal of a call means.
 pub(super) fn of_refusal(status: u16, body: &Value) -> Statement {
+    let error = &body["error"];
     let code = short(
-        body["error"]["code"]
+        // "card_declined" says less than its reason.
+        error["decline_code"]
             .as_str()
-            .or(body["error"]["type"].as_str())
+            .or(error["code"].as_str())
+            .or(error["type"].as_str())
             .unwrap_or_default(),
     );
     match status {

@@ -128,6 +128,7 @@ fn order() -> Order {
             wallet: Some(Msisdn::new(923_001_234_567).unwrap()),
             email: Some("a@b.test".to_owned()),
             cnic_last6: None,
+            token: None,
         },
         description: String::new(),
         language: charge::catalog::Language::En,

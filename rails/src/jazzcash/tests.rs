@@ -215,6 +215,7 @@ fn order() -> Order {
             wallet: Some(Msisdn::new(923_411_728_699).unwrap()),
             email: None,
             cnic_last6: Some("345678".to_owned()),
+            token: None,
         },
         description: "Load: 100% <b>now</b>".to_owned(),
         language: charge::catalog::Language::En,

@@ -9,12 +9,12 @@ use charge::payment::{
     PaymentState, Price, RefundReason, Statement,
 };
 use charge::promotion::ChannelClass;
-use charge::time::SECOND;
+use charge::time::{DAY, SECOND};
 use charge::{Code, Command, Entity, EntityKey, Event, EventBody, Money, Reply, Timestamp};
 use engine::Observer;
 use parking_lot::Mutex;
 use rails::fx::Rates;
-use rails::rail::Told;
+use rails::rail::{Enrolling, Enrolment, Mandate, Stored, Told};
 use rails::{
     Begun, Heard, HttpAnswer, HttpRequest, Order, Rail, RailError, SettlementLine, Transport, TransportError,
 };
@@ -286,13 +286,19 @@ impl Inner {
         }
     }
 
+    /// A payment from a stored card whose name at the rail nobody heard: asking for it again names it, within the life of its
+    /// key.
+    fn is_nameless(&self, rail: &Arc<dyn Rail>, payment: &Payment) -> bool {
+        rail.mandate() == Some(Mandate::Token)
+            && payment.asked.class == ChannelClass::Auto
+            && payment.presented.is_empty()
+            && payment.reference.is_empty()
+            && self.now() <= payment.created_at.plus(DAY)
+    }
+
     /// Asks the rail for the money of somebody who is not here. The same id again is the same request to the rail.
     async fn prompt(self: &Arc<Self>, id: PaymentId) {
-        let Some(payment) = self
-            .read(id)
-            .await
-            .filter(|payment| payment.state == PaymentState::Created)
-        else {
+        let Some(payment) = self.read(id).await.filter(|payment| payment.state.is_open()) else {
             return;
         };
         let failed = |class, code: &str| Statement::Failed {
@@ -324,7 +330,7 @@ impl Inner {
     }
 
     /// Asks the rail about one payment and tells the core.
-    async fn ask(&self, id: PaymentId) {
+    async fn ask(self: &Arc<Self>, id: PaymentId) {
         let turn = usize::try_from(id.bits() % TURNS as u128).unwrap_or(0);
         let _turn = self.turns[turn].lock().await;
         // Read in its turn: whoever asked before may have found out.
@@ -342,6 +348,10 @@ impl Inner {
             return;
         };
         let order = self.order_of(&payment, rails::Payer::default());
+        if payment.state != PaymentState::RefundRequested && self.is_nameless(rail, &payment) {
+            self.schedule.lock().again(id, self.now());
+            return self.prompt(id).await;
+        }
         let statement = if payment.state == PaymentState::RefundRequested {
             self.ask_refund(rail, &payment, &order).await
         } else {
@@ -696,6 +706,41 @@ impl PaymentDesk for Desk {
             origins: rail.origins(),
         };
         self.0.parts.rails.iter().map(info).collect()
+    }
+
+    fn enrol(&self, rail: Code, enrolment: Enrolment) -> Pending<Result<Enrolling, StartError>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let rail = inner.rail(rail).ok_or(StartError::NoSuchRail)?;
+            let page = rail.enrol(&*inner.parts.transport, &enrolment, inner.now()).await;
+            page.map_err(|error| {
+                tracing::warn!(rail = %rail.code(), %error, "a rail gave no page for a card");
+                StartError::Unreachable
+            })
+        })
+    }
+
+    fn enrolled(
+        &self,
+        rail: Code,
+        id: String,
+        session: String,
+    ) -> Pending<Result<Option<Stored>, StartError>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let rail = inner.rail(rail).ok_or(StartError::NoSuchRail)?;
+            let left = rail
+                .enrolled(&*inner.parts.transport, &id, &session, inner.now())
+                .await;
+            left.map_err(|error| {
+                tracing::warn!(rail = %rail.code(), %error, "what was left with a rail is not known");
+                StartError::Unreachable
+            })
+        })
+    }
+
+    fn site(&self) -> String {
+        self.0.parts.settings.public_url.clone()
     }
 
     fn times(&self) -> (u32, u32) {

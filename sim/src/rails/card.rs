@@ -71,6 +71,8 @@ struct Session {
     forced: Option<Outcome>,
     outcome: Option<Outcome>,
     disputed: bool,
+    /// A card is to be left for later; nothing is paid.
+    setup: bool,
 }
 
 #[derive(Clone)]
@@ -108,6 +110,7 @@ impl Card {
         let router = Router::new()
             .route("/v1/checkout/sessions", post(create))
             .route("/v1/checkout/sessions/{id}", get(read))
+            .route("/v1/payment_intents", post(charge_stored))
             .route("/v1/payment_intents/{id}", get(read_intent))
             .route("/v1/refunds", post(refund).get(refunds))
             .route("/c/pay/{id}", get(checkout))
@@ -211,7 +214,7 @@ impl Card {
             return;
         }
         session.outcome = Some(outcome);
-        if outcome.takes_money() {
+        if outcome.takes_money() && !session.setup {
             self.book(
                 Direction::Payment,
                 &session.payment,
@@ -237,6 +240,9 @@ impl Card {
             session.currency.to_lowercase()
         };
         let open = status == "open";
+        if session.setup {
+            return setup_json(session, status, base);
+        }
         json!({
             "id": session.id,
             "object": "checkout.session",
@@ -270,6 +276,9 @@ impl Card {
             "id": session.intent,
             "object": "payment_intent",
             "status": status,
+            "amount": session.minor + self.desk.wrong().amount_off,
+            "amount_received": if paid { session.minor + self.desk.wrong().amount_off } else { 0 },
+            "currency": session.currency.to_lowercase(),
             "metadata": {"payment": session.payment},
             "last_payment_error": if code.is_empty() { Value::Null } else { json!({"code": "card_declined", "decline_code": code}) },
             "latest_charge": {
@@ -383,7 +392,7 @@ impl Card {
         match session.outcome {
             Some(Outcome::Hidden) => page::notice(StatusCode::INTERNAL_SERVER_ERROR, "System error"),
             Some(outcome) if outcome.takes_money() || outcome == Outcome::Unknown => {
-                page::go(&session.success_url)
+                page::go(&came_back(&session))
             }
             _ => page::go(&session.cancel_url),
         }
@@ -397,10 +406,15 @@ async fn create(State(card): Shared, uri: Uri, headers: HeaderMap, body: Bytes) 
         Err(answer) => return *answer,
     };
     let get = |name: &str| fields.get(name).cloned().unwrap_or_default();
+    let setup = get("mode") == "setup" && get("customer_creation") == "always";
     let minor: i64 = get("line_items[0][price_data][unit_amount]").parse().unwrap_or(0);
-    let expires_s: i64 = get("expires_at").parse().unwrap_or(0);
+    let expires_s: i64 = match setup {
+        true => card.desk.now_s() + 3_600,
+        false => get("expires_at").parse().unwrap_or(0),
+    };
     let name = get("line_items[0][price_data][product_data][name]");
-    if minor <= 0 || expires_s <= card.desk.now_s() || get("mode") != "payment" || name.is_empty() {
+    let payable = minor > 0 && expires_s > card.desk.now_s() && get("mode") == "payment" && !name.is_empty();
+    if !payable && !setup {
         return refusal(StatusCode::BAD_REQUEST, "parameter_invalid");
     }
     let number = card.desk.number();
@@ -417,11 +431,109 @@ async fn create(State(card): Shared, uri: Uri, headers: HeaderMap, body: Bytes) 
         forced: card.desk.outcome(&headers, minor, ""),
         outcome: None,
         disputed: false,
+        setup,
     };
     let answer = card.session_json(&session, &format!("http://{}", text(&headers, "host")), false);
     card.inner.lock().sessions.insert(session.id.clone(), session);
     card.remember(&uri, key, &body, &answer);
     Json(answer).into_response()
+}
+
+/// What is left of a setup session.
+fn setup_json(session: &Session, status: &str, base: &str) -> Value {
+    let done = session.outcome.is_some_and(Outcome::takes_money);
+    let number = session.id.trim_start_matches("cs_test_");
+    json!({
+        "id": session.id,
+        "object": "checkout.session",
+        "mode": "setup",
+        "status": status,
+        "client_reference_id": session.payment,
+        "url": if status == "open" { json!(format!("{base}/c/pay/{}", session.id)) } else { Value::Null },
+        "customer": if done { json!(format!("cus_{number}")) } else { Value::Null },
+        "setup_intent": {
+            "id": format!("seti_{number}"),
+            "status": if done { "succeeded" } else { "requires_payment_method" },
+            "payment_method": if done {
+                json!({"id": format!("pm_{number}"), "card": {"last4": "4242"}})
+            } else {
+                Value::Null
+            },
+        },
+    })
+}
+
+/// A payment from a card that was left here, with nobody present.
+async fn charge_stored(State(card): Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    card.desk.arrive().await;
+    let (fields, key) = match card.fields(&uri, &headers, &body) {
+        Ok(fields) => fields,
+        Err(answer) => return *answer,
+    };
+    let get = |name: &str| fields.get(name).cloned().unwrap_or_default();
+    let (customer, method) = (get("customer"), get("payment_method"));
+    let known = card.find(|session| {
+        let number = session.id.trim_start_matches("cs_test_");
+        let done = session.outcome.is_some_and(Outcome::takes_money);
+        session.setup && done && customer == format!("cus_{number}") && method == format!("pm_{number}")
+    });
+    let minor: i64 = get("amount").parse().unwrap_or(0);
+    if known.is_none() || minor <= 0 || get("off_session") != "true" || get("confirm") != "true" {
+        return refusal(StatusCode::BAD_REQUEST, "resource_missing");
+    }
+    if card.desk.drops_before() {
+        return dropped();
+    }
+    let number = card.desk.number();
+    let session = Session {
+        id: format!("cs_off_{number:014}"),
+        intent: format!("pi_{number:014}"),
+        payment: get("metadata[payment]"),
+        minor,
+        currency: get("currency").to_uppercase(),
+        success_url: String::new(),
+        cancel_url: String::new(),
+        expires_s: card.desk.now_s() + 3_600,
+        name: get("description"),
+        forced: None,
+        outcome: None,
+        disputed: false,
+        setup: false,
+    };
+    let outcome = card
+        .desk
+        .wrong()
+        .outcome
+        .or(card.desk.outcome(&headers, minor, ""));
+    let outcome = outcome.unwrap_or(Outcome::Approve);
+    let id = session.id.clone();
+    card.inner.lock().sessions.insert(id.clone(), session);
+    card.commit(&id, outcome);
+    let session = card.find(|session| session.id == id);
+    let Some(session) = session else {
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, "api_error");
+    };
+    let intent = card.intent_json(&session, outcome.takes_money());
+    if outcome.takes_money() || outcome == Outcome::Unknown {
+        card.announce(
+            if outcome.takes_money() {
+                "payment_intent.succeeded"
+            } else {
+                "payment_intent.processing"
+            },
+            &intent,
+        );
+        card.remember(&uri, key, &body, &intent);
+        return if card.desk.leave().await {
+            dropped()
+        } else {
+            Json(intent).into_response()
+        };
+    }
+    let error = json!({"error": {
+        "type": "card_error", "code": "card_declined", "decline_code": decline_code(outcome), "payment_intent": intent,
+    }});
+    (StatusCode::PAYMENT_REQUIRED, Json(error)).into_response()
 }
 
 async fn read(State(card): Shared, Path(id): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
@@ -535,7 +647,7 @@ async fn checkout(State(card): Shared, Path(id): Path<String>) -> Response {
         return page::notice(StatusCode::NOT_FOUND, "There is no such payment.");
     };
     if session.outcome.is_some() {
-        return page::go(&session.success_url);
+        return page::go(&came_back(&session));
     }
     let amount = format!(
         "{}.{:02} {}",
@@ -599,6 +711,11 @@ async fn answer(card: &Arc<Card>, session: &Session, choice: &str) -> Response {
         Some(outcome) => card.decided(&session.id, outcome).await,
         None => page::notice(StatusCode::BAD_REQUEST, "There is no such choice."),
     }
+}
+
+/// Where the browser goes; the session is named where the merchant wants it.
+fn came_back(session: &Session) -> String {
+    session.success_url.replace("{CHECKOUT_SESSION_ID}", &session.id)
 }
 
 fn decline_code(outcome: Outcome) -> &'static str {

@@ -104,6 +104,7 @@ pub fn order(stage: &dyn Stage, number: u64) -> Order {
             wallet: Some(Msisdn::new(923_411_728_699).unwrap()),
             email: Some("payer@example.test".to_owned()),
             cnic_last6: Some("345678".to_owned()),
+            token: None,
         },
         description: "Recharge 0300 1234567".to_owned(),
         language: Language::En,

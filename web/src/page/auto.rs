@@ -1,9 +1,11 @@
 //! Auto-recharge: a rule for a number of one's own, what it waits for, and what it did. What takes more money than was
 //! confirmed before needs a fresh sign-in; less never does.
 
+pub mod card;
+
 use super::account::{percent, signed_in};
 use super::format::Speech;
-use super::frame::{Frame, Visitor, page};
+use super::frame::{FormTargets, Frame, Visitor, page};
 use super::recharge::desk;
 use super::security::to_sign_in;
 use crate::core::CoreError;
@@ -25,7 +27,7 @@ use charge::{Account, AccountId, Code, Command, Entity, EntityKey, Money, Msisdn
 use people::mandates::Mandate;
 use people::numbers::Owned;
 use rails::Payer;
-use rails::rail::Need;
+use rails::rail::{Mandate as Way, Need};
 use serde::{Deserialize, Serialize};
 
 /// Days of the month that are offered; in shorter months the last one counts.
@@ -43,6 +45,8 @@ struct Means {
     wallet: Option<u64>,
     cnic: Option<String>,
     email: Option<String>,
+    #[serde(default)]
+    token: Option<String>,
 }
 
 /// Reads what [`People::means`](people::People::means) gives. `None` for bytes that this page has not written.
@@ -56,6 +60,7 @@ pub fn payer_of(means: &[u8]) -> Option<Payer> {
         wallet,
         email: means.email,
         cnic_last6: means.cnic,
+        token: means.token,
     })
 }
 
@@ -64,6 +69,7 @@ fn means_of(payer: &Payer) -> Vec<u8> {
         wallet: payer.wallet.map(Msisdn::number),
         cnic: payer.cnic_last6.clone(),
         email: payer.email.clone(),
+        token: payer.token.clone(),
     };
     serde_json::to_vec(&means).unwrap_or_default()
 }
@@ -80,6 +86,7 @@ struct AutoPage {
     numbers: Vec<Choice>,
     known: Option<Known>,
     rails: Vec<Choice>,
+    cards: Vec<Choice>,
     wallet: bool,
     cnic: bool,
     email: bool,
@@ -128,10 +135,11 @@ pub struct Before {
 }
 
 /// What can be said above the page.
-const DONE: [&str; 4] = ["set", "paused", "resumed", "ended"];
+const DONE: [&str; 5] = ["set", "paused", "resumed", "ended", "card"];
 /// What can be wrong.
-const WRONG: [&str; 11] = [
-    "amount", "below", "caps", "when", "rail", "wallet", "cnic", "email", "offer", "limits", "agree",
+const WRONG: [&str; 13] = [
+    "amount", "below", "caps", "when", "rail", "wallet", "cnic", "email", "offer", "limits", "agree", "card",
+    "away",
 ];
 
 /// The rule of a number.
@@ -157,7 +165,7 @@ pub async fn show(
     };
     let rule = known.as_ref().map(|auto| &auto.rule);
     let needs =
-        |need: Need| rails_of(&web).is_ok_and(|rails| rails.iter().any(|(_, needs)| needs.contains(&need)));
+        |need: Need| rails_of(&web).is_ok_and(|rails| rails.iter().any(|rail| rail.needs.contains(&need)));
     let plain = |money: Option<Money>| {
         let money = money.filter(|money| money.is_positive());
         money
@@ -179,6 +187,7 @@ pub async fn show(
         numbers: own.choices(&web),
         known: known.as_ref().map(|auto| view.known(auto, mandate.as_ref())),
         rails: view.rails(rule)?,
+        cards: view.cards(mandate.as_ref())?,
         wallet: needs(Need::WalletNumber),
         cnic: needs(Need::CnicLast6),
         email: needs(Need::Email),
@@ -197,7 +206,12 @@ pub async fn show(
         leads: view.leads(rule),
         offers: view.offers(rule),
     };
-    Ok(page(StatusCode::OK, &template))
+    let mut response = page(StatusCode::OK, &template);
+    if let Some(desk) = &web.parts.payments {
+        // To leave a card leads to the bank's page.
+        response.extensions_mut().insert(FormTargets::of(desk.rails()));
+    }
+    Ok(response)
 }
 
 /// Numbers of the person who looks, and the one that is meant.
@@ -242,12 +256,25 @@ async fn auto_of(web: &Web, account: AccountId) -> Result<Option<Box<AutoRecharg
     }
 }
 
-/// Rails that take money of somebody who is not here, in the operator's currency.
-fn rails_of(web: &Web) -> Result<Vec<(Code, &'static [Need])>, Problem> {
+/// A rail that takes money of somebody who is not here.
+struct AutoRail {
+    code: Code,
+    way: Way,
+    needs: &'static [Need],
+}
+
+/// Those that do in the operator's currency.
+fn rails_of(web: &Web) -> Result<Vec<AutoRail>, Problem> {
     let rails = desk(web)?.rails().into_iter();
     Ok(rails
-        .filter(|rail| rail.mandate.is_some() && rail.currency == Currency::PKR)
-        .map(|rail| (rail.code, rail.needs))
+        .filter(|rail| rail.currency == Currency::PKR)
+        .filter_map(|rail| {
+            Some(AutoRail {
+                code: rail.code,
+                way: rail.mandate?,
+                needs: rail.needs,
+            })
+        })
         .collect())
 }
 
@@ -377,17 +404,41 @@ impl View<'_> {
         };
         let chosen = rule
             .map(|rule| rule.rail)
-            .filter(|rail| rails.iter().any(|(code, _)| code == rail));
-        let first = rails.first().map(|(code, _)| *code);
+            .filter(|code| rails.iter().any(|rail| rail.code == *code));
+        let first = rails.first().map(|rail| rail.code);
         Ok(rails
             .iter()
-            .map(|(code, _)| Choice {
-                value: code.to_string(),
-                name: Html::isolated(&self.rail_name(*code)),
-                hint: self.t.h("auto-prompt-hint"),
-                chosen: chosen.or(first) == Some(*code),
+            .map(|rail| Choice {
+                value: rail.code.to_string(),
+                name: Html::isolated(&self.rail_name(rail.code)),
+                hint: self.t.h(match rail.way {
+                    Way::WalletPrompt => "auto-prompt-hint",
+                    Way::Token => "auto-token-hint",
+                }),
+                chosen: chosen.or(first) == Some(rail.code),
             })
             .collect())
+    }
+
+    /// Rails with which a card can be left, and what is left with each.
+    fn cards(&self, kept: Option<&Mandate>) -> Result<Vec<Choice>, Problem> {
+        if self.web.parts.payments.is_none() {
+            return Ok(Vec::new());
+        }
+        let rails = rails_of(self.web)?
+            .into_iter()
+            .filter(|rail| rail.way == Way::Token);
+        let choice = |rail: AutoRail| {
+            let kept = kept.filter(|kept| kept.rail == rail.code.as_str());
+            let shown = kept.map_or("", |kept| &kept.shown);
+            Choice {
+                value: rail.code.to_string(),
+                name: Html::isolated(&self.rail_name(rail.code)),
+                hint: Html::isolated(&self.t.with("auto-card-kept", &[("shown", shown.into())])),
+                chosen: kept.is_some(),
+            }
+        };
+        Ok(rails.map(choice).collect())
     }
 
     fn dates(&self, rule: Option<&AutoRule>) -> Vec<(Html, Vec<Choice>)> {
@@ -654,7 +705,7 @@ fn read(
     }
     let rails = rails_of(web).map_err(|_| "rail")?;
     let rail = Code::new(&form.rail)
-        .filter(|rail| rails.iter().any(|(code, _)| code == rail))
+        .filter(|code| rails.iter().any(|rail| rail.code == *code))
         .ok_or("rail")?;
     let offer = match form.offer.as_str() {
         "" => Code::EMPTY,
@@ -688,14 +739,18 @@ fn payer(
     kept: Option<&Mandate>,
 ) -> Result<Option<Payer>, &'static str> {
     let rails = rails_of(web).map_err(|_| "rail")?;
-    let needs = rails
-        .iter()
-        .find(|(code, _)| *code == rule.rail)
-        .map_or(&[][..], |(_, needs)| *needs);
+    let Some(rail) = rails.iter().find(|rail| rail.code == rule.rail) else {
+        return Err("rail");
+    };
+    let is_kept = kept.is_some_and(|kept| kept.rail == rule.rail.as_str());
+    if rail.way == Way::Token {
+        return if is_kept { Ok(None) } else { Err("card") };
+    }
+    let needs = rail.needs;
     let typed = [&form.wallet, &form.cnic, &form.email]
         .iter()
         .any(|text| !text.trim().is_empty());
-    if !typed && kept.is_some_and(|kept| kept.rail == rule.rail.as_str()) {
+    if !typed && is_kept {
         return Ok(None);
     }
     let payer = super::recharge::payer_of_texts(web, (&form.wallet, &form.cnic, &form.email)).map_err(
@@ -784,6 +839,7 @@ mod tests {
             wallet: Msisdn::new(923_411_728_699).ok(),
             email: None,
             cnic_last6: Some("345678".to_owned()),
+            token: None,
         };
         assert!(payer_of(&means_of(&payer)) == Some(payer));
         assert!(payer_of(b"x").is_none());

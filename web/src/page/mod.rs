@@ -64,6 +64,7 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/budget", get(budget::show).post(budget::set))
         .route("/auto", get(auto::show).post(auto::set))
         .route("/auto/turn", post(auto::turn))
+        .route("/auto/card", get(auto::card::back).post(auto::card::leave))
         .route("/complaints", get(complaints::list).post(complaints::make))
         .route("/complaints/new", get(complaints::begin))
         .route("/complaints/{id}", get(complaints::show).post(complaints::act))

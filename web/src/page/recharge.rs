@@ -472,6 +472,7 @@ pub fn payer_of_texts(web: &Web, (wallet, cnic, email): (&str, &str, &str)) -> R
         wallet,
         email,
         cnic_last6,
+        token: None,
     })
 }
 
