@@ -9,8 +9,10 @@ use charge::payment::{PaymentId, PaymentState};
 use harness::{Api, PATIENCE, Place, Server};
 use serde_json::json;
 use shop::{Guest, Paid, Rail, WALLET, payments};
-use sim::rails::{Direction, Misbehaviour};
+use sim::rails::browser::Browser;
+use sim::rails::{Direction, Misbehaviour, Outcome, Served, card};
 use sim::smsc::Smsc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wire::diameter::ResultCode;
 use wire::diameter::credit::{
@@ -26,6 +28,8 @@ const DECLINES: &str = "0300 9990005";
 /// A server with a rail and a message centre, and one subscriber who is signed in with Rs 86.96.
 struct Scene {
     rail: Rail,
+    card: Arc<card::Card>,
+    _card_served: Served,
     place: Place,
     server: Option<Server>,
     key: String,
@@ -47,10 +51,17 @@ impl Scene {
             .block_on(Smsc::start(address, wire::smpp::CentreConfig::default()))
             .unwrap();
         let rail = Rail::start();
+        let account = card::Account::default();
+        let psp = card::Card::new(account.clone());
+        let served = runtime.block_on(psp.serve(0)).unwrap();
         let place = Place::new(&format!(
             "[engine]\npartitions = 3\ncache_mib = 16\n[sms.default]\naddress = '{}'\noutbox_interval_ms = 50\n{}",
             centre.address(),
             rail.config()
+                + &format!(
+                    "[[payments.rail]]\nkind = 'card'\nhost = '{}'\napi-key = '{}'\nrequest-key = '{}'\nwebhook-secrets = ['{}']\n",
+                    served.url, account.api_key, account.request_key, account.webhook_secrets[0]
+                )
         ));
         let server = place.serve();
         rail.send_to(&server);
@@ -59,6 +70,8 @@ impl Scene {
         let mut scene = Scene {
             member: Guest::new(&server.url),
             rail,
+            card: psp,
+            _card_served: served,
             place,
             server: Some(server),
             key,
@@ -359,4 +372,109 @@ fn a_budget_is_told_once_and_only_to_those_who_want_it() {
     scene.crash();
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(told(&scene), before, "after a restart nobody hears it again");
+}
+
+/// Leaves a card on the bank's page and comes back.
+fn leave_card(scene: &mut Scene, click: &str) -> String {
+    let form = scene.member.form_of("/auto").expect("a form");
+    let fields = [("form", form.as_str()), ("number", NUMBER), ("rail", "card")];
+    let sent = scene.member.post("/auto/card", &fields).unwrap();
+    assert!(
+        sent.location.contains("/c/pay/"),
+        "{} {}",
+        sent.status,
+        sent.location
+    );
+    let begun = rails::Begun::Redirect {
+        url: sent.location,
+        said: charge::payment::Statement::AwaitingCustomer,
+    };
+    let browser = Browser::new(&scene.url()).unwrap();
+    let back = scene
+        .runtime
+        .block_on(browser.visit(&begun, click))
+        .expect("the way back");
+    scene.member.get(&back.url).unwrap().location
+}
+
+fn order_card(scene: &mut Scene) -> String {
+    let form = scene.member.form_of("/auto").expect("a form");
+    let fields = [
+        ("form", form.as_str()),
+        ("number", NUMBER),
+        ("below", "86"),
+        ("amount", "100"),
+        ("per_month", "1000"),
+        ("rail", "card"),
+        ("agree", "yes"),
+    ];
+    scene.member.post("/auto", &fields).unwrap().location
+}
+
+#[test]
+fn a_card_left_with_the_bank_pays_once_also_when_its_answer_is_lost_and_a_decline_pauses() {
+    let mut scene = Scene::new();
+    assert!(
+        order_card(&mut scene).ends_with("error=card"),
+        "no card is there yet"
+    );
+    assert!(leave_card(&mut scene, "cancel").ends_with("error=card"));
+    assert!(leave_card(&mut scene, "approve").ends_with("done=card"));
+    assert!(scene.page().contains("4242"));
+    assert!(order_card(&mut scene).ends_with("done=set"));
+    // Taken, and nobody hears of it: the same request again is the same payment.
+    scene.card.desk.misbehave(Misbehaviour {
+        drop_after_commit: 1,
+        callback_copies: 0,
+        ..Misbehaviour::default()
+    });
+    scene.charge();
+    scene.until("the money comes", |scene| {
+        if let Some(id) = payment_on(&scene.page()) {
+            scene.member.look(id);
+        }
+        scene.balance() > Money::from_units(150)
+    });
+    let taken = |scene: &Scene| scene.card.desk.movements().len();
+    assert_eq!(taken(&scene), 1);
+    scene.crash();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(taken(&scene), 1);
+    // Below again: the bank says no, and that is it.
+    scene.card.desk.misbehave(Misbehaviour {
+        outcome: Some(Outcome::Decline),
+        ..Misbehaviour::default()
+    });
+    let form = scene.member.form_of("/auto").expect("a form");
+    let fields = [
+        ("form", form.as_str()),
+        ("number", NUMBER),
+        ("below", "500"),
+        ("amount", "100"),
+        ("per_month", "1000"),
+        ("rail", "card"),
+        ("agree", "yes"),
+    ];
+    assert!(
+        scene
+            .member
+            .post("/auto", &fields)
+            .unwrap()
+            .location
+            .ends_with("done=set")
+    );
+    scene.until_message("and is paused");
+    assert_eq!(taken(&scene), 1);
+    assert_eq!(scene.end(), [PaymentState::Succeeded]);
+}
+
+#[test]
+fn a_card_of_somebody_else_cannot_be_brought_home() {
+    let mut scene = Scene::new();
+    let form = scene.member.form_of("/auto").expect("a form");
+    let fields = [("form", form.as_str()), ("number", NUMBER), ("rail", "card")];
+    let sent = scene.member.post("/auto/card", &fields).unwrap();
+    let session = sent.location.rsplit('/').next().unwrap().to_owned();
+    let forged = format!("/auto/card?number={NUMBER}&rail=card&id=00&seal=00&went=ok&session={session}");
+    assert_eq!(scene.member.get(&forged).unwrap().status, 400);
 }
