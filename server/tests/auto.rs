@@ -93,7 +93,7 @@ impl Scene {
     }
 
     fn until(&mut self, what: &str, mut question: impl FnMut(&mut Scene) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + 2 * PATIENCE;
         while !question(self) {
             assert!(Instant::now() < deadline, "{what}: {:?}", self.messages());
             std::thread::sleep(Duration::from_millis(50));
