@@ -99,7 +99,7 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
             *slot = Some(apply_auto(slot.take(), happened, event.at));
         }
         (EventBody::BudgetReached { month, mark }, None | Some(Entity::BudgetTold(_))) => {
-            *slot = Some(apply_told(slot.take(), *month, *mark));
+            *slot = Some(apply_told(slot.as_ref(), *month, *mark));
         }
         (EventBody::IdempotencyKept { external }, None) => *slot = Some(Entity::Idempotency(*external)),
         (EventBody::PaymentCreated(asked), None) => {
@@ -125,9 +125,9 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
     }
 }
 
-fn apply_told(known: Option<Entity>, month: i64, mark: BudgetMark) -> Entity {
+fn apply_told(known: Option<&Entity>, month: i64, mark: BudgetMark) -> Entity {
     let mut told = match known {
-        Some(Entity::BudgetTold(told)) => told,
+        Some(Entity::BudgetTold(told)) => *told,
         _ => BudgetTold::default(),
     };
     told.tell(month, mark);

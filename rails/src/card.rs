@@ -5,7 +5,8 @@
 //! payments 2.4). Our requests also carry a signature of the same shape, for PSPs that ask for one.
 //!
 //! # Layout
-//! * [`Config`], [`Card`] are here. `meaning`: sessions, refunds and decline codes. `stored`: cards left with the PSP. [`signature`]: `t=,v1=`.
+//! * [`Config`], [`Card`] are here. `meaning`: sessions, refunds and decline codes.
+//!   `stored`: cards left with the PSP. [`signature`]: `t=,v1=`.
 
 mod meaning;
 pub mod signature;
