@@ -222,7 +222,7 @@ pub struct Lot {
 impl Lot {
     /// True for money that pays for everything.
     pub fn is_main(&self) -> bool {
-        self.unit == Unit::Money && self.scope == Scope::ANY
+        self.unit == Unit::Money && self.scope.is_any()
     }
 
     /// What can be reserved or used now.

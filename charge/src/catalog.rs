@@ -166,9 +166,20 @@ impl Catalog {
 
     /// The tariff row for a use: first match in file order.
     pub fn tariff(&self, query: &TariffQuery) -> Option<&TariffRow> {
-        let second = self.zone.second_of_day(query.at);
-        let row = self.tariffs.iter().find(|row| row.matches(query, second));
-        row.or_else(|| INCOMING.matches(query, second).then(|| &*INCOMING))
+        self.tariff_at(query, self.zone.second_of_day(query.at)).0
+    }
+
+    /// The same with the local second of the day known; and whether the row would be the same at every time.
+    pub(crate) fn tariff_at(&self, query: &TariffQuery, second: u32) -> (Option<&TariffRow>, bool) {
+        let mut timeless = true;
+        for row in self.tariffs.iter().filter(|row| row.matches_but_time(query)) {
+            timeless &= row.windows.is_empty();
+            if row.matches_time(second) {
+                return (Some(row), timeless);
+            }
+        }
+        let received = INCOMING.matches_but_time(query) && INCOMING.matches_time(second);
+        (received.then(|| &*INCOMING), timeless)
     }
 
     /// The next moment after `at` (at most a day ahead) when a different row would apply to the same use.
@@ -566,7 +577,7 @@ pub struct TariffRow {
 }
 
 impl TariffRow {
-    fn matches(&self, query: &TariffQuery, second_of_day: u32) -> bool {
+    fn matches_but_time(&self, query: &TariffQuery) -> bool {
         self.service == query.service
             && self.classes.contains(query.class)
             && self.place.is_none_or(|place| place == query.place)
@@ -575,7 +586,10 @@ impl TariffRow {
                 || query
                     .rating_group
                     .is_some_and(|group| self.rating_groups.contains(&group)))
-            && (self.windows.is_empty() || self.windows.iter().any(|w| w.contains(second_of_day)))
+    }
+
+    fn matches_time(&self, second_of_day: u32) -> bool {
+        self.windows.is_empty() || self.windows.iter().any(|w| w.contains(second_of_day))
     }
 
     /// The price of a pulse with its tax settled.
@@ -625,6 +639,27 @@ impl Scope {
         window: None,
         roaming: true,
     };
+
+    /// The same as comparing with [`Scope::ANY`], quicker: it is asked for every lot of every request.
+    pub fn is_any(&self) -> bool {
+        let Scope {
+            services,
+            classes,
+            prefix,
+            rating_groups: [first, second, third],
+            window,
+            roaming,
+        } = self;
+        *services == Scope::ANY.services
+            && *classes == Classes::ANY
+            && prefix.digits == 0
+            && prefix.value == 0
+            && *roaming
+            && first.is_none()
+            && second.is_none()
+            && third.is_none()
+            && window.is_none()
+    }
 
     /// For one service, everywhere at home.
     pub fn service(service: Service) -> Scope {

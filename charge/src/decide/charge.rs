@@ -8,10 +8,10 @@ use super::{
 use crate::account::{Account, LifeCycle, Lot, Origin};
 use crate::catalog::{Catalog, Catalogs, GrantPolicy, Scope, TariffQuery};
 use crate::command::{ChargeKind, ChargePart, ChargeRequest, Used, UsedPeriod};
-use crate::event::{Charged, ChargedPart, EventBody, Opened, Refund, SetupFee};
+use crate::event::{Charged, ChargedPart, EventBody, Opened, Refund};
 use crate::ids::{Code, LotId};
 use crate::money::Money;
-use crate::rating::{Consumption, Progress, Purse, Shortage, Use, can_go_on, consume};
+use crate::rating::{Progress, Purse, Shortage, Use, can_go_on, consume, hold, payable};
 use crate::reply::{ChargeReply, ChargeResult, PartReply, Refusal, Reply};
 use crate::session::{Draw, Element, ElementKey, Session, Target};
 use crate::tax::{Rate, RegionCode};
@@ -227,64 +227,81 @@ impl<'a> Work<'a> {
     fn session_request(&self, body: u64) -> Decision {
         let closing = matches!(self.request.kind, ChargeKind::Terminate | ChargeKind::Supervision);
         let ended = self.session.is_some_and(|session| session.closed);
+        let closes = closing && !ended;
         let mut purse = Purse::of(self.account, self.now);
         self.release(&mut purse, closing);
-        let mut setup = None;
+        let free = purse.main_free();
         let mut setup_done = self.session.is_some_and(|session| session.setup_done);
-        let mut parts: SmallVec<[ChargedPart; 1]> = SmallVec::new();
+        let mut charged = self.charged(body);
+        let mut last_use = None;
         for part in &self.request.parts {
-            let committed = self.commit(&mut purse, part, &mut setup_done);
-            setup = setup.or(committed.setup);
-            parts.push(committed.part);
+            last_use = self
+                .commit(&mut purse, part, &mut charged, &mut setup_done)
+                .or(last_use);
         }
+        let total = purse.main_total() - (free - purse.main_free());
         purse.close_expired();
         let mut validity_s = 0;
         if !closing && !ended {
-            for (asked, part) in self.request.parts.iter().zip(&mut parts) {
+            for (asked, part) in self.request.parts.iter().zip(&mut charged.parts) {
                 if let Some(requested) = asked.requested {
-                    self.grant(&mut purse, part, requested, setup_done);
+                    let known = last_use.as_ref().filter(|(key, _)| *key == part.key);
+                    let use_ = match known {
+                        Some((_, use_)) => use_.clone().moved_to(self.now),
+                        None => self.use_at(part.key, self.now),
+                    };
+                    self.grant(&mut purse, part, &use_, (requested, setup_done));
                     validity_s = validity_s.max(part.validity_s);
                 }
             }
         }
-        let result = self.overall(&parts, ended);
-        let unused = parts.iter().all(|part| part.used == Amount::ZERO);
+        let result = self.overall(&charged.parts, ended);
+        let unused = charged.parts.iter().all(|part| part.used == Amount::ZERO);
         if self.session.is_none() && result != ChargeResult::Success && unused {
             // Nothing was used or granted and nothing is open: the session never starts, and nothing changes.
             return Decision::answer(Reply::Charge(self.reply_of(
                 result,
-                &parts,
+                &charged.parts,
                 self.account.main_balance(self.now),
                 false,
             )));
         }
-        let closes = closing && !ended;
         let wait_s = if closes || ended {
             self.catalog.policy.duplicate_s
         } else {
             validity_s + self.catalog.policy.supervision_s
         };
-        let opened = self.session.is_none().then(|| self.opened());
-        let charged = Charged {
+        charged.opened = self.session.is_none().then(|| self.opened());
+        charged.moved = self.moved();
+        charged.closes = closes;
+        charged.expires_at = self.now.plus(i64::from(wait_s) * SECOND);
+        charged.result = result;
+        let balance = purse.main_free();
+        debug_assert_eq!((total, total - balance), self.balance_after(&charged));
+        self.announce(charged, (purse.main_total(), total, balance))
+    }
+
+    /// The event, before anything is known but what is asked.
+    fn charged(&self, body: u64) -> Box<Charged> {
+        Box::new(Charged {
             kind: self.request.kind,
             session: self.request.session,
             number: self.request.number,
             body,
             service: self.request.service,
-            opened,
-            moved: self.moved(),
-            setup,
-            parts,
-            closes,
-            expires_at: self.now.plus(i64::from(wait_s) * SECOND),
-            result,
+            opened: None,
+            moved: None,
+            setup: None,
+            parts: SmallVec::new(),
+            closes: true,
+            expires_at: self.now,
+            result: ChargeResult::Success,
             balance: Money::ZERO,
             low_balance: false,
             low_balance_crossed: false,
             refund: None,
             forgets: forgets(self.account, self.catalog, self.now),
-        };
-        self.finish(charged)
+        })
     }
 
     fn opened(&self) -> Box<Opened> {
@@ -305,38 +322,47 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Charges what a part reports.
-    fn commit(&self, purse: &mut Purse<'_>, part: &ChargePart, setup_done: &mut bool) -> Committed {
+    /// Charges what a part reports; answers the kind of use that was looked up last.
+    fn commit(
+        &self,
+        purse: &mut Purse<'_>,
+        part: &ChargePart,
+        charged: &mut Charged,
+        setup_done: &mut bool,
+    ) -> Option<(ElementKey, Use<'a>)> {
         let element = self.session.and_then(|session| session.element(part.key));
         let mut progress = Progress {
             paid_ahead: element.map_or(Amount::ZERO, |e| e.paid_ahead),
             row_cost: element.map_or(Money::ZERO, |e| e.row_cost),
             setup_done: *setup_done,
         };
-        let mut out = Committed {
-            part: empty_part(part.key),
-            setup: None,
-        };
+        let mut last_use: Option<Use<'a>> = None;
+        charged.parts.push(empty_part(part.key));
+        let out = charged.parts.last_mut()?;
         for used in &part.used {
             for (at, amount) in self.segments(part.key, element, *used) {
-                let use_ = self.use_at(part.key, at);
-                let consumption = consume(purse, &mut progress, &use_, amount, Shortage::Account);
-                out.part.used += amount;
-                if consumption.unrated {
-                    out.part.result = ChargeResult::RatingFailed;
+                let use_ = match last_use.take() {
+                    Some(use_) => use_.moved_to(at),
+                    None => self.use_at(part.key, at),
+                };
+                let walked = consume(
+                    purse,
+                    &mut progress,
+                    &use_,
+                    (amount, Shortage::Account),
+                    (&mut out.charges, &mut charged.setup),
+                );
+                out.used += amount;
+                if walked.unrated {
+                    out.result = ChargeResult::RatingFailed;
                 }
-                out.setup = out.setup.take().or(consumption.setup);
-                if out.part.charges.is_empty() {
-                    out.part.charges = consumption.charges;
-                } else {
-                    out.part.charges.extend(consumption.charges);
-                }
+                last_use = Some(use_);
             }
         }
         *setup_done = progress.setup_done;
-        out.part.paid_ahead = progress.paid_ahead;
-        out.part.row_cost = progress.row_cost;
-        out
+        out.paid_ahead = progress.paid_ahead;
+        out.row_cost = progress.row_cost;
+        last_use.map(|use_| (part.key, use_))
     }
 
     /// Cuts a report at the tariff changes inside it. Data says on which side it lies or belongs to the time of its grant;
@@ -392,8 +418,8 @@ impl<'a> Work<'a> {
         &self,
         purse: &mut Purse<'_>,
         part: &mut ChargedPart,
-        requested: Option<Amount>,
-        setup_done: bool,
+        use_: &Use<'_>,
+        (requested, setup_done): (Option<Amount>, bool),
     ) {
         part.granted = Some(Amount::ZERO);
         if !self.usable() {
@@ -401,16 +427,15 @@ impl<'a> Work<'a> {
             return;
         }
         let policy = self.policy();
-        let use_ = self.use_at(part.key, self.now);
         let progress = Progress {
             paid_ahead: part.paid_ahead,
             row_cost: part.row_cost,
             setup_done,
         };
-        let wanted = self.wanted(purse, progress, &use_, requested);
+        let wanted = self.wanted(purse, progress, use_, requested);
         let mut after = progress;
-        let taken = consume(purse, &mut after, &use_, wanted, Shortage::Stop);
-        let granted = taken.covered + after.paid_ahead;
+        let covered = hold(purse, &mut after, use_, wanted, &mut part.reserved);
+        let granted = covered + after.paid_ahead;
         if !granted.is_positive() {
             let serves = |lot: &Lot| lot.unit == self.request.service.unit() && use_.allows(lot);
             let rated = use_.row().is_some() || self.account.lots.iter().any(serves);
@@ -428,20 +453,18 @@ impl<'a> Work<'a> {
             granted
         };
         part.granted = Some(granted);
-        part.reserved = taken.draws();
         part.validity_s = policy.validity_s;
         part.holding_s = policy.holding_s;
-        self.limit_by_time(part, &use_);
+        self.limit_by_time(part, use_);
         self.limit_by_expiry(part);
-        let mut past = after.clone_past();
-        if !can_go_on(purse, &past, &use_) {
+        let past = after.clone_past();
+        if !can_go_on(purse, &past, use_) {
             part.final_action = Some(self.catalog.policy.final_action.clone());
             return;
         }
         part.threshold = Amount(granted.0 * i64::from(policy.threshold_percent) / 100);
         if self.request.traits.ignores_reauth {
-            let next = consume(&mut purse.clone(), &mut past, &use_, wanted, Shortage::Stop);
-            if next.covered < wanted {
+            if payable(purse.clone(), past, use_, wanted) < wanted {
                 part.validity_s = part.validity_s.min(SHORT_VALIDITY_S);
             }
         }
@@ -503,14 +526,7 @@ impl<'a> Work<'a> {
         }
         // Several sessions share what is left: none of them takes more than half of it.
         let twice = Amount(wanted.0 * 2);
-        let coverable = consume(
-            &mut purse.clone(),
-            &mut progress.clone_past(),
-            use_,
-            twice,
-            Shortage::Stop,
-        )
-        .covered;
+        let coverable = payable(purse.clone(), progress.clone_past(), use_, twice);
         if coverable < twice {
             Amount((coverable.0 / 2).max(policy.minimum.0)).min(wanted)
         } else {
@@ -539,9 +555,8 @@ impl<'a> Work<'a> {
             return rejected(ChargeResult::EndUserServiceDenied);
         }
         let mut purse = Purse::of(self.account, self.now);
-        let mut setup: Option<SetupFee> = None;
         let mut setup_done = false;
-        let mut parts: SmallVec<[ChargedPart; 1]> = SmallVec::new();
+        let mut charged = self.charged(body);
         for part in &self.request.parts {
             let units = event_units(part);
             let use_ = self.use_at(part.key, self.now);
@@ -549,13 +564,15 @@ impl<'a> Work<'a> {
                 setup_done,
                 ..Progress::default()
             };
-            let Consumption {
-                charges,
-                setup: fee,
-                covered,
-                ..
-            } = consume(&mut purse, &mut progress, &use_, units, Shortage::Stop);
-            if covered < units {
+            let mut out = empty_part(part.key);
+            let walked = consume(
+                &mut purse,
+                &mut progress,
+                &use_,
+                (units, Shortage::Stop),
+                (&mut out.charges, &mut charged.setup),
+            );
+            if walked.covered < units {
                 let rated = use_.row().is_some();
                 return rejected(if rated {
                     ChargeResult::CreditLimitReached
@@ -564,33 +581,13 @@ impl<'a> Work<'a> {
                 });
             }
             setup_done = progress.setup_done;
-            setup = setup.or(fee);
-            parts.push(ChargedPart {
-                used: units,
-                charges,
-                granted: Some(units),
-                ..empty_part(part.key)
-            });
+            out.used = units;
+            out.granted = Some(units);
+            charged.parts.push(out);
         }
-        self.finish(Charged {
-            kind: ChargeKind::Debit,
-            session: self.request.session,
-            number: self.request.number,
-            body,
-            service: self.request.service,
-            opened: Some(self.opened()),
-            moved: self.moved(),
-            setup,
-            parts,
-            closes: true,
-            expires_at: self.now,
-            result: ChargeResult::Success,
-            balance: Money::ZERO,
-            low_balance: false,
-            low_balance_crossed: false,
-            refund: None,
-            forgets: forgets(self.account, self.catalog, self.now),
-        })
+        charged.opened = Some(self.opened());
+        charged.moved = self.moved();
+        self.finish(charged)
     }
 
     /// REFUND_ACCOUNT: gives back what immediate events took, never more.
@@ -633,30 +630,12 @@ impl<'a> Work<'a> {
             waives_setup: false,
             source: Code::new("refund").unwrap_or_default(),
         };
-        Ok(self.finish(Charged {
-            kind: ChargeKind::Refund,
-            session: self.request.session,
-            number: self.request.number,
-            body,
-            service: self.request.service,
-            opened: Some(self.opened()),
-            moved: None,
-            setup: None,
-            parts: self
-                .request
-                .parts
-                .iter()
-                .map(|part| empty_part(part.key))
-                .collect(),
-            closes: true,
-            expires_at: self.now,
-            result: ChargeResult::Success,
-            balance: Money::ZERO,
-            low_balance: false,
-            low_balance_crossed: false,
-            refund: Some(Box::new(Refund { lot, gross, tax })),
-            forgets: forgets(self.account, self.catalog, self.now),
-        }))
+        let mut charged = self.charged(body);
+        charged.opened = Some(self.opened());
+        let parts = self.request.parts.iter();
+        charged.parts.extend(parts.map(|part| empty_part(part.key)));
+        charged.refund = Some(Box::new(Refund { lot, gross, tax }));
+        Ok(self.finish(charged))
     }
 
     /// CHECK_BALANCE: would it be enough?
@@ -666,9 +645,9 @@ impl<'a> Work<'a> {
             Some(money) => balance >= money,
             None => self.request.parts.iter().all(|part| {
                 let units = event_units(part);
-                let mut purse = Purse::of(self.account, self.now);
+                let purse = Purse::of(self.account, self.now);
                 let use_ = self.use_at(part.key, self.now);
-                consume(&mut purse, &mut Progress::default(), &use_, units, Shortage::Stop).covered >= units
+                payable(purse, Progress::default(), &use_, units) >= units
             }),
         };
         let result = match (self.usable(), enough) {
@@ -705,16 +684,25 @@ impl<'a> Work<'a> {
     }
 
     /// Settles the balance after everything, the notice, and the reply.
-    fn finish(&self, mut charged: Charged) -> Decision {
+    fn finish(&self, charged: Box<Charged>) -> Decision {
         let (total, reserved) = self.balance_after(&charged);
-        let threshold = self.catalog.policy.low_balance;
         let before = self.account.main_total(self.now);
-        charged.balance = total - reserved;
+        self.announce(charged, (before, total, total - reserved))
+    }
+
+    /// The notice and the reply, with the main balance before and after the event and what is free of it after.
+    fn announce(
+        &self,
+        mut charged: Box<Charged>,
+        (before, total, balance): (Money, Money, Money),
+    ) -> Decision {
+        let threshold = self.catalog.policy.low_balance;
+        charged.balance = balance;
         charged.low_balance = total < threshold;
         charged.low_balance_crossed =
             charged.low_balance && !self.account.low_balance_noticed && before >= threshold;
         let reply = reply_to(&charged);
-        let event = account_event(self.account, self.now, EventBody::Charged(Box::new(charged)));
+        let event = account_event(self.account, self.now, EventBody::Charged(charged));
         Decision::event(event, Reply::Charge(reply))
     }
 
@@ -767,11 +755,6 @@ impl<'a> Work<'a> {
             balance,
         }
     }
-}
-
-struct Committed {
-    part: ChargedPart,
-    setup: Option<SetupFee>,
 }
 
 impl Progress {

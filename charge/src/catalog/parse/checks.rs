@@ -93,9 +93,11 @@ fn gap(draft: &Draft<'_>, service: Service, class: DestinationClass, place: Plac
             .map(|window| window.to_s % 86_400),
     );
     edges.sort_unstable();
-    let second = edges
-        .into_iter()
-        .find(|second| !general.iter().any(|row| row.matches(&query, *second)))?;
+    let second = edges.into_iter().find(|second| {
+        !general
+            .iter()
+            .any(|row| row.matches_but_time(&query) && row.matches_time(*second))
+    })?;
     let to = match (service, class) {
         (Service::Data, _) => String::new(),
         (_, DestinationClass::Incoming) => " received".to_owned(),
