@@ -103,20 +103,43 @@ impl Account {
         (due != Timestamp::NEVER).then_some(due)
     }
 
-    /// Reads a little of every part: see [`crate::Entity::touch`].
+    /// Reads a little of every line of the account itself: see [`crate::Entity::touch`].
     pub(crate) fn touch(&self) -> usize {
-        let lots: usize = self
+        let lists = self.lots.len() + self.sessions.len() + self.recent.len();
+        let more = self.renewals.len() + self.purchases.len() + self.earned.len();
+        let low = |at: Timestamp| usize::from(at.0 & 1 == 0);
+        lists
+            + more
+            + low(self.valid_until)
+            + low(self.opened_at)
+            + self.region.as_bytes().len()
+            + usize::from(self.next_lot == 0 || self.version == 0)
+    }
+
+    /// Reads a little of every line of what hangs on the account: see [`crate::Entity::touch_parts`].
+    pub(crate) fn touch_parts(&self) -> usize {
+        let even = |amount: Amount| usize::from(amount.0 & 1 == 0);
+        let lots = self
             .lots
             .iter()
-            .map(|lot| usize::from(lot.priority) + usize::from(lot.scope.roaming))
-            .sum();
-        let sessions: usize = self
-            .sessions
-            .iter()
-            .map(|s| usize::from(s.closed) + s.elements.len())
-            .sum();
-        let recent = self.recent.back().map_or(0, |last| last.reply.len());
-        lots + sessions + recent + usize::from(self.recharged)
+            .map(|lot| even(lot.amount) + usize::from(lot.scope.roaming) + lot.source.as_bytes().len());
+        let sessions = self.sessions.iter().map(|session| {
+            let elements = session
+                .elements
+                .first()
+                .map_or(0, |first| even(first.used) + first.reserved.len());
+            let number = usize::from(session.numbers.is_new(0)) + usize::from(session.cost == Money::ZERO);
+            elements
+                + number
+                + usize::from(session.closed)
+                + session.id.len()
+                + usize::from(session.key.0 == 0)
+        });
+        let recent = self
+            .recent
+            .back()
+            .map(|last| last.reply.len() + usize::from(last.body == 0));
+        lots.sum::<usize>() + sessions.sum::<usize>() + recent.unwrap_or(0)
     }
 
     /// Rough bytes held in memory.

@@ -416,11 +416,19 @@ impl Entity {
         }
     }
 
-    /// Reads a little of every part in memory. Done for a queue of commands before the first is decided, it lets the
-    /// memory fetch their accounts side by side instead of one after the other.
+    /// Reads a little of every line of the entity itself. Done for a queue of commands before the first is decided, and then
+    /// [`Entity::touch_parts`] for all of them, it lets the memory fetch side by side what it would fetch one after the other.
     pub fn touch(&self) -> usize {
         match self {
             Entity::Account(account) => account.touch(),
+            _ => 0,
+        }
+    }
+
+    /// Reads a little of every line of what hangs on the entity: see [`Entity::touch`].
+    pub fn touch_parts(&self) -> usize {
+        match self {
+            Entity::Account(account) => account.touch_parts(),
             _ => 0,
         }
     }

@@ -416,9 +416,15 @@ impl Partition {
         self.entities.find(key)
     }
 
-    /// Reads a little of every part of an entity: see [`Entity::touch`].
+    /// Reads a little of an entity itself: see [`Entity::touch`].
     pub(crate) fn warm(&self, slot: SlotId) -> usize {
         self.entities.slot(slot).entity.as_ref().map_or(0, Entity::touch)
+    }
+
+    /// Reads a little of what hangs on an entity: see [`Entity::touch_parts`].
+    pub(crate) fn warm_parts(&self, slot: SlotId) -> usize {
+        let entity = self.entities.slot(slot).entity.as_ref();
+        entity.map_or(0, Entity::touch_parts)
     }
 
     /// Lets entities go that memory has no room for.

@@ -245,8 +245,10 @@ impl Worker {
             }
         }
         let warm = |(local, slot): &(usize, SlotId)| self.owned[*local].partition.warm(*slot);
+        let parts = |(local, slot): &(usize, SlotId)| self.owned[*local].partition.warm_parts(*slot);
         // What was read is of no interest, only that it was.
         std::hint::black_box(self.found.iter().map(warm).sum::<usize>());
+        std::hint::black_box(self.found.iter().map(parts).sum::<usize>());
     }
 
     fn tick(&mut self) -> bool {
