@@ -75,7 +75,7 @@ impl Default for Settings {
             inbox_commands_max: 32 << 10,
             commands_per_turn: 128,
             batch_bytes_max: 1 << 20,
-            cache_bytes_max: 768 << 20,
+            cache_bytes_max: 512 << 20,
             directory_entries: 1 << 21,
             outgoing_messages_max: 64 << 10,
             tail_bytes_max: 256 << 20,

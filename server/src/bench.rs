@@ -65,8 +65,8 @@ pub struct Load {
     /// Only so many accounts take part.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
     pub hot: Option<u64>,
-    /// Operations on their way at once.
-    #[arg(long, value_name = "W", default_value_t = 1_536, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    /// Operations on their way at once: with more of them, more are done and each waits longer.
+    #[arg(long, value_name = "W", default_value_t = 448, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub outstanding: u64,
     /// TCP connections of the mode `diameter`.
     #[arg(long, value_name = "C", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=200))]
@@ -74,7 +74,7 @@ pub struct Load {
     /// Threads that own partitions.
     #[arg(long, value_name = "T", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub threads: u64,
-    /// Memory for accounts, MiB; the rest stays on the disk (`serve` has 768).
+    /// Memory for accounts, MiB; the rest stays on the disk (`serve` has 512).
     #[arg(long, value_name = "MIB", default_value_t = 4_096, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub cache_mib: u64,
     /// Seconds in which every changed account is written to the snapshots once.

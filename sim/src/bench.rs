@@ -44,7 +44,7 @@ impl Default for Plan {
             measure: Duration::from_secs(10),
             rate: None,
             hot: None,
-            outstanding: 1_536,
+            outstanding: 448,
             seed: 1,
         }
     }

@@ -463,10 +463,9 @@ impl<'a> Work<'a> {
             return;
         }
         part.threshold = Amount(granted.0 * i64::from(policy.threshold_percent) / 100);
-        if self.request.traits.ignores_reauth {
-            if payable(purse.clone(), past, use_, wanted) < wanted {
-                part.validity_s = part.validity_s.min(SHORT_VALIDITY_S);
-            }
+        let ignores_reauth = self.request.traits.ignores_reauth;
+        if ignores_reauth && payable(purse.clone(), past, use_, wanted) < wanted {
+            part.validity_s = part.validity_s.min(SHORT_VALIDITY_S);
         }
     }
 

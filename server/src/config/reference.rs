@@ -30,7 +30,7 @@ pub const KEYS: &[Key] = &[
     key("", "log", "\"info\"", "what to log: `error`, `warn`, `info`, `debug`, or filters such as `info,server::sms=debug`. `RASEED_LOG` wins over it"),
     key("engine", "partitions", "9", "parts of the accounts, the directory of numbers included. Fixed when the data directory is made"),
     key("engine", "threads", "0", "threads that own partitions; 0 takes half of the cores"),
-    key("engine", "cache_mib", "768", "memory for accounts, MiB; the others are read from the snapshots when they are needed"),
+    key("engine", "cache_mib", "512", "memory for accounts, MiB; the others are read from the snapshots when they are needed"),
     key("engine", "directory_entries", "2097152", "numbers and SIMs whose account is kept in memory, 32 bytes each"),
     key("engine", "waiting_commands_max", "32768", "commands that may wait for one thread; more are answered \"too busy\""),
     key("engine", "snapshot_interval_s", "20", "seconds in which every changed account is written to the snapshots once; a restart replays about as much"),
