@@ -31,6 +31,8 @@ pub enum Purpose {
     AddNumber,
     /// Taking back an account whose other proofs are lost.
     Recover,
+    /// Complaining without an account.
+    Complain,
 }
 
 impl Purpose {
@@ -39,6 +41,7 @@ impl Purpose {
             Purpose::SignIn => b"sign-in",
             Purpose::AddNumber => b"add-number",
             Purpose::Recover => b"recover",
+            Purpose::Complain => b"complain",
         }
     }
 }

@@ -13,7 +13,8 @@ use std::fmt;
 /// The tables. What staff did is kept when a person is deleted: it names nobody but staff.
 pub const MODULE: Module = Module {
     name: "complaints",
-    migrations: &["create table complaint (
+    migrations: &[
+        "create table complaint (
             complaint bigint primary key,
             person bigint not null,
             payer blob not null,
@@ -47,7 +48,9 @@ pub const MODULE: Module = Module {
         create table complaint_serial (
             year bigint primary key,
             last bigint not null
-        );"],
+        );",
+        "alter table complaint add column taken_by text not null default ''",
+    ],
     personal: &[
         Personal {
             table: "complaint",
@@ -58,7 +61,7 @@ pub const MODULE: Module = Module {
 };
 
 const COLUMNS: &str =
-    "complaint, person, payer, number, category, about, state, opened_at, changed_at, due_at";
+    "complaint, person, payer, number, category, about, state, opened_at, changed_at, due_at, taken_by";
 /// Serial numbers of one year; an id is the year times this plus the serial number.
 const PER_YEAR: i64 = 1_000_000;
 
@@ -102,6 +105,7 @@ macro_rules! names {
         }
     };
 }
+pub(crate) use names;
 
 /// What a complaint is about, as the regulator sorts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,6 +214,8 @@ pub struct Complaint {
     pub changed_at: Timestamp,
     /// Somebody answers by then; holds while it waits for us.
     pub due_at: Timestamp,
+    /// Who of staff is at it; empty: nobody.
+    pub taken_by: String,
 }
 
 /// What somebody said.
@@ -247,6 +253,15 @@ pub struct NewComplaint {
     pub about: String,
     /// What happened.
     pub body: String,
+}
+
+/// What staff does to a complaint without answering it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// It is my work now.
+    Take,
+    /// It is about something else.
+    Category(Category),
 }
 
 /// Why nothing was done.
@@ -316,6 +331,16 @@ impl People {
             say(tx, id, person, false, &body, now)?;
             Ok(Ok(id))
         })
+    }
+
+    /// Whoever proved a number without having an account: the same number is the same owner.
+    pub fn guest_of(&self, number: Msisdn) -> Owner {
+        let digest = self
+            .keys()
+            .digest("guest complaint", &[&number.number().to_be_bytes()]);
+        let mut short = [0; 16];
+        short.copy_from_slice(&digest[..16]);
+        Owner::Payer(u128::from_be_bytes(short))
     }
 
     /// The complaints of an owner, the newest first.
@@ -464,12 +489,41 @@ impl People {
             move_to(tx, &found, to, now)?;
             let word = if answer.is_some() { "answered" } else { "changed" };
             let deed = format!("{word}: {} -> {}", found.state.name(), to.name());
-            tx.execute(
-                "insert into complaint_trail (complaint, line, at, staff, deed) values (?1,
-                    (select coalesce(max(line), 0) + 1 from complaint_trail where complaint = ?1), ?2, ?3, ?4)",
-                params![id.0, now.0, kept(staff), deed],
-            )?;
+            trail(tx, id, staff, &deed, now)?;
             Ok(one(tx, id)?.ok_or(Declined::Unknown))
+        })
+    }
+
+    /// Somebody of staff makes it their work, or sorts it elsewhere. It stands in the trail.
+    ///
+    /// # Errors
+    /// [`crate::PeopleError`].
+    pub fn sort_complaint(&self, id: ComplaintId, staff: &str, sort: Sort, now: Timestamp) -> Done<()> {
+        self.write(|tx| {
+            let Some(found) = one(tx, id)? else {
+                return Ok(Err(Declined::Unknown));
+            };
+            if found.state == State::Closed {
+                return Ok(Err(Declined::State));
+            }
+            let deed = match sort {
+                Sort::Take => {
+                    tx.execute(
+                        "update complaint set taken_by = ?2 where complaint = ?1",
+                        params![id.0, kept(staff)],
+                    )?;
+                    "taken".to_owned()
+                }
+                Sort::Category(category) => {
+                    tx.execute(
+                        "update complaint set category = ?2 where complaint = ?1",
+                        params![id.0, category.name()],
+                    )?;
+                    format!("sorted: {} -> {}", found.category.name(), category.name())
+                }
+            };
+            trail(tx, id, staff, &deed, now)?;
+            Ok(Ok(()))
         })
     }
 
@@ -505,6 +559,15 @@ pub(crate) fn sweep(tx: &Transaction, now: Timestamp) -> Result<()> {
     tx.execute(
         "delete from complaint where person = 0 and state in ('resolved', 'closed') and changed_at <= ?1",
         [old],
+    )?;
+    Ok(())
+}
+
+fn trail(tx: &Transaction, id: ComplaintId, staff: &str, deed: &str, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "insert into complaint_trail (complaint, line, at, staff, deed) values (?1,
+            (select coalesce(max(line), 0) + 1 from complaint_trail where complaint = ?1), ?2, ?3, ?4)",
+        params![id.0, now.0, kept(staff), deed],
     )?;
     Ok(())
 }
@@ -594,6 +657,7 @@ fn complaint(row: &Row) -> rusqlite::Result<Complaint> {
         opened_at: Timestamp(row.get(7)?),
         changed_at: Timestamp(row.get(8)?),
         due_at: Timestamp(row.get(9)?),
+        taken_by: row.get(10)?,
     })
 }
 

@@ -4,7 +4,7 @@ use crate::keys::Keys;
 use crate::limits;
 use crate::{
     addresses, audit, budgets, codes, complaints, consents, mandates, numbers, passkeys, password, person,
-    recipients, recovery, sessions, throttle, totp,
+    recipients, recovery, sessions, staff, staff_trail, staff_wishes, throttle, totp,
 };
 use charge::Timestamp;
 use parking_lot::Mutex;
@@ -34,6 +34,9 @@ pub const MODULES: &[Module] = &[
     complaints::MODULE,
     addresses::MODULE,
     mandates::MODULE,
+    staff::MODULE,
+    staff_trail::MODULE,
+    staff_wishes::MODULE,
 ];
 
 /// A kind of data with its tables.
@@ -224,6 +227,7 @@ impl People {
                 "delete from recipient where person = 0 and last_at <= ?1",
                 [now.0 - limits::GUEST_RECIPIENTS_LIFE],
             )?;
+            staff::sweep(tx, now)?;
             complaints::sweep(tx, now)
         })?;
         if !due.is_empty() {

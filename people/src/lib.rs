@@ -14,6 +14,7 @@
 //!   [`ways`]: by which ways a notice goes to somebody, decided in one place. [`recipients`]: numbers somebody sent to before.
 //! * [`budgets`]: targets for a month. [`mandates`]: from what an auto-recharge takes its money.
 //!   [`complaints`]: what went wrong, and what both sides said.
+//! * [`staff`]: who works here, with roles and short sign-ins. [`staff_trail`]: all that they do. [`staff_wishes`]: four eyes.
 //! * [`audit`]: what was done to the account, and what support must see. [`personal`]: export and deletion.
 //!
 //! Another kind of personal data is one more module: a [`db::Module`] with its own migrations, in [`db::MODULES`]. Every
@@ -37,6 +38,9 @@ pub mod personal;
 pub mod recipients;
 pub mod recovery;
 pub mod sessions;
+pub mod staff;
+pub mod staff_trail;
+pub mod staff_wishes;
 pub mod throttle;
 pub mod totp;
 pub mod ways;

@@ -109,3 +109,22 @@ pub const COMPLAINT_TIME: i64 = 3 * DAY;
 pub const COMPLAINT_APPEAL_TIME: i64 = 30 * DAY;
 /// Settled complaints of browsers without an account are kept this long.
 pub const GUEST_COMPLAINTS_LIFE: i64 = 365 * DAY;
+
+/// Wrong sign-ins of one name of staff per hour.
+pub const WRONG_STAFF_PER_NAME: u32 = 6;
+/// Wrong sign-ins of staff at one address per hour.
+pub const WRONG_STAFF_PER_ADDRESS: u32 = 30;
+/// The secret that sets an account of staff up is good for this long.
+pub const STAFF_INVITATION_LIFE: i64 = DAY;
+/// A sign-in of staff ends after this long in any case.
+pub const STAFF_SESSION_LIFE: i64 = 8 * HOUR;
+/// A sign-in of staff that is not used ends after this long.
+pub const STAFF_SESSION_IDLE: i64 = 15 * MINUTE;
+/// Sign-ins of one of staff at once.
+pub const STAFF_SESSIONS_MAX: i64 = 3;
+/// A subscriber's account that staff opened with a reason is open for this long.
+pub const STAFF_OPENING_LIFE: i64 = 15 * MINUTE;
+/// Longest name of staff, in bytes.
+pub const STAFF_NAME_BYTES_MAX: usize = 32;
+/// Wishes that wait for a second pair of eyes at once.
+pub const STAFF_WISHES_MAX: i64 = 1_000;

@@ -219,16 +219,8 @@ impl People {
 
     /// Whether it is the password. Slow, and as slow when there is none.
     pub fn verify_password(&self, attempt: &PasswordTry, password: &str) -> Option<PersonId> {
-        let key = self.keys().digest("password", &[]);
-        let hash = attempt.hash.as_deref().unwrap_or(NOBODY);
-        let fits = password.len() <= limits::PASSWORD_BYTES_MAX;
-        let typed = if fits { password } else { "" };
-        let right = hasher(&key).is_ok_and(|hasher| hasher.verify_password(typed.as_bytes(), hash).is_ok());
-        if right && fits && attempt.hash.is_some() {
-            attempt.person
-        } else {
-            None
-        }
+        let right = verify(self, attempt.hash.as_deref(), password);
+        attempt.person.filter(|_| right)
     }
 
     /// A right password gives back what was counted for its number, and the try at its address.
@@ -241,6 +233,16 @@ impl People {
             throttle::WRONG_PASSWORDS_NUMBER.forget(self, tx, &number.number().to_be_bytes())
         })
     }
+}
+
+/// Whether a password fits a hash. As slow when there is none.
+pub(crate) fn verify(people: &People, hash: Option<&str>, password: &str) -> bool {
+    let key = people.keys().digest("password", &[]);
+    let fits = password.len() <= limits::PASSWORD_BYTES_MAX;
+    let typed = if fits { password } else { "" };
+    let kept = hash.unwrap_or(NOBODY);
+    let right = hasher(&key).is_ok_and(|hasher| hasher.verify_password(typed.as_bytes(), kept).is_ok());
+    right && fits && hash.is_some()
 }
 
 fn hasher(key: &[u8]) -> Result<Argon2<'_>> {

@@ -54,6 +54,10 @@ pub const WRONG_PASSWORDS_NUMBER: Limit = limit(7, all::WRONG_PASSWORDS_PER_NUMB
 pub const WRONG_PASSWORDS_ADDRESS: Limit = limit(8, all::WRONG_PASSWORDS_PER_ADDRESS, HOUR);
 /// Wrong second factors of a person.
 pub const WRONG_SECOND_FACTORS_PERSON: Limit = limit(9, all::WRONG_SECOND_FACTORS, HOUR);
+/// Wrong sign-ins of a name of staff.
+pub const WRONG_STAFF_NAME: Limit = limit(20, all::WRONG_STAFF_PER_NAME, HOUR);
+/// Wrong sign-ins of staff at an address.
+pub const WRONG_STAFF_ADDRESS: Limit = limit(21, all::WRONG_STAFF_PER_ADDRESS, HOUR);
 
 /// Codes sent to an e-mail address.
 pub const MAILS_ADDRESS: Limit = limit(10, all::MAILS_PER_ADDRESS, DAY);

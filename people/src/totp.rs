@@ -24,7 +24,7 @@ pub const MODULE: Module = Module {
 };
 
 /// Bytes of a secret: 160 bits, as RFC 4226 section 4 recommends.
-const SECRET_BYTES: usize = 20;
+pub(crate) const SECRET_BYTES: usize = 20;
 const STEP_S: i64 = 30;
 /// Clocks of phones may be off by so many steps.
 const STEPS_OFF: i64 = 1;
@@ -141,10 +141,7 @@ impl People {
             let right = match find(tx, person, confirmed)? {
                 Some((sealed, last_step)) => {
                     let secret = self.keys().open(&owner(person), &sealed)?;
-                    let step_now = now.seconds().div_euclid(STEP_S);
-                    (step_now - STEPS_OFF..=step_now + STEPS_OFF)
-                        .filter(|step| *step > last_step)
-                        .find(|step| same(code_of(&secret, *step).as_bytes(), code.as_bytes()))
+                    step_of(&secret, last_step, code, now)
                 }
                 None => None,
             };
@@ -182,6 +179,14 @@ fn find(db: &Connection, person: PersonId, confirmed: bool) -> Result<Option<(Ve
 
 fn owner(person: PersonId) -> Vec<u8> {
     format!("totp {person}").into_bytes()
+}
+
+/// The step that a code belongs to, if it is one of about now and later than the last one used.
+pub(crate) fn step_of(secret: &[u8], last_step: i64, code: &str, now: Timestamp) -> Option<i64> {
+    let step_now = now.seconds().div_euclid(STEP_S);
+    (step_now - STEPS_OFF..=step_now + STEPS_OFF)
+        .filter(|step| *step > last_step)
+        .find(|step| same(code_of(secret, *step).as_bytes(), code.as_bytes()))
 }
 
 /// RFC 4226 section 5.3.

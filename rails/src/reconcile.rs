@@ -61,11 +61,15 @@ pub enum Kind {
     Twice,
     /// The rail took it back, and the books do not say so.
     Chargeback,
+    /// The file of a day did not come.
+    NoFile,
+    /// The file of a day cannot be read whole.
+    BadFile,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Missing,
         Kind::Extra,
         Kind::Amount,
@@ -74,6 +78,8 @@ impl Kind {
         Kind::NotCredited,
         Kind::Twice,
         Kind::Chargeback,
+        Kind::NoFile,
+        Kind::BadFile,
     ];
 
     /// Name in API and files.
@@ -87,6 +93,8 @@ impl Kind {
             Kind::NotCredited => "not-credited",
             Kind::Twice => "paid-twice",
             Kind::Chargeback => "chargeback",
+            Kind::NoFile => "missing-file",
+            Kind::BadFile => "unreadable-file",
         }
     }
 

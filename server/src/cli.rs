@@ -69,9 +69,12 @@ pub enum Command {
     /// Compare a rail's settlement file with the books: each difference becomes an exception that waits for people.
     #[command(
         after_help = "Needs a running server. Comparing a file again reports nothing twice.\n\nExample:\n  \
-                            raseed reconcile --rail jazzcash --day 2026-11-21 --file settlement.csv"
+                            raseed reconcile --rail jazzcash --day 2026-11-21 --file settlement.csv\n  raseed reconcile --figures csv"
     )]
     Reconcile(ReconcileArgs),
+    /// Those who work here: add, change, list.
+    #[command(subcommand)]
+    Staff(StaffCommand),
     /// Replay the journal from nothing, check hashes, snapshots and read models, and prove that the books balance.
     #[command(after_help = "Exit code 0 says that everything is whole. The server must be stopped.")]
     Audit(DataArgs),
@@ -200,20 +203,75 @@ pub struct AnnounceArgs {
 #[derive(Args, Debug)]
 pub struct ReconcileArgs {
     /// The rail's code.
-    #[arg(long)]
-    pub rail: String,
+    #[arg(long, required_unless_present = "figures")]
+    pub rail: Option<String>,
     /// The day that the file settles, in Pakistan: 2026-11-21.
-    #[arg(long)]
-    pub day: String,
+    #[arg(long, required_unless_present = "figures")]
+    pub day: Option<String>,
     /// The file as the rail gave it.
-    #[arg(long)]
-    pub file: PathBuf,
+    #[arg(long, required_unless_present = "figures")]
+    pub file: Option<PathBuf>,
+    /// Print the figures of all days that were compared, and compare nothing.
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["rail", "day", "file", "fee_max_bp"])]
+    pub figures: Option<FiguresFormat>,
     /// The highest fee by contract, in parts of ten thousand.
     #[arg(long)]
     pub fee_max_bp: Option<u32>,
     /// Where.
     #[command(flatten)]
     pub target: Target,
+}
+
+/// How figures are printed.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FiguresFormat {
+    /// For spreadsheets.
+    Csv,
+    /// For programs.
+    Json,
+}
+
+/// `staff ...`
+#[derive(Subcommand, Debug)]
+pub enum StaffCommand {
+    /// Add somebody of staff and print the link that sets the account up, once.
+    #[command(after_help = "Example:\n  raseed staff add sana --role support")]
+    Add {
+        /// The name to sign in with: small letters, digits, dots, hyphens.
+        name: String,
+        /// support, finance or admin.
+        #[arg(long)]
+        role: String,
+        /// Where.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Change somebody of staff; every sign-in of the account ends.
+    Set {
+        /// The name.
+        name: String,
+        /// support, finance or admin.
+        #[arg(long)]
+        role: Option<String>,
+        /// Switch the account off.
+        #[arg(long, conflicts_with = "on")]
+        off: bool,
+        /// Switch it on again.
+        #[arg(long)]
+        on: bool,
+        /// Take password and second factor away and print a new link.
+        #[arg(long)]
+        invite: bool,
+        /// Where.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Everybody of staff.
+    List {
+        /// Where.
+        #[command(flatten)]
+        target: Target,
+    },
 }
 
 /// Languages of messages.

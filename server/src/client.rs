@@ -198,6 +198,15 @@ impl Call<'_> {
         Ok(())
     }
 
+    /// Sends it; the answer as it is: a file.
+    pub fn text(self) -> anyhow::Result<String> {
+        let mut response = self.response()?;
+        if response.status().as_u16() >= 400 {
+            return answer(response).map(|value| value.to_string());
+        }
+        response.body_mut().read_to_string().context("read the answer")
+    }
+
     fn response(&self) -> anyhow::Result<Response<ureq::Body>> {
         let client = self.client;
         let mut request = ureq::http::Request::builder()

@@ -51,6 +51,10 @@ pub struct Config {
     pub sms: BTreeMap<String, SmsConfig>,
     /// Payments over the web.
     pub payments: PaymentsConfig,
+    /// Settlement files, compared every day.
+    pub reconciliation: ReconciliationConfig,
+    /// Those who work here.
+    pub staff: StaffConfig,
 }
 
 /// Partitions, threads, memory.
@@ -147,6 +151,104 @@ pub struct PaymentsConfig {
     pub rates: Option<rails::fx::Rates>,
 }
 
+/// Settlement files, compared every day.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReconciliationConfig {
+    /// From this time of the day on yesterday's file is missed when it is not there, in Pakistan: `06:30`.
+    pub at: String,
+    /// Files that come so many days late are still picked up.
+    pub late_days: u32,
+    /// Seconds between two looks.
+    pub every_s: u32,
+    /// Where each rail's files come.
+    pub source: Vec<FileSource>,
+}
+
+/// Where a rail's files come.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSource {
+    /// The rail's code.
+    pub rail: String,
+    /// The directory.
+    pub dir: PathBuf,
+    /// The file of a day: `{day}` stands for 2026-11-21.
+    #[serde(default = "default_file")]
+    pub file: String,
+    /// Another time of the day than the others have.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// The highest fee by contract, in parts of ten thousand.
+    #[serde(default)]
+    pub fee_max_bp: Option<u32>,
+}
+
+fn default_file() -> String {
+    "{day}.csv".to_owned()
+}
+
+impl FileSource {
+    /// The file of a day.
+    pub fn path(&self, day: i32) -> PathBuf {
+        let (year, month, day) = charge::time::civil_from_days(i64::from(day));
+        self.dir.join(
+            self.file
+                .replace("{day}", &format!("{year:04}-{month:02}-{day:02}")),
+        )
+    }
+
+    /// The minute of the day at which yesterday's file is missed.
+    pub fn minute(&self, all: &ReconciliationConfig) -> Option<u32> {
+        minute_of(self.at.as_ref().unwrap_or(&all.at))
+    }
+}
+
+/// `06:30` in minutes.
+fn minute_of(text: &str) -> Option<u32> {
+    let (hour, minute) = text.split_once(':')?;
+    let plain = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (hour, minute): (u32, u32) = (plain(hour).then(|| hour.parse().ok())??, minute.parse().ok()?);
+    (plain(text.split_once(':')?.1) && hour < 24 && minute < 60).then_some(hour * 60 + minute)
+}
+
+/// Those who work here.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StaffConfig {
+    /// Decisions about more rupees than this need a second person.
+    pub four_eyes_above: String,
+}
+
+impl Default for ReconciliationConfig {
+    fn default() -> ReconciliationConfig {
+        ReconciliationConfig {
+            at: "06:30".to_owned(),
+            late_days: 7,
+            every_s: 60,
+            source: Vec::new(),
+        }
+    }
+}
+
+impl Default for StaffConfig {
+    fn default() -> StaffConfig {
+        StaffConfig {
+            four_eyes_above: "5000".to_owned(),
+        }
+    }
+}
+
+impl StaffConfig {
+    /// For the pages of staff.
+    pub fn settings(&self) -> web::state::StaffSettings {
+        let usual = web::state::StaffSettings::default();
+        web::state::StaffSettings {
+            four_eyes_above: charge::Money::parse(&self.four_eyes_above).unwrap_or(usual.four_eyes_above),
+        }
+    }
+}
+
 /// A payment rail.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -217,6 +319,8 @@ impl Default for Config {
             callbacks: CallbacksConfig::default(),
             sms: BTreeMap::new(),
             payments: PaymentsConfig::default(),
+            reconciliation: ReconciliationConfig::default(),
+            staff: StaffConfig::default(),
         }
     }
 }
@@ -302,6 +406,9 @@ impl Config {
         for path in paths.into_iter().flatten() {
             *path = base.join(&*path);
         }
+        for source in &mut config.reconciliation.source {
+            source.dir = base.join(&source.dir);
+        }
         config.data = base.join(&config.data);
         Ok(config)
     }
@@ -354,6 +461,7 @@ impl Config {
                 );
             }
         }
+        self.check_staff()?;
         let diameter = &self.diameter;
         if diameter.tls_certificate.is_some() != diameter.tls_key.is_some() {
             return Err("diameter.tls_certificate and diameter.tls_key belong together".to_owned());
@@ -363,6 +471,29 @@ impl Config {
         }
         if diameter.origin_host.is_empty() || diameter.origin_realm.is_empty() {
             return Err("diameter.origin_host and diameter.origin_realm may not be empty".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_staff(&self) -> Result<(), String> {
+        let above = charge::Money::parse(&self.staff.four_eyes_above);
+        if !above.is_ok_and(|above| above >= charge::Money::ZERO) {
+            return Err("staff.four_eyes_above is an amount of rupees such as \"5000\"".to_owned());
+        }
+        let days = &self.reconciliation;
+        if !(1..=86_400).contains(&days.every_s) || days.late_days > 90 {
+            return Err("reconciliation: every_s must be 1 to 86400, late_days at most 90".to_owned());
+        }
+        for source in &days.source {
+            if source.minute(days).is_none() {
+                return Err("reconciliation.at is a time of the day such as \"06:30\"".to_owned());
+            }
+            let named = charge::Code::new(&source.rail).is_some();
+            if !named || !source.file.contains("{day}") || source.file.contains(['/', '\\']) {
+                return Err(
+                    "reconciliation.source needs a rail, and a file name with {day} in it".to_owned(),
+                );
+            }
         }
         Ok(())
     }

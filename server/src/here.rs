@@ -40,6 +40,8 @@ impl Here {
                 reach: web::partner_callback::Reach::default(),
                 passing_key: Some(key),
                 payments: None,
+                reconciliation: crate::config::ReconciliationConfig::default(),
+                staff: config.staff.settings(),
                 demo: None,
             };
             Sockets::open(&node, parts).await

@@ -7,7 +7,7 @@
 //! * [`serve`]: the server. [`node`]: an engine with its files. [`sockets`], [`diameter`], [`sms`]: the network.
 //! * [`callbacks`]: partners are told.
 //! * [`demo`]: the story. [`commands`], [`client`], [`here`]: the other commands.
-//! * [`receipt_keys`]: who signs receipts.
+//! * [`receipt_keys`]: who signs receipts. [`reconcile`]: settlement files, every day.
 //! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
 
 mod auto;
@@ -30,6 +30,7 @@ mod output;
 mod payments;
 mod progress;
 mod receipt_keys;
+mod reconcile;
 mod serve;
 mod sms;
 mod sockets;
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
-    use cli::{BundleCommand, CatalogCommand, Command, OffersCommand, PartnerCommand};
+    use cli::{BundleCommand, CatalogCommand, Command, OffersCommand, PartnerCommand, StaffCommand};
     use commands::{balance, offers, receipt, sale, subscriber, upkeep, with};
     match command {
         Command::Demo(args) => demo::run(&args, output),
@@ -89,6 +90,12 @@ fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
         Command::Reconcile(args) => with(&args.target, |client| {
             commands::reconcile::run(client, &args, output)
         }),
+        Command::Staff(command) => {
+            let (StaffCommand::Add { target, .. }
+            | StaffCommand::Set { target, .. }
+            | StaffCommand::List { target }) = &command;
+            with(target, |client| commands::staff::run(client, &command, output))
+        }
         Command::Receipt(command) => receipt::run(&command, output),
         Command::Bench(args) => bench::run(&args, output),
         Command::Audit(args) => upkeep::audit(&args, output),

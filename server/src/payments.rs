@@ -1,9 +1,11 @@
 //! Payments: the desk between the core and the rails.
 //!
 //! # Layout
-//! * [`desk`]: presents, asks, believes. [`schedule`]: when to ask. [`transport`]: how rails are called
+//! * [`desk`]: presents, asks, believes. [`schedule`]: when to ask. `doubts`: what is not believed
+//! * [`transport`]: how rails are called
 
 pub mod desk;
+mod doubts;
 mod schedule;
 pub mod transport;
 

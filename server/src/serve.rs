@@ -122,6 +122,8 @@ impl Up {
                 config: config.payments.clone(),
                 watch: Arc::clone(watch),
             }),
+            reconciliation: config.reconciliation.clone(),
+            staff: config.staff.settings(),
             demo,
         };
         let callbacks = Deliverer::start(callbacks::Parts {

@@ -72,6 +72,10 @@ pub struct HttpParts {
     pub passing_key: Option<ApiKey>,
     /// Payments: the rails, how they are set up, and who tells the desk of events. `None`: no payments.
     pub payments: Option<PaymentParts>,
+    /// Settlement files to look for, every day.
+    pub reconciliation: crate::config::ReconciliationConfig,
+    /// How staff works.
+    pub staff: web::state::StaffSettings,
     /// Set in the demonstration: its handsets and shop get pages.
     pub demo: Option<web::page::demo::Demo>,
 }
@@ -130,7 +134,11 @@ impl Sockets {
             });
             tasks.push(tokio::spawn(async move { serve.await }));
         }
-        tasks.push(tokio::spawn(sweep_people(node.people.clone(), stopped)));
+        tasks.push(tokio::spawn(sweep_people(node.people.clone(), stopped.clone())));
+        if web.parts.payments.is_some() {
+            let files = crate::reconcile::run(web.clone(), parts.reconciliation, stopped);
+            tasks.push(tokio::spawn(files));
+        }
         Ok(Sockets { http, stop, tasks })
     }
 
@@ -276,6 +284,7 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
         payments: payments.map(|desk| Arc::new(desk) as Arc<dyn web::payments::PaymentDesk>),
         exceptions: Some(node.exceptions.clone()),
         reversal_two_from: parts.reversal_two_from,
+        staff: parts.staff,
         https: parts.behind_tls,
     };
     match parts.demo.take() {

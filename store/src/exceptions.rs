@@ -3,6 +3,7 @@
 //! Not in the journal: what an exception says can be found again from the same settlement file, and every remedy that moves
 //! money is a command of its own there. What this file adds is whose work it is, and what was decided about it.
 
+use crate::runs::{self, Run};
 use crate::traits::StoreError;
 use charge::payment::{Currency, PaymentId, Price};
 use charge::{Code, Money, Timestamp};
@@ -76,7 +77,7 @@ pub struct Closed {
 
 /// The exceptions of a data directory. Cheap to clone; every call may wait for the disk.
 #[derive(Clone)]
-pub struct Exceptions(Arc<Mutex<Connection>>);
+pub struct Exceptions(pub(crate) Arc<Mutex<Connection>>);
 
 impl Exceptions {
     /// Opens the file in a data directory, or makes it.
@@ -97,7 +98,8 @@ impl Exceptions {
             db.busy_timeout(Duration::from_secs(10))?;
             db.pragma_update(None, "journal_mode", "wal")?;
             db.pragma_update(None, "synchronous", "full")?;
-            db.execute_batch(SCHEMA)
+            db.execute_batch(SCHEMA)?;
+            db.execute_batch(runs::SCHEMA)
         };
         prepare().map_err(|e| failed("prepare", e))?;
         Ok(Exceptions(Arc::new(Mutex::new(db))))
@@ -126,6 +128,7 @@ impl Exceptions {
         (rail, day): (Code, i32),
         found: &[Exception],
         settled: &BTreeSet<(PaymentId, u8)>,
+        run: Option<&Run>,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         let mut db = self.0.lock();
@@ -149,6 +152,9 @@ impl Exceptions {
                 let sql =
                     "update exception set closed_at = ?2, closed_by = '', remedy = 'settled' where id = ?1";
                 tx.prepare_cached(sql)?.execute(params![id, now.0])?;
+            }
+            if let Some(run) = run {
+                runs::put_run(&tx, run)?;
             }
             tx.commit()?;
             Ok(new)
@@ -195,7 +201,7 @@ impl Exceptions {
     }
 }
 
-fn put(tx: &rusqlite::Transaction<'_>, one: &Exception) -> rusqlite::Result<usize> {
+pub(crate) fn put(tx: &rusqlite::Transaction<'_>, one: &Exception) -> rusqlite::Result<usize> {
     let sql =
         "insert into exception values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, null, '', '')
         on conflict do nothing";
@@ -253,7 +259,7 @@ fn exception(row: &Row<'_>) -> rusqlite::Result<Exception> {
     })
 }
 
-fn failed(what: &'static str, error: rusqlite::Error) -> StoreError {
+pub(crate) fn failed(what: &'static str, error: rusqlite::Error) -> StoreError {
     crate::sqlite::sql_error(WHAT, what, error)
 }
 
@@ -283,9 +289,9 @@ mod tests {
         let all = [one("a"), one("b"), one("c")];
         {
             let file = Exceptions::open(folder.path()).unwrap();
-            assert_eq!(file.keep(place, &all, &settled, Timestamp(1)).unwrap(), 3);
+            assert_eq!(file.keep(place, &all, &settled, None, Timestamp(1)).unwrap(), 3);
             assert_eq!(
-                file.keep(place, &all, &settled, Timestamp(2)).unwrap(),
+                file.keep(place, &all, &settled, None, Timestamp(2)).unwrap(),
                 0,
                 "twice is once"
             );
@@ -303,7 +309,10 @@ mod tests {
         assert_eq!(file.list(true).unwrap(), [one("b"), one("c")]);
         assert_eq!(file.list(false).unwrap().len(), 3);
         assert_eq!(file.settled(&[PaymentId::new(1, 2).unwrap()]).unwrap(), settled);
-        assert_eq!(file.keep(place, &all[..2], &settled, Timestamp(4)).unwrap(), 0);
+        assert_eq!(
+            file.keep(place, &all[..2], &settled, None, Timestamp(4)).unwrap(),
+            0
+        );
         let gone = file.get("c").unwrap().unwrap();
         assert_eq!(
             gone.closed.map(|closed| closed.remedy),

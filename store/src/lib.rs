@@ -8,7 +8,7 @@
 //! * [`limit`]: the same bytes without a database, to compare with
 //! * [`project`]: events to read models; [`reads`]: the tables and their queries; [`outbox`]: what is to be sent;
 //!   [`letters`]: of it, what goes by e-mail, push and campaigns; [`callbacks`]: what partners are to be told
-//! * [`exceptions`]: differences of reconciliations that wait for people
+//! * [`exceptions`]: differences of reconciliations that wait for people; [`runs`]: which days were compared
 //! * [`background`]: threads that can wait
 //! * [`conformance()`]: what a store must do, as tests
 //! * `sql`: the statements, in the subset that all databases share
@@ -24,6 +24,7 @@ pub mod memory;
 pub mod outbox;
 pub mod project;
 pub mod reads;
+pub mod runs;
 mod sql;
 pub mod sqlite;
 pub mod traits;

@@ -28,6 +28,7 @@ pub mod payments;
 pub mod problem;
 pub mod rate;
 pub mod receipt;
+pub mod reconcile;
 pub mod router;
 pub mod settlement_file;
 pub mod state;

@@ -37,6 +37,8 @@ pub const PAGE_LINES_MAX: u32 = 200;
 pub const KEY_REQUESTS_PER_S: u32 = 500;
 /// Requests of one address per second; bursts of twice as many.
 pub const ADDRESS_REQUESTS_PER_S: u32 = 1_000;
+/// Messages of rails of one address per second, apart from its other requests; bursts of twice as many.
+pub const RAIL_MESSAGES_PER_S: u32 = 4_000;
 /// Wrong API keys of one address per minute.
 pub const ADDRESS_BAD_KEYS_PER_MINUTE: u32 = 60;
 /// Rate limits are kept in so many buckets; callers that fall into the same one share it.

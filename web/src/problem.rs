@@ -24,6 +24,8 @@ pub enum Fault {
     Unauthorized,
     /// The key may not do this.
     ScopeMissing,
+    /// Somebody of staff tries what their role may not do.
+    NotYourRole,
     /// There is no such address.
     NotFound,
     /// The address does not take this method.
@@ -85,6 +87,7 @@ impl Fault {
         Fault::BadRequest,
         Fault::Unauthorized,
         Fault::ScopeMissing,
+        Fault::NotYourRole,
         Fault::NotFound,
         Fault::MethodNotAllowed,
         Fault::Timeout,
@@ -122,6 +125,7 @@ impl Fault {
             Fault::BadRequest => (1_000_400, 400, "bad-request"),
             Fault::Unauthorized => (1_000_401, 401, "unauthorized"),
             Fault::ScopeMissing => (1_000_402, 403, "scope-missing"),
+            Fault::NotYourRole => (1_000_403, 403, "not-your-role"),
             Fault::NotFound => (1_000_404, 404, "not-found"),
             Fault::MethodNotAllowed => (1_000_405, 405, "method-not-allowed"),
             Fault::Timeout => (1_000_408, 408, "timeout"),

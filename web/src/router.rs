@@ -75,11 +75,17 @@ async fn surround(State(web): State<Web>, mut request: Request, next: Next) -> R
         .map(|(name, value)| name.as_str().len() + value.len())
         .sum();
     let streams = route == api::IMPORT_ROUTE;
-    let response = if let Err(wait) = web.address_rate.check(caller_of(address)) {
+    let from_rail = path.starts_with("/rails/");
+    let rate = if from_rail {
+        &web.rail_rate
+    } else {
+        &web.address_rate
+    };
+    let response = if let Err(wait) = rate.check(caller_of(address)) {
         Problem::rate_limited(wait).into_response()
     } else if headers > limits::HEADER_BYTES_MAX {
         Problem::from(Fault::HeadersTooLarge).into_response()
-    } else if streams || path.starts_with("/rails/") {
+    } else if streams || from_rail {
         within(next.run(request), streams).await
     } else {
         let answer = async {

@@ -25,6 +25,21 @@ pub trait CodeSender: Send + Sync {
     fn send_code(&self, to: Msisdn, text: String, expires: Timestamp) -> Pending<Result<(), CoreError>>;
 }
 
+/// How staff works.
+#[derive(Clone, Copy, Debug)]
+pub struct StaffSettings {
+    /// Decisions about more money than this, in rupees, or about any other currency, need a second one of staff.
+    pub four_eyes_above: charge::Money,
+}
+
+impl Default for StaffSettings {
+    fn default() -> StaffSettings {
+        StaffSettings {
+            four_eyes_above: charge::Money::from_units(5_000),
+        }
+    }
+}
+
 /// What the web needs from outside.
 pub struct WebParts {
     /// Carries out commands.
@@ -57,6 +72,8 @@ pub struct WebParts {
     pub exceptions: Option<store::Exceptions>,
     /// From this amount on two must want a top-up back; zero: one is enough.
     pub reversal_two_from: Money,
+    /// How staff works.
+    pub staff: StaffSettings,
     /// True when people come over https: cookies then say `Secure`.
     pub https: bool,
 }
@@ -80,6 +97,8 @@ pub struct Inner {
     pub key_rate: Rate,
     /// Requests by address.
     pub address_rate: Rate,
+    /// Messages of rails by address: neither starves the other.
+    pub rail_rate: Rate,
     /// Requests of the public feeds by address.
     pub feed_rate: Rate,
     /// Wrong API keys by address.
@@ -108,6 +127,7 @@ impl Web {
             meter: Meter::new(),
             key_rate: Rate::per_second(limits::KEY_REQUESTS_PER_S),
             address_rate: Rate::per_second(limits::ADDRESS_REQUESTS_PER_S),
+            rail_rate: Rate::per_second(limits::RAIL_MESSAGES_PER_S),
             feed_rate: Rate::per_minute(limits::FEED_REQUESTS_PER_MINUTE),
             bad_key_rate: Rate::per_minute(limits::ADDRESS_BAD_KEYS_PER_MINUTE),
             in_flight: InFlight::default(),

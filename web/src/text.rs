@@ -23,6 +23,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/problem.ftl")),
             include_str!(concat!("../locales/", $language, "/receipt.ftl")),
             include_str!(concat!("../locales/", $language, "/sms.ftl")),
+            include_str!(concat!("../locales/", $language, "/staff.ftl")),
         ]),+]
     };
 }

@@ -3,20 +3,23 @@
 
 #[path = "../../server/tests/browser/mod.rs"]
 mod browser;
+#[path = "browser_checks/mod.rs"]
+mod checks;
 mod common;
 
 use browser::{Browser, Programs};
+use checks::{axe, misfits, violations};
 use common::{NUMBER, Service};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Pages of anybody, then pages of a member. A new page gets a line.
-const OPEN_PAGES: [(&str, &str); 7] = [
+const OPEN_PAGES: [(&str, &str); 8] = [
     ("welcome", "/"),
     ("more", "/more"),
     ("offline", "/offline"),
@@ -24,6 +27,7 @@ const OPEN_PAGES: [(&str, &str); 7] = [
     ("verify", "/verify"),
     ("sign-in", "/sign-in"),
     ("sign-up", "/sign-up"),
+    ("complaint-guest", "/complaints/guest"),
 ];
 const MEMBER_PAGES: [(&str, &str); 14] = [
     ("home", "/"),
@@ -127,44 +131,6 @@ fn member() -> Service {
     service.buys("daily-extreme", 71);
     service.orders_auto();
     service
-}
-
-/// The script of axe-core, from RASEED_AXE or where `cargo xtask test` puts it.
-fn axe() -> Option<String> {
-    let usual =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers-node/node_modules/axe-core/axe.min.js");
-    let place = std::env::var_os("RASEED_AXE").map_or(usual, PathBuf::from);
-    if let Ok(script) = std::fs::read_to_string(place) {
-        return Some(script);
-    }
-    let required = std::env::var("RASEED_PEERS").is_ok_and(|value| value == "required");
-    assert!(!required, "RASEED_PEERS=required, but axe-core is missing");
-    eprintln!("SKIPPED: axe-core is not here; `cargo xtask test` installs it");
-    None
-}
-
-/// What axe finds wrong on the present page, in words.
-fn violations(browser: &Browser, axe: &str) -> Vec<String> {
-    let script = format!(
-        "{axe}; return axe.run(document, {{preload: false, resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', \
-         'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}}).then(r => r.violations.map(v => v.id + ': ' + \
-         v.nodes.slice(0, 4).map(n => n.html.slice(0, 160) + ' ' + n.failureSummary.slice(0, 200)).join(' | ')))"
-    );
-    let found = browser.run(&script);
-    let found = found.as_array().expect("axe answers").iter();
-    found.map(|told| told.as_str().unwrap().to_owned()).collect()
-}
-
-/// Nothing sticks out of the screen, and nothing that is pressed is smaller than 24 pixels unless it stands in a text.
-fn misfits(browser: &Browser) -> Value {
-    browser.run(
-        "const wide = [...document.querySelectorAll('body *')].filter(e => { const r = e.getBoundingClientRect(); \
-         return r.width > 0 && (r.right > innerWidth + 1 || r.left < -1) && !e.closest('.skip, .scroll, .unseen'); }); \
-         const small = [...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')].filter(e => { \
-         const r = e.getBoundingClientRect(); \
-         return r.width > 0 && r.height < 23.5 && !e.closest('p, .skip, .apart, label'); }); \
-         return [...wide, ...small].map(e => e.outerHTML.slice(0, 140)).slice(0, 5)",
-    )
 }
 
 #[test]

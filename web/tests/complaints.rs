@@ -140,7 +140,7 @@ fn nobody_else_sees_or_answers_a_complaint_or_makes_one_about_what_is_not_theirs
         assert!(!other.get("/complaints").body.contains("C-2026"));
         let about = format!("payment:{payment}");
         let form = other.get(&format!("/complaints/new?about={about}"));
-        assert!(form.status == 404 || form.header("location").starts_with("/sign-in?next="));
+        assert!(form.status == 404 || form.header("location").starts_with("/complaints/guest"));
         other.get("/recharge");
         let told = other.post("/complaints", &format!("about={about}&category=billing&body=z"));
         assert_eq!(told.status, 404, "{}", told.body);
@@ -266,4 +266,166 @@ fn complaints_begin_at_a_receipt_and_at_a_line_of_the_statement_and_leave_with_t
         export.contains("why tax") && export.contains("\"complaint_message\""),
         "{export}"
     );
+}
+
+/// The number's code for complaining, as its owner reads it.
+fn guest_code(service: &Service, guest: &mut Client, number: &str, about: &str) -> Option<String> {
+    let before = service.codes.0.lock().unwrap().len();
+    guest.get(&format!("/complaints/guest?about={about}"));
+    let answer = guest.post(
+        "/complaints/guest/code",
+        &format!("number={number}&about={about}"),
+    );
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    std::thread::sleep(Duration::from_millis(300));
+    let sent = service.codes.0.lock().unwrap().len() > before;
+    sent.then(|| service.codes.last(number).unwrap())
+}
+
+#[test]
+fn somebody_without_an_account_complains_with_a_number_and_follows_it_by_a_link() {
+    let service = Service::start();
+    let mut payer = Client::new(&service);
+    let payment = begun(&service, &mut payer);
+    // From a message, on another device: the thing it is about is filled in, and the number is asked for.
+    let mut guest = Client::new(&service);
+    let begun = guest.get(&format!("/complaints/new?about=payment:{payment}"));
+    assert_eq!(
+        begun.header("location"),
+        format!("/complaints/guest?about=payment:{payment}")
+    );
+    let code = guest_code(&service, &mut guest, NUMBER, &format!("payment:{payment}")).expect("a code");
+    assert!(guest.page.contains(&payment.to_string()));
+    let fields = |code: &str, body: &str| {
+        format!("number={NUMBER}&about=payment:{payment}&category=not-credited&body={body}&code={code}")
+    };
+    let wrong = if code == "000000" { "111111" } else { "000000" };
+    let refused = guest.post("/complaints/guest", &fields(wrong, "nothing+came"));
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("nothing came"), "what was written stays");
+    assert_eq!(
+        guest.post("/complaints/guest", &fields(&code, "")).status,
+        422,
+        "the code is not used up"
+    );
+    let made = guest.post("/complaints/guest", &fields(&code, "nothing+came"));
+    assert_eq!(made.status, 303, "{}", made.body);
+    let link = made.header("location").to_owned();
+    assert!(link.starts_with("/complaints/C-2026-000001?k="), "{link}");
+    assert_eq!(
+        guest.post("/complaints/guest", &fields(&code, "again")).status,
+        422,
+        "once"
+    );
+    let told = service.eventually(|| {
+        let sent = service.codes.0.lock().unwrap();
+        sent.iter()
+            .map(|(_, text)| text.clone())
+            .find(|text| text.contains("/complaints/"))
+    });
+    assert!(told.contains(&link), "the link is sent to the number: {told}");
+
+    // Any device that has the link sees it and answers; without the link nobody does.
+    let mut other = Client::new(&service);
+    let page = other.get(&link).body;
+    assert!(
+        page.contains("nothing came") && page.contains("You hear from us by"),
+        "{page}"
+    );
+    let body = r#"{"by":"Sana","answer":"Which bank?","state":"waiting-for-you"}"#;
+    assert_eq!(
+        service
+            .api(&service.admin, "POST", "/v1/complaints/C-2026-000001", body)
+            .status,
+        200
+    );
+    assert!(other.get(&link).body.contains("Which bank?"));
+    assert_eq!(other.post(&link, "what=reply&body=Mine").status, 303);
+    let page = other.get(&link).body;
+    assert!(page.contains("Mine") && page.contains("We are at it"), "{page}");
+    let bare = "/complaints/C-2026-000001";
+    for path in [
+        bare.to_owned(),
+        format!("{bare}?k=AAAAAAAAAAAAAAAAAAAAAA"),
+        format!("{bare}?k=%3Cscript%3E"),
+    ] {
+        assert_eq!(guest.get(&path).status, 404, "{path}");
+        other.get(&link);
+        assert_eq!(other.post(&path, "what=settle").status, 404, "{path}");
+    }
+    let key = link.split("k=").nth(1).unwrap();
+    assert_eq!(
+        other.get(&format!("/complaints/C-2026-000002?k={key}")).status,
+        404,
+        "of another one"
+    );
+    assert_eq!(other.post(&link, "what=settle").status, 303);
+    assert!(other.get(&link).body.contains("This complaint is closed"));
+}
+
+#[test]
+fn complaining_without_an_account_tells_nobody_what_exists() {
+    let service = Service::start();
+    let pages = |number: &str, about: &str| {
+        let mut guest = Client::new(&service);
+        let sent = guest_code(&service, &mut guest, number, about);
+        let page = guest.page.clone();
+        let fields = format!("number={number}&about={about}&category=other&body=x&code=000001");
+        let wrong = guest.post("/complaints/guest", &fields);
+        let neutral = |text: &str| {
+            let form = guest.form_token();
+            let first = text
+                .split("name=\"form\" value=\"")
+                .nth(1)
+                .map_or("", |rest| &rest[..22]);
+            text.replace(&form, "").replace(first, "")
+        };
+        (sent.is_some(), neutral(&page), wrong.status, neutral(&wrong.body))
+    };
+    let ours = pages(NUMBER, "");
+    let nobodys = pages("923009999999", "");
+    assert!(ours.0 && !nobodys.0, "only ours gets a code");
+    let number = |page: &str| {
+        page.replace("0300 1234567", "N")
+            .replace("0300 9999999", "N")
+            .replace("923009999999", "N")
+            .replace(NUMBER, "N")
+    };
+    assert_eq!(number(&ours.1), number(&nobodys.1));
+    assert_eq!((ours.2, number(&ours.3)), (nobodys.2, number(&nobodys.3)));
+    // A payment that is there and one that is not look the same, and nonsense is dropped.
+    let mut payer = Client::new(&service);
+    let there = format!("payment:{}", begun(&service, &mut payer));
+    let mut guest = Client::new(&service);
+    let status = |guest: &mut Client, about: &str| {
+        let answer = guest.get(&format!("/complaints/new?about={about}"));
+        (answer.status, answer.header("location").replace(about, "A"))
+    };
+    let first = status(&mut guest, &there);
+    let last = there.chars().next_back().unwrap();
+    let gone = format!(
+        "{}{}",
+        &there[..there.len() - 1],
+        if last == '0' { '1' } else { '0' }
+    );
+    assert_eq!(first, status(&mut guest, &gone));
+    let page = guest.get("/complaints/guest?about=payment:%3Cb%3E").body;
+    assert!(!page.contains("&lt;b&gt;") && !page.contains("<b>"));
+    // Codes of a sign-in are no codes of a complaint, and guessing ends.
+    guest.get("/sign-in");
+    let sign_in = guest.code(NUMBER);
+    let fields = format!("number={NUMBER}&category=other&body=x&code={sign_in}");
+    guest.get("/complaints/guest");
+    assert_eq!(guest.post("/complaints/guest", &fields).status, 422);
+    let guesses: Vec<u16> = (0..30)
+        .map(|n| {
+            guest
+                .post(
+                    "/complaints/guest",
+                    &format!("number={NUMBER}&category=other&body=x&code=1{n:05}"),
+                )
+                .status
+        })
+        .collect();
+    assert_eq!((guesses[0], guesses[29]), (422, 429), "{guesses:?}");
 }

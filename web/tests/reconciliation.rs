@@ -3,83 +3,16 @@
 
 mod common;
 
-use charge::payment::{
-    CreatePayment, Destination, PaymentAction, PaymentId, PaymentReply, PaymentState, Price, Statement,
-};
+use charge::payment::{CreatePayment, Destination, PaymentAction, PaymentId, PaymentState, Price, Statement};
 use charge::promotion::ChannelClass;
-use charge::{Code, Command, Entity, EntityKey, Money, Msisdn, OperatorId, Refusal, Reply};
+use charge::{Code, Command, Entity, EntityKey, Money, Msisdn, OperatorId};
+use common::file_desk::FileDesk;
 use common::{NUMBER, Service};
-use rails::{Begun, HttpAnswer, HttpRequest, RailError, SettlementLine};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use web::bind::EngineCore;
-use web::core::{Core, CoreError, Pending};
-use web::payments::{PaymentDesk, Priced, RailInfo, Start, StartError};
 
 const HEAD: &str = "order,reference,type,amount,fee,currency,time\n";
 const PATH: &str = "/v1/reconciliations?rail=bank&day=2026-11-21";
-
-/// A desk whose rail has files of our profile, and says what the test says.
-struct FileDesk {
-    core: Arc<EngineCore>,
-    said: Mutex<Option<Statement>>,
-}
-
-impl FileDesk {
-    async fn tell(
-        core: Arc<EngineCore>,
-        id: PaymentId,
-        action: PaymentAction,
-    ) -> Result<PaymentReply, CoreError> {
-        let Some(Entity::Payment(payment)) = core.read(id.key()).await? else {
-            return Err(CoreError::Refused(Refusal::NoSuchPayment));
-        };
-        let account = payment.account();
-        match core.call(Command::Payment { id, account, action }).await? {
-            Reply::Payment(reply) => Ok(reply),
-            _ => Err(CoreError::Unavailable),
-        }
-    }
-}
-
-impl PaymentDesk for FileDesk {
-    fn rails(&self) -> Vec<RailInfo> {
-        Vec::new()
-    }
-    fn price(&self, _: Code, _: Money) -> Result<Priced, StartError> {
-        Err(StartError::NoSuchRail)
-    }
-    fn start(&self, _: Start) -> Pending<Result<Begun, StartError>> {
-        Box::pin(async { Err(StartError::NoSuchRail) })
-    }
-    fn hear(&self, _: Code, _: String, _: HttpRequest) -> Pending<HttpAnswer> {
-        unreachable!("no callbacks here")
-    }
-    fn returned(&self, _: Code, _: HttpRequest) -> Pending<Option<PaymentId>> {
-        Box::pin(async { None })
-    }
-    fn act(&self, id: PaymentId, action: PaymentAction) -> Pending<Result<PaymentReply, CoreError>> {
-        Box::pin(FileDesk::tell(Arc::clone(&self.core), id, action))
-    }
-    fn look(&self, _: PaymentId) {}
-    fn settlement(&self, asked: Code, file: &[u8]) -> Result<(Vec<SettlementLine>, Vec<Code>), RailError> {
-        if asked != rail() {
-            return Err(RailError::Unsupported);
-        }
-        let lines = rails::settlement::Profile::default().read(file)?;
-        Ok((lines, vec![asked]))
-    }
-    fn ask(&self, id: PaymentId) -> Pending<Option<Statement>> {
-        let (core, said) = (Arc::clone(&self.core), self.said.lock().unwrap().clone());
-        Box::pin(async move {
-            let said = said?;
-            FileDesk::tell(core, id, PaymentAction::State(said.clone()))
-                .await
-                .ok()?;
-            Some(said)
-        })
-    }
-}
 
 fn rail() -> Code {
     Code::new("bank").unwrap()

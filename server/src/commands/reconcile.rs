@@ -1,6 +1,6 @@
 //! `raseed reconcile`: a settlement file against the books.
 
-use crate::cli::ReconcileArgs;
+use crate::cli::{FiguresFormat, ReconcileArgs};
 use crate::client::Client;
 use crate::output::{Output, Printer};
 use anyhow::Context as _;
@@ -8,12 +8,18 @@ use serde_json::Value;
 
 /// Sends the file, shows figures and exceptions.
 pub fn run(client: &Client, args: &ReconcileArgs, output: &Output) -> anyhow::Result<()> {
-    let file = std::fs::read_to_string(&args.file);
-    let file = file.with_context(|| format!("read {}", args.file.display()))?;
+    if let Some(format) = args.figures {
+        return figures(client, format, output);
+    }
+    let (Some(path), Some(rail), Some(day)) = (&args.file, &args.rail, &args.day) else {
+        anyhow::bail!("--rail, --day and --file belong together");
+    };
+    let file = std::fs::read_to_string(path);
+    let file = file.with_context(|| format!("read {}", path.display()))?;
     let mut call = client
         .post_file("/v1/reconciliations", "text/csv", file)
-        .query("rail", &args.rail)
-        .query("day", &args.day);
+        .query("rail", rail)
+        .query("day", day);
     if let Some(fee) = &args.fee_max_bp {
         call = call.query("fee_max_bp", fee);
     }
@@ -52,4 +58,20 @@ pub fn print_found(print: &mut Printer, found: &Value) {
             state
         ));
     }
+}
+
+/// The days that were compared, with their three sides.
+fn figures(client: &Client, format: FiguresFormat, output: &Output) -> anyhow::Result<()> {
+    let call = client.get("/v1/reconciliations");
+    if format == FiguresFormat::Csv {
+        let text = call.query("format", &"csv").text()?;
+        return output.value(&serde_json::json!({ "csv": text }), |print| {
+            print.line(text.trim_end());
+        });
+    }
+    let found = call.send()?;
+    let lines = serde_json::to_string_pretty(&found).context("print the figures")?;
+    output.value(&found, |print| {
+        print.line(&lines);
+    })
 }

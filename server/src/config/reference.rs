@@ -54,6 +54,11 @@ pub const KEYS: &[Key] = &[
     key("payments", "rail", "[]", "the rails, in the order in which they are offered: `[[payments.rail]]` with `kind` = `jazzcash`, `easypaisa`, `card`, `paypal`, `bank` or `raast` and what that rail needs; see [how to add a rail](how-to/add-a-rail.md)"),
     key("payments", "rates", "", "rates of exchange for rails abroad: `[payments.rates]` with `local`, `set_at`, `valid_s`, `spread_bp`, `quote_s` and `rates.USD = \"281.50\"`"),
     key("payments", "wanted_s", "86400", "how much later a payment is still credited, seconds; after that the money goes back"),
+    key("reconciliation", "at", "\"06:30\"", "from this time of the day on, in Pakistan, yesterday's settlement file is missed when it is not there"),
+    key("reconciliation", "late_days", "7", "files that come so many days late are still picked up"),
+    key("reconciliation", "every_s", "60", "seconds between two looks for files"),
+    key("reconciliation", "source", "[]", "where each rail's files come: `[[reconciliation.source]]` with `rail`, `dir`, and where they differ `file` (`\"{day}.csv\"`, `{day}` stands for 2026-11-21), `at` and `fee_max_bp`; see [how to work with a day's reconciliation](how-to/reconcile-a-day.md)"),
+    key("staff", "four_eyes_above", "\"5000\"", "decisions of staff about more rupees than this, or about any other currency, need a second one of staff"),
     key("catalogs", "dir", "", "directory with operators, tariffs, bundles and taxes; not set: the ones inside the binary"),
     key("partners", "reversal_two_from", "\"5000\"", "from this amount on two must want a top-up back: whoever asks, and somebody else whose key may manage partners; \"0\" for one"),
     key("callbacks", "allow_loopback", "false", "this very machine may be called back, and without TLS: for trying things out"),
@@ -91,6 +96,11 @@ const SECTIONS: &[(&str, &str)] = &[
     ("diameter", "The charging front"),
     ("receipts", "Receipts"),
     ("payments", "Payments over the web"),
+    (
+        "reconciliation",
+        "Settlement files of rails, compared with the books every day",
+    ),
+    ("staff", "Those who work here"),
     ("catalogs", "Operators, tariffs, bundles and taxes"),
     ("partners", "Partners that sell from a float"),
     (

@@ -2,6 +2,7 @@
 //!
 //! It keeps nothing that matters: after a restart the open payments are found in the read models, and asked about again.
 
+use super::doubts::Doubts;
 use super::schedule::Schedule;
 use charge::command::Unmatched;
 use charge::payment::{
@@ -86,6 +87,7 @@ pub struct Desk(Arc<Inner>);
 struct Inner {
     parts: DeskParts,
     schedule: Mutex<Schedule>,
+    doubts: Doubts,
     bell: Notify,
     slots: Arc<Semaphore>,
     /// One question about a payment at a time: two that ask for its refund at once might be given it twice.
@@ -118,6 +120,7 @@ impl Desk {
         let desk = Desk(Arc::new(Inner {
             parts,
             schedule: Mutex::default(),
+            doubts: Doubts::default(),
             bell: Notify::new(),
             slots: Arc::new(Semaphore::new(QUESTIONS_MAX)),
             turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(),
@@ -218,10 +221,17 @@ impl Inner {
             self.return_unclaimed().await;
             self.bell.notify_one();
             tokio::select! {
-                () = tokio::time::sleep(SCAN_EVERY) => {}
+                () = tokio::time::sleep(self.scan_every()) => {}
                 _ = stopped.wait_for(|stop| *stop) => return,
             }
         }
+    }
+
+    /// Money in suspense is looked for at least twice within the time after which it goes back.
+    fn scan_every(&self) -> Duration {
+        let returns = self.parts.rails.iter().filter_map(|rail| rail.return_after_s());
+        let shortest = returns.min().unwrap_or(i64::MAX).max(2) / 2;
+        SCAN_EVERY.min(Duration::from_secs(shortest.unsigned_abs()))
     }
 
     async fn scan_state(&self, state: PaymentState) {
@@ -562,7 +572,10 @@ impl Inner {
         match heard {
             Ok(heard) => self.believe(rail, heard).await,
             Err(error) => {
-                tracing::warn!(rail = %rail.code(), what, %error, "a message to a rail's address was not believed");
+                if let Some(more) = self.doubts.count(rail.code(), self.now()) {
+                    let what: String = what.chars().filter(|c| !c.is_control()).take(40).collect();
+                    tracing::warn!(rail = %rail.code(), what, %error, more, "a message to a rail's address was not believed");
+                }
                 match error {
                     RailError::NotGenuine(_) => plain(401, "the message is not genuine\n"),
                     RailError::Malformed(_) | RailError::Unsupported => {

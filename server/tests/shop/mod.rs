@@ -139,6 +139,19 @@ impl Guest {
         }
     }
 
+    /// The same browser at a server that was started again.
+    pub fn move_to(&mut self, url: &str) {
+        url.clone_into(&mut self.url);
+    }
+
+    /// Another window of the same browser.
+    pub fn same(&self) -> Guest {
+        Guest {
+            cookies: self.cookies.clone(),
+            ..Guest::new(&self.url)
+        }
+    }
+
     /// `None`: no answer came.
     pub fn get(&mut self, path: &str) -> Option<Page> {
         let request = self.agent.get(format!("{}{path}", self.url));

@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use charge::Refusal;
 use charge::partner::Scopes;
 use people::complaints::{Complaint, ComplaintId, Declined, State as At};
+use people::staff_trail::Deed;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -136,6 +137,8 @@ pub async fn work(
     short_text(&work.by, "by", limits::NAME_BYTES_MAX)?;
     let state = work.state.as_deref().map(state_of).transpose()?;
     let staff = format!("{}: {}", caller.partner.code, work.by);
+    let about = id.to_string();
+    super::staff::note(&web, &caller, Deed::ComplaintAnswered, &about, &work.by).await?;
     let (answer, now) = (work.answer, web.now());
     let done = web
         .people(move |people| people.work_on_complaint(id, &staff, (answer.as_deref(), state), now))

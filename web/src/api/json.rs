@@ -124,6 +124,11 @@ impl PartialSchema for Moment {
 }
 impl ToSchema for Moment {}
 
+/// A moment as text: RFC 3339, UTC.
+pub fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(at.0).map_or_else(|_| at.to_string(), |at| at.to_string())
+}
+
 /// Checks a short text for people: not empty, not too long, no control characters.
 ///
 /// # Errors

@@ -6,7 +6,7 @@
 //! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
 //! * [`commission`], [`reports`], [`partner_files`]: what sellers earn, and what they compare. [`reversals`]: sales taken back.
 //! * [`complaints`]: for staff.
-//! * [`reconciliations`]: settlement files, and the exceptions that they leave.
+//! * [`reconciliations`]: settlement files, and the exceptions that they leave. [`staff`]: who works here.
 //! * [`auto`]: standing orders to recharge. [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
 
 pub mod auth;
@@ -25,6 +25,7 @@ pub mod quotes;
 pub mod reconciliations;
 pub mod reports;
 pub mod reversals;
+pub mod staff;
 pub mod statement;
 pub mod subscribers;
 pub mod topups;
@@ -116,9 +117,11 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(callbacks::replay_parked))
         .routes(routes!(complaints::list))
         .routes(routes!(complaints::see, complaints::work))
-        .routes(routes!(reconciliations::reconcile))
+        .routes(routes!(reconciliations::reconcile, reconciliations::runs))
         .routes(routes!(reconciliations::list))
         .routes(routes!(reconciliations::remedy))
+        .routes(routes!(staff::add, staff::list))
+        .routes(routes!(staff::change))
         .split_for_parts()
 }
 

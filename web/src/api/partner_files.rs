@@ -4,11 +4,12 @@
 use super::auth::Caller;
 use super::json::{Json, Query};
 use super::partners::existing;
-use super::reconciliations::{ExceptionAnswer, Reconciled, blocking, day_number, day_text, keep};
+use super::reconciliations::{ExceptionAnswer, Reconciled, day_number, day_text};
 use super::reports::movements;
 use crate::bind::Reader;
 use crate::limits;
 use crate::problem::{Fault, Problem};
+use crate::reconcile::{blocking, keep};
 use crate::settlement_file::{cells, span};
 use crate::state::Web;
 use axum::body::to_bytes;
@@ -90,7 +91,8 @@ pub async fn compare(
             closed: None,
         })
         .collect();
-    let (kept, new) = blocking(move || keep(&file, (rail, day), &rows, &BTreeSet::new(), now)).await?;
+    let (kept, new) =
+        blocking(move || keep(&file, (rail, day), &rows, &BTreeSet::new(), (None, now))).await?;
     Ok(Json(Reconciled {
         rail: rail.to_string(),
         day: day_text(day),
@@ -99,6 +101,7 @@ pub async fn compare(
         paid: super::json::Decimal(found.sold),
         refunded: super::json::Decimal(found.back),
         fees: super::json::Decimal(found.commission),
+        figures: None,
         new: new as u64,
         exceptions: kept.iter().map(|one| ExceptionAnswer::of(one, now)).collect(),
     }))
@@ -127,12 +130,12 @@ pub fn remedies(kind: Kind) -> &'static [&'static str] {
 ///
 /// # Errors
 /// What the core refuses.
-pub async fn put_right(web: &Web, caller: &Caller, one: &Exception) -> Result<(), Problem> {
+pub async fn put_right(web: &Web, by: Code, one: &Exception) -> Result<(), Problem> {
     let partner = partner_of(one.rail).ok_or(Fault::Internal)?;
     let asked = ReverseTopUp {
         partner,
         external: TopUpRequest::digest_of(&one.reference, false),
-        by: caller.key,
+        by,
         staff: true,
         two_from: web.parts.reversal_two_from,
     };

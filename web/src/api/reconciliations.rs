@@ -3,10 +3,10 @@
 use super::auth::Caller;
 use super::json::{Decimal, Json, Moment, Query, short_text};
 use super::{lookup, partner_files};
-use crate::bind::Reader;
 use crate::limits;
 use crate::payments::PaymentDesk;
 use crate::problem::{Fault, Problem};
+use crate::reconcile::{self, DayFile, blocking};
 use crate::state::Web;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
@@ -15,25 +15,17 @@ use axum::response::{IntoResponse, Response};
 use charge::command::Unmatched;
 use charge::partner::Scopes;
 use charge::payment::{
-    Currency, Payment, PaymentAction, PaymentFault, PaymentId, PaymentState, Price, RefundReason, Remedy,
-    Statement,
+    Payment, PaymentAction, PaymentFault, PaymentId, PaymentState, RefundReason, Remedy, Statement,
 };
-use charge::time::{DAY, SECOND};
+use charge::time::SECOND;
 use charge::{Code, Command, Entity, Timestamp};
-use rails::reconcile::{Booked, Difference, Found, Kind, Question, compare, owner};
-use rails::{RailError, SettlementKind, SettlementLine};
+use people::staff_trail::Deed;
+use rails::reconcile::Kind;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use store::StoreError;
 use store::exceptions::{Closed, Exception, Exceptions};
-use store::reads::PaymentRow;
+use store::runs::Run;
 use utoipa::{IntoParams, ToSchema};
-
-/// Rails here write days of Pakistan: five hours before UTC.
-const DAY_OFFSET_S: i64 = 5 * 3600;
-/// Rows of one question.
-const PAGE: usize = 500;
 
 /// Which file it is.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -65,6 +57,8 @@ pub struct Reconciled {
     pub refunded: Decimal,
     /// Fees of all lines.
     pub fees: Decimal,
+    /// The three sides of the day.
+    pub figures: Option<RunAnswer>,
     /// Differences that were not known before.
     pub new: u64,
     /// Every difference of this file, known or new.
@@ -80,7 +74,8 @@ pub struct ExceptionAnswer {
     pub rail: String,
     /// The day of the file.
     pub day: String,
-    /// missing-in-file, extra-in-file, amount-differs, fee, refund-mismatch, not-credited, paid-twice or chargeback.
+    /// missing-in-file, extra-in-file, amount-differs, fee, refund-mismatch, not-credited, paid-twice, chargeback,
+    /// missing-file or unreadable-file.
     pub kind: String,
     /// The payment.
     pub payment: Option<String>,
@@ -123,189 +118,38 @@ pub async fn reconcile(
     request: Request,
 ) -> Result<Json<Reconciled>, Problem> {
     caller.require(Scopes::ADMIN)?;
-    let (desk, file) = desk_and_file(&web)?;
     let rail = Code::new(&asked.rail).ok_or_else(|| Problem::field(Fault::BadField, "rail"))?;
     let day = day_number(&asked.day).ok_or_else(|| Problem::field(Fault::BadField, "day"))?;
     let body = to_bytes(request.into_body(), limits::SETTLEMENT_BYTES_MAX);
     let body = body.await.map_err(|_| Fault::BodyTooLarge)?;
-    let read = blocking(move || Ok(desk.settlement(rail, &body))).await?;
-    let (lines, rails) = read.map_err(|error| match error {
-        RailError::Unsupported => Problem::field(Fault::BadField, "rail"),
-        error => Problem::from(Fault::BadRequest).hint(error.to_string()),
-    })?;
-    let books = Books { rail, rails, day };
-    let both = web.parts.reads.ask(move |reader| {
-        let known = books.read(reader, &lines)?;
-        Ok((lines, known))
-    });
-    let (lines, (known, expected)) = both.await?;
-    let now = web.now();
-    let (found, answers, new) = blocking(move || {
-        let ids: Vec<PaymentId> = known.keys().copied().collect();
-        let settled = file.settled(&ids)?;
-        let settled = settled
-            .into_iter()
-            .filter_map(|(id, kind)| Some((id, kind_of(kind)?)))
-            .collect();
-        let found = compare(&Question {
-            rail,
-            lines: &lines,
-            known: &known,
-            expected: &expected,
-            settled: &settled,
-            fee_max_bp: asked.fee_max_bp,
-        });
-        let rows: Vec<Exception> = found
-            .differences
-            .iter()
-            .map(|one| row_of(one, rail, day, now))
-            .collect();
-        let settled = found
-            .settled
-            .iter()
-            .map(|(id, kind)| (*id, *kind as u8))
-            .collect();
-        let (kept, new) = keep(&file, (rail, day), &rows, &settled, now)?;
-        Ok((found, kept, new))
-    })
-    .await?;
-    Ok(Json(reconciled(&found, &asked.rail, day, new, &answers, now)))
-}
-
-/// Keeps what a comparison found: every difference as it stands now, and how many are new.
-pub(super) fn keep(
-    file: &Exceptions,
-    place: (Code, i32),
-    rows: &[Exception],
-    settled: &BTreeSet<(PaymentId, u8)>,
-    now: Timestamp,
-) -> Result<(Vec<Exception>, usize), StoreError> {
-    let new = file.keep(place, rows, settled, now)?;
-    let kept = rows.iter().filter_map(|row| file.get(&row.id).transpose());
-    Ok((kept.collect::<Result<_, _>>()?, new))
-}
-
-fn reconciled(
-    found: &Found,
-    rail: &str,
-    day: i32,
-    new: usize,
-    kept: &[Exception],
-    now: Timestamp,
-) -> Reconciled {
-    Reconciled {
-        rail: rail.to_owned(),
-        day: day_text(day),
-        lines: found.totals.lines,
-        matched: found.totals.matched,
-        paid: Decimal(found.totals.paid),
-        refunded: Decimal(found.totals.refunded),
-        fees: Decimal(found.totals.fees),
-        new: new as u64,
-        exceptions: kept.iter().map(|one| ExceptionAnswer::of(one, now)).collect(),
-    }
-}
-
-/// Where the books are read.
-struct Books {
-    rail: Code,
-    rails: Vec<Code>,
-    day: i32,
-}
-
-type Read = (BTreeMap<PaymentId, Booked>, BTreeSet<(PaymentId, SettlementKind)>);
-
-impl Books {
-    fn read(&self, reader: &mut Reader, lines: &[SettlementLine]) -> Result<Read, StoreError> {
-        let midnight = Timestamp(i64::from(self.day) * DAY - DAY_OFFSET_S * SECOND);
-        let from = midnight.plus(-limits::SETTLEMENT_CUT_S * SECOND);
-        let span = from..from.plus(DAY);
-        let (mut known, mut expected) = (BTreeMap::new(), BTreeSet::new());
-        for line in lines {
-            for id in [
-                owner(self.rail, line),
-                PaymentId::of_suspense(self.rail, &line.reference),
-            ] {
-                let row = reader
-                    .models
-                    .payment(id)?
-                    .filter(|row| self.rails.contains(&row.rail));
-                known.extend(row.map(|row| (id, booked(&row))));
-            }
-        }
-        for rail in &self.rails {
-            let first = midnight.plus(-limits::SETTLEMENT_AGE_DAYS * DAY);
-            let mut after = None;
-            loop {
-                let page = reader
-                    .models
-                    .payments_of_rail(*rail, (first, span.end), after, PAGE)?;
-                for row in &page {
-                    let (id, one) = (row.id, booked(row));
-                    let refunded = row.state == PaymentState::Refunded && span.contains(&row.updated_at);
-                    if row.paid_at.is_some_and(|at| span.contains(&at)) {
-                        expected.insert((id, SettlementKind::Payment));
-                    }
-                    if refunded {
-                        expected.insert((id, SettlementKind::Refund));
-                    }
-                    known.insert(id, one);
-                }
-                match page.last() {
-                    Some(last) if page.len() == PAGE => after = Some((last.created_at, last.id)),
-                    _ => break,
-                }
-            }
-        }
-        Ok((known, expected))
-    }
-}
-
-fn booked(row: &PaymentRow) -> Booked {
-    let paid = row.paid_at.map(|_| match row.price.currency {
-        Currency::PKR => Price::pkr(row.gross_paid),
-        _ => row.price,
-    });
-    let refund = row.refund.as_ref();
-    let placed =
-        row.receipt.is_some() || row.delivered.is_some() || row.connector.is_some() || refund.is_some();
-    Booked {
-        id: row.id,
-        state: row.state,
-        paid,
-        reference: row.reference.clone(),
-        placed: placed
-            || matches!(
-                row.state,
-                PaymentState::InSuspense | PaymentState::Assigned | PaymentState::Reversed
-            ),
-        refund: refund.map(|refund| Price {
-            amount: refund.price,
-            currency: row.price.currency,
-        }),
-    }
-}
-
-fn row_of(found: &Difference, rail: Code, day: i32, now: Timestamp) -> Exception {
-    Exception {
-        id: found.id(rail),
+    let of = DayFile {
         rail,
         day,
-        kind: found.kind.name().to_owned(),
-        payment: found.payment,
-        reference: found.reference.clone(),
-        line: found.line,
-        file: found.file,
-        books: found.books,
-        found_at: now,
-        owner: String::new(),
-        closed: None,
-    }
+        fee_max_bp: asked.fee_max_bp,
+        source: caller.partner.code.to_string(),
+    };
+    let done = reconcile::compare_day(&web, of, body.to_vec()).await?;
+    let now = web.now();
+    Ok(Json(Reconciled {
+        figures: Some(RunAnswer::of(&done.run)),
+        lines: done.run.lines,
+        matched: done.run.matched,
+        paid: Decimal(done.paid),
+        refunded: Decimal(done.run.refunded),
+        fees: Decimal(done.run.fees),
+        rail: asked.rail,
+        day: day_text(day),
+        new: done.new as u64,
+        exceptions: done
+            .exceptions
+            .iter()
+            .map(|one| ExceptionAnswer::of(one, now))
+            .collect(),
+    }))
 }
 
 impl ExceptionAnswer {
-    /// Of an exception.
-    pub(super) fn of(one: &Exception, now: Timestamp) -> ExceptionAnswer {
+    pub(crate) fn of(one: &Exception, now: Timestamp) -> ExceptionAnswer {
         let price = one.file.or(one.books);
         let kind = Kind::parse(&one.kind);
         ExceptionAnswer {
@@ -344,7 +188,7 @@ impl ExceptionAnswer {
 }
 
 /// What can be done about a kind of difference.
-fn remedies(rail: Code, kind: Kind) -> &'static [&'static str] {
+pub(crate) fn remedies(rail: Code, kind: Kind) -> &'static [&'static str] {
     if partner_files::partner_of(rail).is_some() {
         return partner_files::remedies(kind);
     }
@@ -355,7 +199,128 @@ fn remedies(rail: Code, kind: Kind) -> &'static [&'static str] {
         Kind::Refund => &["ask", "confirm", "refund", "dismiss"],
         Kind::NotCredited => &["ask", "credit", "refund", "dismiss"],
         Kind::Chargeback => &["confirm", "dismiss"],
+        Kind::NoFile | Kind::BadFile => &["dismiss"],
     }
+}
+
+/// A rail's day as it was compared last. Amounts are in the rail's currency.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RunAnswer {
+    /// The rail.
+    pub rail: String,
+    /// The day.
+    pub day: String,
+    /// `daily`, or who asked for it.
+    pub source: String,
+    /// Lines in the file.
+    pub lines: u64,
+    /// Lines that agree.
+    pub matched: u64,
+    /// Payments, as the rail's file has them.
+    pub file: Decimal,
+    /// Payments, as the ledger has them.
+    pub ledger: Decimal,
+    /// Payments that the operator credited, or that lie or go elsewhere on purpose.
+    pub credited: Decimal,
+    /// Given back.
+    pub refunded: Decimal,
+    /// Fees.
+    pub fees: Decimal,
+    /// In which currency.
+    pub currency: String,
+    /// Differences that were found.
+    pub differences: u64,
+    /// When.
+    pub ran_at: Moment,
+    /// How often this day was compared.
+    pub times: u32,
+}
+
+impl RunAnswer {
+    pub(crate) fn of(run: &Run) -> RunAnswer {
+        RunAnswer {
+            rail: run.rail.to_string(),
+            day: day_text(run.day),
+            source: run.source.clone(),
+            lines: run.lines,
+            matched: run.matched,
+            file: Decimal(run.file),
+            ledger: Decimal(run.ledger),
+            credited: Decimal(run.credited),
+            refunded: Decimal(run.refunded),
+            fees: Decimal(run.fees),
+            currency: run.currency.clone(),
+            differences: run.differences,
+            ran_at: Moment(run.ran_at),
+            times: run.times,
+        }
+    }
+}
+
+/// Days that were compared.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RunList {
+    /// The latest day first.
+    pub reconciliations: Vec<RunAnswer>,
+}
+
+/// In which form.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Form {
+    /// `json` (as when it is left out) or `csv`.
+    #[serde(default)]
+    format: Option<String>,
+}
+
+/// List the days that were compared, with their figures
+#[utoipa::path(get, path = "/v1/reconciliations", tag = "books", params(Form),
+    responses((status = 200, body = RunList)))]
+pub async fn runs(
+    State(web): State<Web>,
+    caller: Caller,
+    Query(form): Query<Form>,
+) -> Result<Response, Problem> {
+    caller.require(Scopes::ADMIN)?;
+    let (_, file) = desk_and_file(&web)?;
+    let runs = blocking(move || file.runs()).await?;
+    match form.format.as_deref() {
+        None | Some("json") => {
+            let reconciliations = runs.iter().map(RunAnswer::of).collect();
+            Ok(Json(RunList { reconciliations }).into_response())
+        }
+        Some("csv") => {
+            let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+            Ok((kind, runs_csv(&runs)).into_response())
+        }
+        Some(_) => Err(Problem::field(Fault::BadField, "format")),
+    }
+}
+
+pub(crate) fn runs_csv(runs: &[Run]) -> String {
+    let mut text = "day,rail,source,lines,matched,file,ledger,credited,refunded,fees,currency,differences,ran_at,times\n"
+        .to_owned();
+    for run in runs {
+        let cells = [
+            day_text(run.day),
+            run.rail.to_string(),
+            run.source.clone(),
+            run.lines.to_string(),
+            run.matched.to_string(),
+            run.file.exact(),
+            run.ledger.exact(),
+            run.credited.exact(),
+            run.refunded.exact(),
+            run.fees.exact(),
+            run.currency.clone(),
+            run.differences.to_string(),
+            super::json::rfc3339(run.ran_at),
+            run.times.to_string(),
+        ];
+        text.push_str(&cells.map(|cell| quoted(&cell)).join(","));
+        text.push('\n');
+    }
+    text
 }
 
 /// Which exceptions.
@@ -406,7 +371,7 @@ pub async fn list(
     }
 }
 
-fn csv(rows: &[ExceptionAnswer]) -> String {
+pub(crate) fn csv(rows: &[ExceptionAnswer]) -> String {
     let mut text =
         "id,rail,day,kind,payment,reference,line,file,books,currency,age_s,owner,remedy\n".to_owned();
     for row in rows {
@@ -433,7 +398,7 @@ fn csv(rows: &[ExceptionAnswer]) -> String {
 }
 
 /// A cell that no spreadsheet takes for a formula: references come from outside.
-fn quoted(cell: &str) -> String {
+pub(crate) fn quoted(cell: &str) -> String {
     let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let mark = if formula { "'" } else { "" };
     if formula || cell.contains([',', '"', '\n', '\r']) {
@@ -471,7 +436,36 @@ pub async fn remedy(
     Json(asked): Json<RemedyRequest>,
 ) -> Result<Json<ExceptionAnswer>, Problem> {
     caller.require(Scopes::ADMIN)?;
+    super::staff::note(&web, &caller, Deed::RemedyBegun, &id, &asked.remedy).await?;
+    let by = By {
+        name: caller.partner.code.as_str(),
+        key: caller.key,
+    };
+    let after = settle(&web, &id, &asked, by).await?;
+    Ok(Json(ExceptionAnswer::of(&after, web.now())))
+}
+
+/// Who carries a remedy out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct By<'a> {
+    /// As the exception keeps it.
+    pub name: &'a str,
+    /// What tells one from another where two must agree: the id of a key, or of somebody of staff.
+    pub key: Code,
+}
+
+/// Carries a remedy out for somebody, and closes the exception when it worked.
+///
+/// # Errors
+/// [`Fault::NotFound`]; [`Fault::BadField`] for what does not fit; what the core refuses.
+pub(crate) async fn settle(
+    web: &Web,
+    id: &str,
+    asked: &RemedyRequest,
+    by: By<'_>,
+) -> Result<Exception, Problem> {
     let file = web.parts.exceptions.clone().ok_or(Fault::NotFound)?;
+    let id = id.to_owned();
     let one = {
         let (file, id) = (file.clone(), id.clone());
         blocking(move || file.get(&id)).await?.ok_or(Fault::NotFound)?
@@ -486,23 +480,22 @@ pub async fn remedy(
         short_text(&name, "owner", 64)?;
         let (file, id) = (file.clone(), id.clone());
         blocking(move || file.assign(&id, &name)).await?;
-    } else if put_right(&web, &caller, &one, kind, &asked).await? {
+    } else if put_right(web, by.key, &one, kind, asked).await? {
         let closed = Closed {
             at: web.now(),
-            by: caller.partner.code.to_string(),
+            by: by.name.to_owned(),
             remedy: asked.remedy.clone(),
         };
         let (file, id) = (file.clone(), id.clone());
         blocking(move || file.close(&id, &closed)).await?;
     }
-    let after = blocking(move || file.get(&id)).await?.ok_or(Fault::NotFound)?;
-    Ok(Json(ExceptionAnswer::of(&after, web.now())))
+    Ok(blocking(move || file.get(&id)).await?.ok_or(Fault::NotFound)?)
 }
 
 /// Carries a remedy out; true when the difference is put right.
 async fn put_right(
     web: &Web,
-    caller: &Caller,
+    key: Code,
     one: &Exception,
     kind: Kind,
     asked: &RemedyRequest,
@@ -511,7 +504,7 @@ async fn put_right(
         return Ok(true);
     }
     if partner_files::partner_of(one.rail).is_some() {
-        partner_files::put_right(web, caller, one).await?;
+        partner_files::put_right(web, key, one).await?;
         return Ok(true);
     }
     let desk = web.parts.payments.as_ref().ok_or(Fault::NotFound)?;
@@ -585,40 +578,13 @@ async fn payment(web: &Web, id: PaymentId) -> Result<Box<Payment>, Problem> {
     }
 }
 
-fn desk_and_file(web: &Web) -> Result<(Arc<dyn PaymentDesk>, Exceptions), Problem> {
+pub(crate) fn desk_and_file(web: &Web) -> Result<(Arc<dyn PaymentDesk>, Exceptions), Problem> {
     let parts = &web.parts;
     let both = parts.payments.clone().zip(parts.exceptions.clone());
     Ok(both.ok_or(Fault::NotFound)?)
 }
 
-/// Work on the file of exceptions, on a thread that may wait.
-///
-/// # Errors
-/// [`Fault::Internal`] when the file does not answer.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, Problem> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "the file of exceptions does not answer");
-            Err(Fault::Internal.into())
-        }
-        Err(_) => Err(Fault::Internal.into()),
-    }
-}
-
-fn kind_of(number: u8) -> Option<SettlementKind> {
-    let all = [
-        SettlementKind::Payment,
-        SettlementKind::Refund,
-        SettlementKind::Chargeback,
-    ];
-    all.into_iter().find(|kind| *kind as u8 == number)
-}
-
-/// The number of a day that is written `2026-11-21`.
-pub(super) fn day_number(text: &str) -> Option<i32> {
+pub(crate) fn day_number(text: &str) -> Option<i32> {
     let date: jiff::civil::Date = text.parse().ok()?;
     Some(
         date.since((jiff::Unit::Day, jiff::civil::date(1970, 1, 1)))
@@ -627,8 +593,7 @@ pub(super) fn day_number(text: &str) -> Option<i32> {
     )
 }
 
-/// A day as it is written.
-pub(super) fn day_text(day: i32) -> String {
+pub(crate) fn day_text(day: i32) -> String {
     let (year, month, day) = charge::time::civil_from_days(i64::from(day));
     format!("{year:04}-{month:02}-{day:02}")
 }

@@ -26,6 +26,7 @@ const CSS: &str = concat!(
     include_str!("../../static/css/bundles.css"),
     include_str!("../../static/css/budget.css"),
     include_str!("../../static/css/complaints.css"),
+    include_str!("../../static/css/staff.css"),
 );
 
 /// A file as it is sent.

@@ -4,6 +4,7 @@
 use super::account::signed_in;
 use super::format::Speech;
 use super::frame::{Frame, Visitor, page};
+use super::guest_complaints;
 use super::pay::{may_act, payment_of};
 use super::recharge::payer;
 use crate::number;
@@ -35,7 +36,6 @@ const LIST_MAX: i64 = 50;
 struct List {
     page: Frame,
     complaints: Vec<Item>,
-    member: bool,
 }
 
 /// A complaint in the list.
@@ -66,7 +66,6 @@ pub async fn list(State(web): State<Web>, visitor: Visitor) -> Result<Response, 
     let template = List {
         page: visitor.frame(&web, t.p("place-complaints")),
         complaints: found.iter().map(item).collect(),
-        member: visitor.sign_in.is_some(),
     };
     Ok(page(StatusCode::OK, &template))
 }
@@ -111,9 +110,9 @@ pub async fn begin(
             let plain = |c: char| c.is_ascii_alphanumeric() || ":-".contains(c);
             let about = &query.about;
             let next = if !about.is_empty() && about.chars().all(plain) {
-                format!("/sign-in?next=/complaints/new%3Fabout={about}")
+                format!("/complaints/guest?about={about}")
             } else {
-                "/sign-in?next=/complaints/new".to_owned()
+                "/complaints/guest".to_owned()
             };
             Ok(Redirect::to(&next).into_response())
         }
@@ -206,13 +205,21 @@ struct Said {
     body: String,
 }
 
+/// What opens a complaint to whoever has its link.
+#[derive(Default, Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    k: String,
+}
+
 /// One complaint.
 pub async fn show(
     State(web): State<Web>,
     visitor: Visitor,
     Path(id): Path<String>,
+    Query(link): Query<Link>,
 ) -> Result<Response, Problem> {
-    whole(&web, &visitor, &id, None).await
+    whole(&web, &visitor, (&id, &link.k), None).await
 }
 
 /// What its owner says to it.
@@ -229,11 +236,17 @@ pub async fn act(
     State(web): State<Web>,
     visitor: Visitor,
     Path(typed): Path<String>,
+    Query(link): Query<Link>,
     Form(act): Form<Act>,
 ) -> Result<Response, Problem> {
     visitor.check_form(&web, &act.form)?;
     let id = ComplaintId::parse(&typed).ok_or(Fault::NotFound)?;
-    let (owner, now) = (owner(&web, &visitor), web.now());
+    let found = web.people(move |people| people.complaint(id)).await?;
+    let owner = match found {
+        Some((complaint, _)) if guest_complaints::opens(&web, &visitor, id, &link.k)? => complaint.owner,
+        _ => owner(&web, &visitor),
+    };
+    let now = web.now();
     let done = web
         .people(move |people| match act.what.as_str() {
             "settle" => people.settle_complaint(owner, id, now),
@@ -242,20 +255,31 @@ pub async fn act(
         })
         .await?;
     match done {
-        Ok(()) => Ok(Redirect::to(&format!("/complaints/{id}")).into_response()),
-        Err(declined) => whole(&web, &visitor, &typed, Some(refusal(declined)?)).await,
+        Ok(()) => Ok(Redirect::to(&format!("/complaints/{id}{}", query_of(&link.k))).into_response()),
+        Err(declined) => whole(&web, &visitor, (&typed, &link.k), Some(refusal(declined)?)).await,
+    }
+}
+
+/// The link's part of an address of our own making.
+fn query_of(key: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if key.is_empty() || !key.chars().all(plain) {
+        String::new()
+    } else {
+        format!("?k={key}")
     }
 }
 
 async fn whole(
     web: &Web,
     visitor: &Visitor,
-    typed: &str,
+    (typed, link_key): (&str, &str),
     error: Option<(StatusCode, &'static str)>,
 ) -> Result<Response, Problem> {
     let id = ComplaintId::parse(typed).ok_or(Fault::NotFound)?;
     let found = web.people(move |people| people.complaint(id)).await?;
-    let mine = found.filter(|(complaint, _)| complaint.owner == owner(web, visitor));
+    let holds = guest_complaints::opens(web, visitor, id, link_key)?;
+    let mine = found.filter(|(complaint, _)| holds || complaint.owner == owner(web, visitor));
     let (complaint, messages) = mine.ok_or(Fault::NotFound)?;
     let t = visitor.speech();
     let zone = zone(web, complaint.number);
@@ -282,7 +306,7 @@ async fn whole(
     let appeals = complaint.state == At::Resolved && complaint.changed_at.plus(window) > web.now();
     let template = One {
         page: visitor.frame(web, format!("{} {id}", t.p("complaint"))),
-        id: id.to_string(),
+        id: format!("{id}{}", query_of(link_key)),
         heading: Html::bdi(&id.to_string()),
         state: t.h(&format!("complaint-{state}")),
         class: pill(complaint.state),
@@ -443,7 +467,7 @@ fn link_of(about: &str) -> Option<String> {
 }
 
 /// Status and sentence of what was not done.
-fn refusal(declined: Declined) -> Result<(StatusCode, &'static str), Problem> {
+pub(super) fn refusal(declined: Declined) -> Result<(StatusCode, &'static str), Problem> {
     match declined {
         Declined::Empty => Ok((StatusCode::UNPROCESSABLE_ENTITY, "complaint-empty")),
         Declined::TooMany => Ok((StatusCode::TOO_MANY_REQUESTS, "complaint-too-many")),
@@ -452,11 +476,11 @@ fn refusal(declined: Declined) -> Result<(StatusCode, &'static str), Problem> {
     }
 }
 
-fn category_name(category: Category, t: Speech) -> Html {
+pub(super) fn category_name(category: Category, t: Speech) -> Html {
     t.h(&format!("complaint-about-{}", category.name()))
 }
 
-fn pill(state: At) -> &'static str {
+pub(super) fn pill(state: At) -> &'static str {
     match state {
         At::Open | At::WaitingForUs => "accent",
         At::WaitingForYou | At::Appealed => "warn",

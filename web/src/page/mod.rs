@@ -8,7 +8,8 @@
 //!   [`account`]: what they share of an account.
 //! * [`signup`], [`profile`], [`security`], [`privacy`]: the account of a person; [`passkey`]: its script's other side.
 //! * [`auto`]: standing orders to recharge. [`spending`]: what a month took. [`format`](mod@format): values as people read them.
-//! * [`recharge`], [`ticket`], [`pay`]: paying for a recharge. [`complaints`]: when something went wrong.
+//! * [`staff`]: the side of those who work here, with their own accounts.
+//! * [`recharge`], [`ticket`], [`pay`]: paying for a recharge. [`complaints`], [`guest_complaints`]: when something went wrong.
 
 pub mod account;
 pub mod assets;
@@ -19,6 +20,7 @@ pub mod complaints;
 pub mod demo;
 pub mod format;
 pub mod frame;
+pub mod guest_complaints;
 pub mod help;
 pub mod home;
 pub mod offers;
@@ -34,6 +36,7 @@ pub mod shell;
 pub mod signin;
 pub mod signup;
 pub mod spending;
+pub mod staff;
 pub mod statement;
 pub mod ticket;
 
@@ -67,13 +70,18 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/auto/card", get(auto::card::back).post(auto::card::leave))
         .route("/complaints", get(complaints::list).post(complaints::make))
         .route("/complaints/new", get(complaints::begin))
+        .route(
+            "/complaints/guest",
+            get(guest_complaints::begin).post(guest_complaints::make),
+        )
+        .route("/complaints/guest/code", post(guest_complaints::send_code))
         .route("/complaints/{id}", get(complaints::show).post(complaints::act))
         .route("/help", get(help::show))
         .route("/statement", get(statement::show))
         .route("/statement/more", get(statement::more))
         .route("/statement.csv", get(statement::file))
         .route("/statement/why/{kind}/{id}", get(statement::why));
-    pages = pages.merge(people());
+    pages = pages.merge(people()).merge(staff::router());
     if web.demo().is_some() {
         pages = pages
             .route("/demo", get(demo::show))

@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, Visitor, page};
 use super::profile::zone;
-use super::security::to_sign_in;
+use super::security::{Ask, Proof, member_does, to_sign_in};
 use super::signin::BareForm;
 use crate::problem::Problem;
 use crate::state::Web;
@@ -149,14 +149,16 @@ pub async fn delete(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    visitor.check_form(&web, &form.form)?;
-    let Some(session) = visitor.fresh(web.now()) else {
-        return Ok(to_sign_in("/privacy"));
+    let ask = Ask {
+        form: &form.form,
+        proof: Proof::Fresh,
+        here: "/privacy",
+        next: "/privacy",
     };
-    let (place, now) = (visitor.place.clone(), web.now());
-    web.people(move |people| people.ask_deletion(session.person, &place, now))
-        .await?;
-    Ok(Redirect::to("/privacy").into_response())
+    member_does(&web, &visitor, ask, move |people, who, place, now| {
+        people.ask_deletion(who.person, place, now)
+    })
+    .await
 }
 
 /// Takes the wish for deletion back.
@@ -165,12 +167,14 @@ pub async fn keep(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    visitor.check_form(&web, &form.form)?;
-    let Some(session) = visitor.member() else {
-        return Ok(to_sign_in("/privacy"));
+    let ask = Ask {
+        form: &form.form,
+        proof: Proof::SignedIn,
+        here: "/privacy",
+        next: "/privacy",
     };
-    let (place, now) = (visitor.place.clone(), web.now());
-    web.people(move |people| people.cancel_deletion(session.person, &place, now))
-        .await?;
-    Ok(Redirect::to("/privacy").into_response())
+    member_does(&web, &visitor, ask, move |people, who, place, now| {
+        people.cancel_deletion(who.person, place, now)
+    })
+    .await
 }

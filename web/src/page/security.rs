@@ -16,9 +16,10 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use charge::{Msisdn, Timestamp};
+use people::People;
 use people::audit::Deed;
 use people::password::{self, WeakPassword};
-use people::sessions::{Method, Session};
+use people::sessions::{Method, Place, Session};
 use serde::Deserialize;
 
 /// Where this page is: also for whoever finds that an account is locked.
@@ -53,6 +54,52 @@ impl Visitor {
 pub fn to_sign_in(next: &str) -> Response {
     let next = safe_next(next).unwrap_or("/");
     Redirect::to(&format!("/sign-in?next={next}")).into_response()
+}
+
+/// How lately somebody must have proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Any complete sign-in will do.
+    SignedIn,
+    /// Lately: it changes how one signs in, or it is what a thief would want.
+    Fresh,
+}
+
+/// A form of a member.
+pub struct Ask<'a> {
+    /// The token of the form.
+    pub form: &'a str,
+    /// What must have been proved.
+    pub proof: Proof,
+    /// Where somebody comes back to who must sign in first.
+    pub here: &'static str,
+    /// Where one goes when it is done.
+    pub next: &'static str,
+}
+
+/// What a member asks for with a form: the form is ours, they are signed in, it is done, and the browser goes on.
+///
+/// # Errors
+/// [`crate::problem::Fault::BadRequest`] for a form of somebody else; [`crate::problem::Fault::Internal`].
+pub async fn member_does<T: Send + 'static>(
+    web: &Web,
+    visitor: &Visitor,
+    ask: Ask<'_>,
+    work: impl FnOnce(&People, &Session, &Place, Timestamp) -> people::db::Result<T> + Send + 'static,
+) -> Result<Response, Problem> {
+    visitor.check_form(web, ask.form)?;
+    let now = web.now();
+    let session = match ask.proof {
+        Proof::SignedIn => visitor.member(),
+        Proof::Fresh => visitor.fresh(now),
+    };
+    let Some(session) = session else {
+        return Ok(to_sign_in(ask.here));
+    };
+    let place = visitor.place.clone();
+    web.people(move |people| work(people, &session, &place, now))
+        .await?;
+    Ok(Redirect::to(ask.next).into_response())
 }
 
 #[derive(Template)]
@@ -239,14 +286,16 @@ pub async fn remove_password(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    visitor.check_form(&web, &form.form)?;
-    let Some(session) = visitor.fresh(web.now()) else {
-        return Ok(to_sign_in("/security"));
+    let ask = Ask {
+        form: &form.form,
+        proof: Proof::Fresh,
+        here: "/security",
+        next: "/security?done=removed",
     };
-    let (place, now) = (visitor.place.clone(), web.now());
-    web.people(move |people| people.remove_password(session.person, &place, now))
-        .await?;
-    Ok(done("removed"))
+    member_does(&web, &visitor, ask, move |people, who, place, now| {
+        people.remove_password(who.person, place, now)
+    })
+    .await
 }
 
 /// Takes a passkey away.
@@ -255,14 +304,16 @@ pub async fn remove_passkey(
     visitor: Visitor,
     Form(form): Form<WhichForm>,
 ) -> Result<Response, Problem> {
-    visitor.check_form(&web, &form.form)?;
-    let Some(session) = visitor.fresh(web.now()) else {
-        return Ok(to_sign_in("/security"));
+    let ask = Ask {
+        form: &form.form,
+        proof: Proof::Fresh,
+        here: "/security",
+        next: "/security?done=removed",
     };
-    let (place, now) = (visitor.place.clone(), web.now());
-    web.people(move |people| people.remove_passkey(session.person, form.which, &place, now))
-        .await?;
-    Ok(done("removed"))
+    member_does(&web, &visitor, ask, move |people, who, place, now| {
+        people.remove_passkey(who.person, form.which, place, now)
+    })
+    .await
 }
 
 #[derive(Template)]
@@ -417,14 +468,16 @@ pub async fn end_session(
     visitor: Visitor,
     Form(form): Form<WhichForm>,
 ) -> Result<Response, Problem> {
-    visitor.check_form(&web, &form.form)?;
-    let Some(session) = visitor.member() else {
-        return Ok(to_sign_in("/security"));
+    let ask = Ask {
+        form: &form.form,
+        proof: Proof::SignedIn,
+        here: "/security",
+        next: "/security?done=ended",
     };
-    let (place, now) = (visitor.place.clone(), web.now());
-    web.people(move |people| people.end_session(session.person, form.which, &place, now))
-        .await?;
-    Ok(done("ended"))
+    member_does(&web, &visitor, ask, move |people, who, place, now| {
+        people.end_session(who.person, form.which, place, now)
+    })
+    .await
 }
 
 /// Signs out everywhere, here as well.
@@ -433,14 +486,16 @@ pub async fn end_sessions(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    visitor.check_form(&web, &form.form)?;
-    let Some(session) = visitor.member() else {
-        return Ok(to_sign_in("/security"));
+    let ask = Ask {
+        form: &form.form,
+        proof: Proof::SignedIn,
+        here: "/security",
+        next: "/",
     };
-    let (place, now) = (visitor.place.clone(), web.now());
-    web.people(move |people| people.end_sessions(session.person, None, &place, now))
-        .await?;
-    Ok(Redirect::to("/").into_response())
+    member_does(&web, &visitor, ask, move |people, who, place, now| {
+        people.end_sessions(who.person, None, place, now)
+    })
+    .await
 }
 
 /// The owner is there: no recovery.
@@ -449,14 +504,16 @@ pub async fn cancel_recovery(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    visitor.check_form(&web, &form.form)?;
-    let Some(session) = visitor.member() else {
-        return Ok(to_sign_in("/security"));
+    let ask = Ask {
+        form: &form.form,
+        proof: Proof::SignedIn,
+        here: "/security",
+        next: "/security?done=cancelled",
     };
-    let (place, now) = (visitor.place.clone(), web.now());
-    web.people(move |people| people.cancel_recovery(session.person, &place, now))
-        .await?;
-    Ok(done("cancelled"))
+    member_does(&web, &visitor, ask, move |people, who, place, now| {
+        people.cancel_recovery(who.person, place, now)
+    })
+    .await
 }
 
 #[derive(Template)]

@@ -298,6 +298,16 @@ fn gather(
     Ok((found, Some(before)))
 }
 
+/// Entries as rows of a table: when, what, more, how much.
+pub fn rows(entries: &[StatementEntry], web: &Web, catalog: &Catalog, t: Speech) -> Vec<[Html; 4]> {
+    let row = |entry: &StatementEntry| {
+        let line = line_of(entry, web, catalog, t);
+        let date = Html::bdi(&t.date(entry.at(), &catalog.zone));
+        [date, line.title, line.detail, line.amount]
+    };
+    entries.iter().map(row).collect()
+}
+
 fn days_of(entries: &[StatementEntry], web: &Web, catalog: &Catalog, t: Speech) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for entry in entries {

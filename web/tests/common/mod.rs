@@ -3,6 +3,8 @@
 
 pub mod catalogs;
 pub mod client;
+pub mod file_desk;
+pub mod staff;
 pub mod story;
 pub mod wallet;
 
@@ -234,6 +236,7 @@ impl Service {
                 "https://raseed.example",
             ),
             https,
+            staff: web::state::StaffSettings::default(),
             payments: desk(&core),
             exceptions: Some(store::Exceptions::open(data.path()).unwrap()),
             reversal_two_from: Money::from_units(400),
