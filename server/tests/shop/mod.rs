@@ -139,11 +139,6 @@ impl Guest {
         }
     }
 
-    /// The same browser at a server that was started again.
-    pub fn move_to(&mut self, url: &str) {
-        url.clone_into(&mut self.url);
-    }
-
     /// Another window of the same browser.
     pub fn same(&self) -> Guest {
         Guest {
