@@ -82,7 +82,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault of this crate's own.
-    pub const OWN: [Fault; 29] = [
+    pub const OWN: [Fault; 30] = [
         Fault::CardNumber,
         Fault::BadRequest,
         Fault::Unauthorized,
