@@ -129,7 +129,8 @@ pub fn plan<C: Consents>(
     Ok(plan)
 }
 
-fn may_earn(account: &Account, catalog: &Catalog, promotion: &Promotion) -> bool {
+/// Whether an account can earn a promotion at all.
+pub fn may_earn(account: &Account, catalog: &Catalog, promotion: &Promotion) -> bool {
     let usable = matches!(account.state, LifeCycle::Active | LifeCycle::Expired);
     let fresh = promotion.trigger != PromotionTrigger::FirstRecharge || !account.recharged;
     usable && fresh && account.operator == catalog.operator

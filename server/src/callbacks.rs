@@ -278,7 +278,12 @@ async fn attempt(parts: &Arc<Parts>, client: &Client, callback: &Callback) -> Re
     let body = body(&callback.due, &parts.catalogs);
     let signed = signature(secrets.iter().map(String::as_str), (parts.now)(), &body);
     let target = parts.config.reach().target(&callback.url, id.test)?;
-    client.post(&target, (SIGNATURE_HEADER, &signed), body).await
+    let headers = [
+        ("content-type", "application/json"),
+        (SIGNATURE_HEADER, &signed[..]),
+    ];
+    let answer = client.post(&target, &headers, body).await?;
+    Ok(answer.status)
 }
 
 fn verdict(parts: &Parts, callback: &Callback, outcome: Result<u16, String>) -> Delivery {

@@ -170,10 +170,11 @@ pub enum CatalogCommand {
 /// `offers ...`
 #[derive(Subcommand, Debug)]
 pub enum OffersCommand {
-    /// Plan whom to tell of a promotion: only who agreed to offers, outside of quiet hours, nobody twice.
+    /// Tell people of a promotion: only who agreed to offers, outside of quiet hours, nobody twice.
     #[command(
-        after_help = "The server must be stopped. The plan is a file for the sender of bulk messages.\n\nExamples:\n  \
-                      raseed offers announce jazz load-500 --dry-run\n  raseed offers announce jazz load-500"
+        after_help = "The server sends by push, SMS or e-mail and goes on after a restart; asking again adds who agreed since.\n\n\
+                      Examples:\n  raseed offers announce jazz load-500\n  \
+                      raseed offers announce jazz load-500 --dry-run --data raseed-data"
     )]
     Announce(AnnounceArgs),
 }
@@ -191,12 +192,15 @@ pub struct AnnounceArgs {
     /// How to stop offers in one step, as the message says it.
     #[arg(long, default_value = "STOP")]
     pub stop: String,
-    /// Only count; write nothing.
+    /// Write a plan into a stopped data directory; send and remember nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Do not watch the letters go out.
+    #[arg(long)]
+    pub no_wait: bool,
     /// Where.
     #[command(flatten)]
-    pub data: DataArgs,
+    pub target: Target,
 }
 
 /// Arguments of `reconcile`.

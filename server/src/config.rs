@@ -8,6 +8,9 @@ pub mod reference;
 
 use crate::callbacks::CallbacksConfig;
 use crate::failure::Failure;
+use crate::mail::MailConfig;
+use crate::notify::OffersConfig;
+use crate::push::PushConfig;
 use crate::sms::SmsConfig;
 use engine::limits::PARTITIONS_MAX;
 use std::collections::BTreeMap;
@@ -49,6 +52,12 @@ pub struct Config {
     pub callbacks: CallbacksConfig,
     /// Message centres, by operator code; `default` serves the others.
     pub sms: BTreeMap<String, SmsConfig>,
+    /// E-mail.
+    pub mail: MailConfig,
+    /// Push messages to browsers.
+    pub push: PushConfig,
+    /// Announcements of offers.
+    pub offers: OffersConfig,
     /// Payments over the web.
     pub payments: PaymentsConfig,
     /// Settlement files, compared every day.
@@ -318,6 +327,9 @@ impl Default for Config {
             partners: PartnersConfig::default(),
             callbacks: CallbacksConfig::default(),
             sms: BTreeMap::new(),
+            mail: MailConfig::default(),
+            push: PushConfig::default(),
+            offers: OffersConfig::default(),
             payments: PaymentsConfig::default(),
             reconciliation: ReconciliationConfig::default(),
             staff: StaffConfig::default(),
@@ -402,6 +414,8 @@ impl Config {
             &mut config.receipts.key_file,
             &mut config.catalogs.dir,
             &mut config.people.key_file,
+            &mut config.mail.ca_file,
+            &mut config.push.key_file,
         ];
         for path in paths.into_iter().flatten() {
             *path = base.join(&*path);
@@ -448,6 +462,8 @@ impl Config {
                     .to_owned(),
             );
         }
+        self.mail.check()?;
+        self.offers.quiet()?;
         if self.http.listen.is_empty() || self.http.connections_max == 0 {
             return Err("http: listen needs an address and connections_max must be at least 1".to_owned());
         }

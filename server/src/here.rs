@@ -38,6 +38,7 @@ impl Here {
                 centres,
                 reversal_two_from: config.partners.reversal_two_from.0,
                 reach: web::partner_callback::Reach::default(),
+                ways: web::state::Ways::default(),
                 passing_key: Some(key),
                 payments: None,
                 reconciliation: crate::config::ReconciliationConfig::default(),

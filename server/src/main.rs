@@ -5,7 +5,7 @@
 //! * [`config`]: the configuration file. [`instance`]: a data directory.
 //! * [`catalogs`]: tariffs from the binary or from files.
 //! * [`serve`]: the server. [`node`]: an engine with its files. [`sockets`], [`diameter`], [`sms`]: the network.
-//! * [`callbacks`]: partners are told.
+//! * [`callbacks`]: partners are told. [`notify`]: people are told beside SMS, by [`mail`] and [`push`]; announcements.
 //! * [`demo`]: the story. [`commands`], [`client`], [`here`]: the other commands.
 //! * [`receipt_keys`]: who signs receipts. [`reconcile`]: settlement files, every day.
 //! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
@@ -25,10 +25,15 @@ mod generate;
 mod here;
 mod instance;
 mod log;
+mod mail;
 mod node;
+mod notify;
 mod output;
 mod payments;
+#[cfg(test)]
+mod peers;
 mod progress;
+mod push;
 mod receipt_keys;
 mod reconcile;
 mod serve;

@@ -18,6 +18,7 @@ use crate::catalogs;
 use crate::config::Config;
 use crate::failure::{self, Failure};
 use crate::instance::Instance;
+use crate::push::vapid::{self, VapidKey};
 use crate::receipt_keys;
 use anyhow::Context as _;
 use charge::catalog::Catalogs;
@@ -69,6 +70,8 @@ pub struct Node {
     pub exceptions: store::Exceptions,
     /// Signs receipts.
     pub receipt_keys: Arc<KeyRing>,
+    /// Signs push messages.
+    pub push_key: Arc<VapidKey>,
     /// Messages to send.
     pub desk: Arc<desk::Desk>,
     /// What partners are to be told.
@@ -99,6 +102,8 @@ impl Node {
         }
         let key_file = receipt_keys::path(&config.data, config.receipts.key_file.as_ref());
         let receipt_keys = Arc::new(receipt_keys::open_or_create(&key_file)?);
+        let push_key = vapid::path(&config.data, config.push.key_file.as_ref());
+        let push_key = Arc::new(vapid::open_or_create(&push_key)?);
         let catalogs = Arc::new(catalogs::load(config.catalogs.dir.as_deref())?);
         let people = open_people(config, &instance)?;
         let exceptions = store::Exceptions::open(&config.data).context("open the exceptions")?;
@@ -126,8 +131,10 @@ impl Node {
                 secret: instance.secret(),
                 public_url: config.http.public_url.as_deref().unwrap_or_default().into(),
             },
+            reads: reads.clone(),
         };
-        let desk = Arc::new(desk::Desk::new(outbox, around));
+        let quiet = config.offers.quiet().map_err(Failure::usage)?;
+        let desk = Arc::new(desk::Desk::new(outbox, around, quiet));
         let callbacks = CallbackLog::new(store.callbacks().context("open the callbacks")?);
         let followers = follow::start(&store, &reads, &catalogs, (&desk, &callbacks), &bell)?;
         let tender = tend::start(&engine, &catalogs, instance.partitions)?;
@@ -140,6 +147,7 @@ impl Node {
             people,
             exceptions,
             receipt_keys,
+            push_key,
             desk,
             callbacks,
             followers,

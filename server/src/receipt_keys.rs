@@ -70,8 +70,15 @@ fn seed() -> [u8; 32] {
     seed
 }
 
-/// Written beside, synced, renamed: after a crash there is a whole file or the one before.
 fn write(path: &Path, ring: &KeyRing) -> anyhow::Result<()> {
+    write_private(path, &ring.to_json())
+}
+
+/// Writes a file for its owner alone: beside, synced, renamed, so that after a crash there is a whole file or the one before.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     let new = path.with_extension("json.new");
     let write = || -> std::io::Result<()> {
         // One left over from a crash may have another mode.
@@ -84,7 +91,7 @@ fn write(path: &Path, ring: &KeyRing) -> anyhow::Result<()> {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&new)?;
-        file.write_all(ring.to_json().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&new, path)?;
         match path.parent() {

@@ -3,8 +3,13 @@
 use crate::callbacks::{self, Deliverer};
 use crate::cli::ServeArgs;
 use crate::config::{Config, reference};
+use crate::mail::Mailer;
 use crate::node::Node;
+use crate::notify::campaign::Announcer;
+use crate::notify::courier::Courier;
+use crate::notify::words::Writer;
 use crate::output::Output;
+use crate::push::Pusher;
 use crate::sockets::centres::Centres;
 use crate::sockets::charging::Charging;
 use crate::sockets::watch::Watch;
@@ -14,6 +19,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
+use web::state::{CodeMailer, Ways};
 
 /// Runs the server.
 pub fn run(args: &ServeArgs, output: &Output) -> anyhow::Result<()> {
@@ -94,6 +100,7 @@ async fn serve(
 pub struct Up {
     centres: Arc<Centres>,
     callbacks: Deliverer,
+    couriers: Couriers,
     sockets: Sockets,
     charging: Charging,
 }
@@ -108,6 +115,9 @@ impl Up {
         demo: Option<web::page::demo::Demo>,
     ) -> anyhow::Result<Up> {
         let centres = Arc::new(Centres::start(node, &config.sms)?);
+        let public_url = config.http.public_url.clone().unwrap_or_default();
+        let mailer = Mailer::new(&config.mail, &public_url)?;
+        let mail = mailer.clone();
         let parts = HttpParts {
             listen: config.http.listen.clone(),
             connections_max: config.http.connections_max,
@@ -116,6 +126,11 @@ impl Up {
             centres: Arc::clone(&centres),
             reversal_two_from: config.partners.reversal_two_from.0,
             reach: config.callbacks.reach(),
+            ways: Ways {
+                mail: mail.map(|mailer| Arc::new(mailer) as Arc<dyn CodeMailer>),
+                push_key: Some(node.push_key.public()),
+                push_reach: config.push.reach(),
+            },
             passing_key: None,
             payments: Some(PaymentParts {
                 rails,
@@ -134,10 +149,13 @@ impl Up {
             config: config.callbacks.clone(),
             now: crate::node::now,
         })?;
+        let sockets = Sockets::open(node, parts).await?;
+        let couriers = Couriers::start(node, config, &sockets, mailer)?;
         Ok(Up {
             centres,
             callbacks,
-            sockets: Sockets::open(node, parts).await?,
+            couriers,
+            sockets,
             charging: Charging::open(node, &config.diameter, &watch.recharges).await?,
         })
     }
@@ -157,8 +175,64 @@ impl Up {
         self.charging.close();
         self.sockets.close().await;
         self.callbacks.stop().await;
+        self.couriers.stop().await;
         self.centres.stop().await;
     }
+}
+
+/// What carries letters beside SMS, and what writes those of campaigns.
+struct Couriers {
+    couriers: Vec<Courier>,
+    announcer: Announcer,
+}
+
+impl Couriers {
+    fn start(
+        node: &Node,
+        config: &Config,
+        sockets: &Sockets,
+        mailer: Option<Mailer>,
+    ) -> anyhow::Result<Couriers> {
+        let desk = &node.desk;
+        let writer = Writer::new(desk.around().clone(), desk.quiet(), Some(sockets.web.clone()));
+        let writer = Arc::new(writer);
+        // Names of letters tell installations apart and say nothing else.
+        let name = installation(&node.instance.secret());
+        let mut couriers = Vec::new();
+        if let Some(mailer) = mailer {
+            couriers.push(Courier::start(
+                Arc::clone(desk),
+                Arc::clone(&writer),
+                mailer,
+                name.clone(),
+            ));
+        }
+        let key = Arc::clone(&node.push_key);
+        let public_url = config.http.public_url.as_deref().unwrap_or_default();
+        let pusher = Pusher::new(&config.push, key, public_url, node.people.clone())?;
+        couriers.push(Courier::start(Arc::clone(desk), writer, pusher, name));
+        Ok(Couriers {
+            couriers,
+            announcer: Announcer::start(Arc::clone(desk), desk.quiet()),
+        })
+    }
+
+    async fn stop(self) {
+        self.announcer.stop().await;
+        for courier in self.couriers {
+            courier.stop().await;
+        }
+    }
+}
+
+/// Twelve hexadecimal digits that are the same as long as the data directory lives.
+fn installation(secret: &[u8; 32]) -> String {
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+    let tag = aws_lc_rs::hmac::sign(&key, b"names of letters");
+    tag.as_ref()[..6]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn announce_key(key: &str, output: &Output) -> anyhow::Result<()> {

@@ -14,6 +14,7 @@ use crate::config::PaymentsConfig;
 use crate::failure::{Failure, Kind};
 use crate::node::Node;
 use crate::node::core::PassingKey;
+use crate::notify::campaign::Board;
 use crate::payments::desk::{Desk, DeskParts, DeskSettings};
 use crate::payments::transport::Network;
 use anyhow::Context as _;
@@ -48,6 +49,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
 pub struct Sockets {
     /// Where HTTP listens.
     pub http: Vec<SocketAddr>,
+    /// What answers there.
+    pub web: Web,
     stop: tokio::sync::watch::Sender<bool>,
     tasks: Vec<JoinHandle<std::io::Result<()>>>,
 }
@@ -68,6 +71,8 @@ pub struct HttpParts {
     pub reversal_two_from: Money,
     /// Where callbacks may go.
     pub reach: Reach,
+    /// Ways to reach people beside SMS.
+    pub ways: web::state::Ways,
     /// A key that is good only in this process.
     pub passing_key: Option<ApiKey>,
     /// Payments: the rails, how they are set up, and who tells the desk of events. `None`: no payments.
@@ -139,7 +144,12 @@ impl Sockets {
             let files = crate::reconcile::run(web.clone(), parts.reconciliation, stopped);
             tasks.push(tokio::spawn(files));
         }
-        Ok(Sockets { http, stop, tasks })
+        Ok(Sockets {
+            http,
+            web,
+            stop,
+            tasks,
+        })
     }
 
     /// Takes nothing new, lets open requests end, closes.
@@ -250,6 +260,17 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
             let open = u64::try_from(payments.open_payments()).unwrap_or(u64::MAX);
             gauges.push(gauge("payments_open", "Payments that are not decided", open));
         }
+        for (way, counts) in desk.outbox().lock().letter_counts().unwrap_or_default() {
+            for (name, help, value) in [
+                ("letters_pending", "Letters to be sent", counts.pending),
+                ("letters_failed", "Letters that were given up", counts.failed),
+            ] {
+                gauges.push(Gauge {
+                    label: Some(("way", way.to_owned())),
+                    ..gauge(name, help, value)
+                });
+            }
+        }
         if let Ok(counts) = desk.counts() {
             gauges.push(gauge("outbox_pending", "Messages to be sent", counts.pending));
             gauges.push(gauge(
@@ -275,6 +296,8 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
         gauges: Arc::new(gauges),
         codes: Arc::clone(&parts.centres) as Arc<dyn web::state::CodeSender>,
         people: node.people.clone(),
+        ways: std::mem::take(&mut parts.ways),
+        announcements: Some(Arc::new(Board(Arc::clone(&node.desk)))),
         origin: parts.origin.take(),
         secret: node.instance.secret(),
         receipts: Receipts {

@@ -448,19 +448,30 @@ fn stopped(place: &Place) {
             "1",
         ])
         .error(2);
-    let announced = place.run_here(&["offers", "announce", "jazz", "load-500"]).json();
+    let announced = place
+        .run_here(&["offers", "announce", "jazz", "load-500", "--dry-run"])
+        .json();
     assert_eq!(
-        (&announced["messages"], &announced["told_before"]),
-        (&json!(0), &json!(0)),
+        (&announced["messages"], &announced["dry_run"]),
+        (&json!(0), &json!(true)),
         "silence is no: {announced}"
     );
     let left_out = announced["not_agreed"].as_u64().unwrap() + announced["cannot_earn"].as_u64().unwrap();
     assert_eq!(left_out, 601, "{announced}");
     for wrong in [["orange", "load-500"], ["jazz", "lottery"]] {
         place
-            .run_here(&["offers", "announce", wrong[0], wrong[1]])
+            .run_here(&["offers", "announce", wrong[0], wrong[1], "--dry-run"])
             .error(2);
+        place
+            .run_here(&["offers", "announce", wrong[0], wrong[1]])
+            .error(5);
     }
+    let ordered = place.run_here(&["offers", "announce", "jazz", "load-500"]).json();
+    assert_eq!(
+        (&ordered["told"], &ordered["waiting"]),
+        (&json!(0), &json!(0)),
+        "{ordered}"
+    );
     let rebuilt = place.run_here(&["rebuild"]).json();
     assert_eq!(rebuilt["rows"]["subscriber"], 601, "{rebuilt}");
     let audit = place.run_here(&["audit"]).json();

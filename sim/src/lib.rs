@@ -8,11 +8,13 @@
 //! - [`gateway`]: a packet gateway on Gy.
 //! - [`callserver`]: a call server and a message centre on Ro.
 //! - [`rails`]: sandboxes of payment rails.
+//! - [`post`]: a mail server and a push service.
 
 pub mod bench;
 pub mod callserver;
 pub mod diameter;
 pub mod gateway;
+pub mod post;
 pub mod rails;
 pub mod smsc;
 pub mod world;

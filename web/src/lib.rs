@@ -32,6 +32,7 @@ pub mod reconcile;
 pub mod router;
 pub mod settlement_file;
 pub mod state;
+pub mod stop_link;
 pub mod text;
 mod why;
 

@@ -10,10 +10,11 @@ use crate::partner_callback::{Reach, Sealer};
 use crate::rate::Rate;
 use crate::receipt::Receipts;
 use charge::catalog::{Catalog, Catalogs};
-use charge::{Account, Entity, EntityKey, Money, Msisdn, OperatorId, PartnerId, Timestamp};
+use charge::{Account, Code, Entity, EntityKey, Money, Msisdn, OperatorId, PartnerId, Timestamp};
 use people::People;
 use std::ops::Deref;
 use std::sync::Arc;
+use store::StoreError;
 use tokio::sync::Semaphore;
 
 /// Tells the time.
@@ -40,6 +41,67 @@ impl Default for StaffSettings {
     }
 }
 
+/// Sends one-time codes by e-mail: at once or not at all, and written nowhere.
+pub trait CodeMailer: Send + Sync {
+    /// Sends a text to an address. It holds a secret: it is not to be logged.
+    fn send_code(&self, to: String, subject: String, body: String) -> Pending<Result<(), CoreError>>;
+}
+
+/// Ways to reach people beside SMS.
+#[derive(Clone, Default)]
+pub struct Ways {
+    /// Sends codes that prove e-mail addresses; none: no e-mail from here.
+    pub mail: Option<Arc<dyn CodeMailer>>,
+    /// The key that browsers subscribe to push messages with; none: no push from here.
+    pub push_key: Option<String>,
+    /// Where push services may be.
+    pub push_reach: Reach,
+}
+
+/// Where an announcement stands.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// The operator's code.
+    pub operator: String,
+    /// The promotion's code.
+    pub promotion: String,
+    /// When it was last started.
+    pub started_at: Timestamp,
+    /// Everybody was reached.
+    pub reached_all: bool,
+    /// People told, in all runs.
+    pub told: u64,
+    /// People left out in this run.
+    pub left_out: u64,
+    /// Letters that wait.
+    pub waiting: u64,
+    /// Letters that were taken.
+    pub sent: u64,
+    /// Letters given up.
+    pub failed: u64,
+}
+
+/// Starts announcements. Calls may wait for the disk.
+pub trait Announcements: Send + Sync {
+    /// Starts one, or starts it again for those who agreed since. At most so many letters a second; `stop` is how a short
+    /// message says that offers can be stopped. Durable when it returns.
+    ///
+    /// # Errors
+    /// When the outbox does not answer.
+    fn start(
+        &self,
+        operator: OperatorId,
+        promotion: Code,
+        pace: (u32, &str),
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Where one stands.
+    ///
+    /// # Errors
+    /// When the outbox does not answer.
+    fn find(&self, operator: OperatorId, promotion: Code) -> Result<Option<Announcement>, StoreError>;
+}
+
 /// What the web needs from outside.
 pub struct WebParts {
     /// Carries out commands.
@@ -62,6 +124,10 @@ pub struct WebParts {
     pub origin: Option<String>,
     /// Sends one-time codes.
     pub codes: Arc<dyn CodeSender>,
+    /// Ways to reach people beside SMS.
+    pub ways: Ways,
+    /// Announcements of promotions; `None`: not from here.
+    pub announcements: Option<Arc<dyn Announcements>>,
     /// Signs quotes and form tokens. The same on all nodes, and after a restart, if those should stay good.
     pub secret: [u8; 32],
     /// Signs receipts.

@@ -9,7 +9,7 @@ const SHELL = "raseed-shell-" + VERSION;
 const KEPT = "raseed-kept";
 const OFFLINE = "/offline";
 const KEPT_MAX = 40;
-const NEVER = ["/pay", "/recharge", "/rails", "/session", "/code", "/sign-in", "/sign-up", "/staff", "/v1", "/profile", "/demo"];
+const NEVER = ["/pay", "/recharge", "/rails", "/session", "/code", "/sign-in", "/sign-up", "/staff", "/v1", "/profile", "/stop", "/demo"];
 
 self.addEventListener("install", (event) => {
   const fill = async () => {
@@ -102,19 +102,29 @@ async function fallback() {
   return (await cache.match(OFFLINE)) || Response.error();
 }
 
-// Push messages carry {title, body, path, lang, dir}; the path stays on our own site.
+// Push messages carry {title, body, path, lang, dir, tag, stop, stop_title}; paths stay on our own site. One that comes twice
+// has the same tag and is shown once. `stop` ends such messages in one step, without sign-in.
 self.addEventListener("push", (event) => {
   let message = {};
   try { message = event.data ? event.data.json() : {}; } catch (error) { message = {}; }
   const text = (value, max) => (typeof value === "string" ? value.slice(0, max) : "");
   const options = { body: text(message.body, 400), icon: "/static/icon-192.png", badge: "/static/icon-192.png",
-    lang: text(message.lang, 8), dir: message.dir === "rtl" ? "rtl" : "ltr", data: { path: text(message.path, 200) } };
+    lang: text(message.lang, 8), dir: message.dir === "rtl" ? "rtl" : "ltr", tag: text(message.tag, 64) || undefined,
+    data: { path: text(message.path, 200), stop: text(message.stop, 200) } };
+  if (options.data.stop) options.actions = [{ action: "stop", title: text(message.stop_title, 60) || "Stop" }];
   event.waitUntil(self.registration.showNotification(text(message.title, 100) || "Raseed", options));
 });
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  const path = event.notification.data && event.notification.data.path;
-  const to = new URL(path || "/", self.location.origin);
+  const data = event.notification.data || {};
+  if (event.action === "stop" && data.stop) {
+    const stop = new URL(data.stop, self.location.origin);
+    if (stop.origin !== self.location.origin || !stop.pathname.startsWith("/stop/")) return;
+    const asked = { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body: "List-Unsubscribe=One-Click" };
+    event.waitUntil(fetch(stop.pathname, asked).then(() => self.clients.openWindow(stop.pathname)));
+    return;
+  }
+  const to = new URL(data.path || "/", self.location.origin);
   event.waitUntil(self.clients.openWindow(to.origin === self.location.origin ? to.pathname : "/"));
 });

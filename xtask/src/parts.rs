@@ -6,7 +6,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 
 /// Python packages of the peers that we did not write, pinned so that a run can be repeated.
-const PEERS: [(&str, &str); 2] = [("python-diameter", "0.9.0"), ("smpplib", "2.2.4")];
+const PEERS: [(&str, &str); 3] = [
+    ("python-diameter", "0.9.0"),
+    ("smpplib", "2.2.4"),
+    ("aiosmtpd", "1.4.6"),
+];
 
 /// The checker of accessibility that the browser tests put into each page, pinned; it is never served.
 const AXE: (&str, &str) = ("axe-core", "4.14.1");
@@ -14,7 +18,7 @@ const AXE: (&str, &str) = ("axe-core", "4.14.1");
 /// What must take part in a run once a test in the tree uses it. A test uses a component when a `.rs` or `.py`
 /// file outside xtask holds one of `used_by`; it takes part when a test appends a line starting with one of
 /// `reported_as` to the file named in RASEED_PARTS. Add a line here with every new outside component.
-const EXPECTED: [Expected; 4] = [
+const EXPECTED: [Expected; 5] = [
     Expected {
         part: "browser",
         component: "chromium",
@@ -38,6 +42,12 @@ const EXPECTED: [Expected; 4] = [
         component: "smpplib",
         used_by: &["import smpplib", "from smpplib"],
         reported_as: &["smpplib", "smpp-peer"],
+    },
+    Expected {
+        part: "mail-peer",
+        component: "aiosmtpd",
+        used_by: &["import aiosmtpd", "from aiosmtpd"],
+        reported_as: &["aiosmtpd", "mail-peer"],
     },
 ];
 
@@ -271,7 +281,7 @@ fn list() -> Vec<Component> {
             ubuntu: &["python3", "python3-venv"],
             ..component(
                 "python3 with venv",
-                "a place of their own for the two peers below",
+                "a place of their own for the three peers below",
                 find_python,
             )
         },
@@ -294,6 +304,11 @@ fn list() -> Vec<Component> {
             PEERS[1].0,
             "an SMPP stack that we did not write talks to our client and message centre",
             |root| find_peer(root, PEERS[1].0),
+        ),
+        component(
+            PEERS[2].0,
+            "a mail server that we did not write takes our letters over TLS",
+            |root| find_peer(root, PEERS[2].0),
         ),
     ]
 }
@@ -590,8 +605,8 @@ mod tests {
         assert_eq!(silent.absent, ["browser took no part in any test"]);
         assert_eq!(
             silent.skipped.len(),
-            3,
-            "the two peers and axe are not used in this case"
+            4,
+            "the three peers and axe are not used in this case"
         );
         let reported = roll(&chromium(true), "chromium 1 page.rs\n", false, browser);
         assert!(reported.absent.is_empty());

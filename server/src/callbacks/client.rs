@@ -1,4 +1,4 @@
-//! One POST to an address that strangers chose: resolved here, checked, connected to exactly what was checked, no
+//! One POST to an address that strangers chose (a partner's callback, a browser's push service): resolved here, checked, connected to exactly what was checked, no
 //! redirects, no proxies, and a limit on time and bytes.
 
 use anyhow::Context as _;
@@ -23,7 +23,16 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Addresses of a name that are tried.
 const ADDRESSES_MAX: usize = 4;
 
-/// Calls partners back.
+/// What came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// When the other side wants to be asked again, if it says so in seconds (RFC 9110 section 10.2.3).
+    pub retry_after: Option<Duration>,
+}
+
+/// Calls strangers.
 pub struct Client {
     reach: Reach,
     tls: TlsConnector,
@@ -59,9 +68,14 @@ impl Client {
         })
     }
 
-    /// Posts JSON; the status of the answer, or why there is none.
-    pub async fn post(&self, target: &Target, header: (&str, &str), body: Vec<u8>) -> Result<u16, String> {
-        match tokio::time::timeout(ATTEMPT_TIME_MAX, self.post_untimed(target, header, body)).await {
+    /// Posts a body with these headers; what came back, or why nothing did.
+    pub async fn post(
+        &self,
+        target: &Target,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer, String> {
+        match tokio::time::timeout(ATTEMPT_TIME_MAX, self.post_untimed(target, headers, body)).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("no answer within {} s", ATTEMPT_TIME_MAX.as_secs())),
         }
@@ -70,15 +84,16 @@ impl Client {
     async fn post_untimed(
         &self,
         target: &Target,
-        (name, value): (&str, &str),
+        headers: &[(&str, &str)],
         body: Vec<u8>,
-    ) -> Result<u16, String> {
+    ) -> Result<Answer, String> {
         let request = hyper::Request::post(&target.path)
             .header("host", &target.authority)
-            .header("content-type", "application/json")
             .header("user-agent", "Raseed-Callback/1")
-            .header("connection", "close")
-            .header(name, value)
+            .header("connection", "close");
+        let request = headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value))
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| error.to_string())?;
         let connected = tokio::time::timeout(CONNECT_TIME_MAX, self.connect(target)).await;
@@ -112,7 +127,7 @@ impl Client {
     }
 }
 
-async fn exchange<S>(stream: S, request: hyper::Request<Full<Bytes>>) -> Result<u16, String>
+async fn exchange<S>(stream: S, request: hyper::Request<Full<Bytes>>) -> Result<Answer, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -124,12 +139,17 @@ where
             .await
             .map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
+        let retry_after = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
         // Read to the end, so that the receiver is not cut off while it answers; what it says does not matter.
         let body = Limited::new(Body::new(answer.into_body()), ANSWER_BYTES_MAX);
         body.collect()
             .await
             .map_err(|error| format!("the answer: {error}"))?;
-        Ok(status)
+        Ok(Answer { status, retry_after })
     };
     tokio::pin!(exchange);
     let mut connection = std::pin::pin!(connection);

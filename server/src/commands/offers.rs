@@ -1,32 +1,37 @@
-//! `offers announce`: whom to tell of a promotion, and when, as a file for the sender of bulk messages.
-//!
-//! The file is also the memory of who was told: a second run adds those who agreed since, and nobody twice.
+//! `offers announce`: tells people of a promotion. The order goes to the server (or into a stopped data directory), which keeps
+//! it, writes the letters and sends them; with `--dry-run` only a plan is written, and nothing is sent or remembered.
 
-use super::existing;
+use super::{existing, with};
 use crate::cli::AnnounceArgs;
+use crate::client::Client;
 use crate::failure::Failure;
 use crate::node::{self, Node};
 use crate::output::Output;
+use crate::progress::Progress;
 use anyhow::Context as _;
 use charge::announce::{Consents, Pace, Way, plan, text};
 use charge::{Account, Catalog, Code, Entity, EntityKey, Msisdn};
 use people::People;
 use people::consents::{Channel, Notice};
-use serde_json::json;
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
 use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
 
 /// Folder in the data directory.
 const FOLDER: &str = "announced";
 /// Subscribers read at once.
 const PAGE: usize = 1_000;
 
-/// Who agreed, from the accounts of people; who was told, from the file.
+/// So many looks without a change end the watching.
+const STILL_MAX: u32 = 10;
+/// Looked at so often while letters go out.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Who agreed, from the accounts of people; who was told, from the outbox: a plan has not told anybody.
 struct Said<'a> {
     people: &'a People,
-    told: BTreeSet<u64>,
 }
 
 impl Consents for Said<'_> {
@@ -40,21 +45,67 @@ impl Consents for Said<'_> {
         self.people.agrees(number, Notice::Offers, channel)
     }
 
-    fn was_told(&self, number: Msisdn, _: Code) -> Result<bool, Self::Error> {
-        Ok(self.told.contains(&number.number()))
+    fn was_told(&self, _: Msisdn, _: Code) -> Result<bool, Self::Error> {
+        Ok(false)
     }
 }
 
 /// `raseed offers announce`.
 pub fn announce(args: &AnnounceArgs, output: &Output) -> anyhow::Result<()> {
-    let config = existing(&args.data.data, args.data.config.as_ref())?;
-    let node = Node::open(&config, None)?;
-    let done = announce_from(&node, args, &config.data, output);
-    node.stop();
-    done
+    if args.dry_run {
+        let data = args.target.data.as_ref().ok_or_else(|| {
+            Failure::usage("a dry run reads a stopped data directory").hint("Name it with --data DIR.")
+        })?;
+        let config = existing(data, args.target.config.as_ref())?;
+        let node = Node::open(&config, None)?;
+        let done = plan_from(&node, args, &config.data, output);
+        node.stop();
+        return done;
+    }
+    with(&args.target, |client| order(client, args, output))
 }
 
-fn announce_from(node: &Node, args: &AnnounceArgs, data: &Path, output: &Output) -> anyhow::Result<()> {
+/// Orders it, and watches until all letters are out or wait for the morning.
+fn order(client: &Client, args: &AnnounceArgs, output: &Output) -> anyhow::Result<()> {
+    let body = json!({
+        "operator": args.operator, "promotion": args.promotion, "per_second": args.per_second, "stop": args.stop,
+    });
+    let mut state = client.post("/v1/announcements", body).send()?;
+    let number = |state: &Value, name: &str| state[name].as_u64().unwrap_or(0);
+    if args.target.data.is_none() && !args.no_wait {
+        let path = format!("/v1/announcements/{}/{}", args.operator, args.promotion);
+        let mut bar = Progress::new("letters", 0);
+        let (mut last, mut still) = (u64::MAX, 0_u32);
+        while !state["reached_all"].as_bool().unwrap_or(false) || number(&state, "waiting") > 0 {
+            std::thread::sleep(LOOK_EVERY);
+            state = client.get(path.clone()).send()?;
+            let done = number(&state, "sent") + number(&state, "failed");
+            bar.at(done, done + number(&state, "waiting"));
+            still = if done == last { still + 1 } else { 0 };
+            last = done;
+            // The rest waits for the end of the quiet hours or for the other side; the server goes on without us.
+            if still > STILL_MAX {
+                break;
+            }
+        }
+    }
+    output.value(&state, |print| {
+        print.line(&format!(
+            "{}: {} people told or to be told, {} left out; letters: {} sent, {} waiting, {} given up",
+            args.promotion,
+            number(&state, "told"),
+            number(&state, "left_out"),
+            number(&state, "sent"),
+            number(&state, "waiting"),
+            number(&state, "failed"),
+        ));
+        if number(&state, "waiting") > 0 || args.target.data.is_some() {
+            print.line("what waits is sent by `raseed serve`, outside of the quiet hours");
+        }
+    })
+}
+
+fn plan_from(node: &Node, args: &AnnounceArgs, data: &Path, output: &Output) -> anyhow::Result<()> {
     let catalog = node
         .catalogs
         .by_code(&args.operator)
@@ -70,13 +121,10 @@ fn announce_from(node: &Node, args: &AnnounceArgs, data: &Path, output: &Output)
     let file = data
         .join(FOLDER)
         .join(format!("{}.{}.csv", catalog.code, promotion.code));
-    let said = Said {
-        people: &node.people,
-        told: told(&file)?,
-    };
+    let said = Said { people: &node.people };
     let pace = Pace {
         per_second: args.per_second,
-        ..Pace::default()
+        quiet: node.desk.quiet(),
     };
     let accounts = accounts(node, catalog)?;
     let now = node::now();
@@ -92,34 +140,24 @@ fn announce_from(node: &Node, args: &AnnounceArgs, data: &Path, output: &Output)
             message.at
         ));
     }
-    if !args.dry_run && !rows.is_empty() {
-        append(&file, &rows).with_context(|| format!("write {}", file.display()))?;
-    }
+    write(&file, &rows).with_context(|| format!("write {}", file.display()))?;
     let facts = json!({
         "operator": catalog.code.as_str(), "promotion": promotion.code.as_str(), "file": file.display().to_string(),
-        "dry_run": args.dry_run, "messages": plan.messages.len(), "not_agreed": plan.unwilling, "told_before": plan.told,
-        "cannot_earn": plan.unfit, "too_late": plan.too_late,
+        "dry_run": true, "messages": plan.messages.len(), "not_agreed": plan.unwilling, "cannot_earn": plan.unfit, "too_late": plan.too_late,
         "first": plan.messages.first().map(|first| first.at.to_string()),
         "last": plan.messages.last().map(|last| last.at.to_string()),
     });
     output.value(&facts, |print| {
-        let verb = if args.dry_run {
-            "would be told"
-        } else {
-            "are to be told"
-        };
         print.line(&format!(
-            "{} people {verb} of {}",
+            "{} people would be told of {} by SMS",
             plan.messages.len(),
             promotion.code
         ));
         print.line(&format!(
-            "left out: {} did not agree, {} were told before, {} cannot earn it, {} too late",
-            plan.unwilling, plan.told, plan.unfit, plan.too_late
+            "left out: {} did not agree, {} cannot earn it, {} too late",
+            plan.unwilling, plan.unfit, plan.too_late
         ));
-        if !args.dry_run && !plan.messages.is_empty() {
-            print.line(&format!("number, language, not before, text: {}", file.display()));
-        }
+        print.line(&format!("number, language, not before, text: {}", file.display()));
     })
 }
 
@@ -141,23 +179,12 @@ fn accounts(node: &Node, catalog: &Catalog) -> anyhow::Result<Vec<Account>> {
     }
 }
 
-/// Numbers in the file; none when there is no file.
-fn told(file: &Path) -> anyhow::Result<BTreeSet<u64>> {
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        Err(error) => return Err(error).with_context(|| format!("read {}", file.display())),
-    };
-    let first = |line: &str| line.split(',').next().and_then(|number| number.parse().ok());
-    Ok(text.lines().filter_map(first).collect())
-}
-
-fn append(file: &PathBuf, rows: &str) -> std::io::Result<()> {
+fn write(file: &Path, rows: &str) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
     let mut options = OpenOptions::new();
-    options.create(true).append(true);
+    options.create(true).write(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(file)?;

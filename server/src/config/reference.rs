@@ -63,6 +63,21 @@ pub const KEYS: &[Key] = &[
     key("partners", "reversal_two_from", "\"5000\"", "from this amount on two must want a top-up back: whoever asks, and somebody else whose key may manage partners; \"0\" for one"),
     key("callbacks", "allow_loopback", "false", "this very machine may be called back, and without TLS: for trying things out"),
     key("callbacks", "first_wait_ms", "0", "first wait between attempts, milliseconds, the others in proportion; 0 for five seconds"),
+    key("mail", "server", "\"\"", "mail server for submission, `host:port`; empty: no e-mail leaves"),
+    key("mail", "tls", "\"starttls\"", "how the connection is protected: `starttls`, `tls` from the first byte, or `none`, which is for a server on this machine"),
+    key("mail", "user", "\"\"", "user of the mail server; empty: no sign-in"),
+    key("mail", "password", "\"\"", "its password"),
+    key("mail", "from", "\"\"", "who letters come from, such as `Raseed <receipts@raseed.example>`"),
+    key("mail", "ca_file", "", "PEM file with the authority of the mail server's certificate, beside those of the machine"),
+    key("mail", "per_second", "20", "letters a second, at most; 0 for no limit"),
+    key("mail", "timeout_ms", "30000", "how long one answer of the mail server may take"),
+    key("mail", "first_wait_ms", "0", "first wait between attempts, milliseconds, the others in proportion; 0 for five seconds"),
+    key("push", "key_file", "", "file with the key that push services know this installation by; made at the first start, for its owner alone. Not set: `push-key.json` in the data directory. Without it every browser has to be turned on again"),
+    key("push", "contact", "", "whom push services may write to, `mailto:...` or `https://...`; not set: `http.public_url`"),
+    key("push", "allow_loopback", "false", "push services on this very machine may be called, and without TLS: for trying things out"),
+    key("push", "first_wait_ms", "0", "first wait between attempts, milliseconds, the others in proportion; 0 for five seconds"),
+    key("offers", "quiet_from", "\"21:00\"", "from this time of day on the operator's clock no offer leaves"),
+    key("offers", "quiet_to", "\"09:00\"", "until this one; what falls between waits for it"),
     key("sms.default", "address", "\"127.0.0.1:2775\"", "message centre, `host:port`"),
     key("sms.default", "system_id", "\"raseed\"", "system_id of the bind, at most 15 characters"),
     key("sms.default", "password", "\"\"", "password of the bind, at most 8 characters"),
@@ -106,6 +121,15 @@ const SECTIONS: &[(&str, &str)] = &[
     (
         "callbacks",
         "Partners are told when their top-ups end; see [callbacks](how-to/callbacks.md)",
+    ),
+    (
+        "mail",
+        "E-mail: receipts and notices to people who proved an address and agreed",
+    ),
+    ("push", "Push messages to browsers whose owners turned them on"),
+    (
+        "offers",
+        "Announcements of offers, to those who agreed; see [announcing](how-to/announce-an-offer.md)",
     ),
     (
         "sms.default",
@@ -205,6 +229,9 @@ mod tests {
             ("http", format!("{:#?}", config.http)),
             ("diameter", format!("{:#?}", config.diameter)),
             ("catalogs", format!("{:#?}", config.catalogs)),
+            ("mail", format!("{:#?}", config.mail)),
+            ("push", format!("{:#?}", config.push)),
+            ("offers", format!("{:#?}", config.offers)),
             ("sms.default", format!("{:#?}", SmsConfig::default())),
         ] {
             assert_eq!(fields(&text), told(section), "{section}");

@@ -1,17 +1,24 @@
 //! The outbox at work: fed from the journal, shared by the message centres, with words for its rows.
 
 use super::notice;
+use crate::notify::letters::WithLetters;
+use crate::notify::letters_of;
+use crate::notify::words::Writer;
 use crate::sms::{self, Addressed, DurableOutbox};
-use charge::catalog::Catalogs;
+use charge::catalog::{Catalog, Catalogs, Language, TimeWindow};
 use charge::reversal::CreditOf;
-use charge::{Entity, EntityKey, EventBody, OperatorId};
+use charge::{AccountId, Entity, EntityKey, Event, EventBody, OperatorId};
 use engine::Engine;
 use parking_lot::Mutex;
 use people::People;
 use people::consents::Notice;
 use people::ways::{Addressee, Way};
 use std::sync::Arc;
-use store::{JournalReader, Notification, NotificationKind, Outbox, OutboxCounts, Step, StoreError};
+use store::{
+    JournalReader, NewLetter, Notification, NotificationKind, Outbox, OutboxCounts, ReadModels, Step,
+    StoreError,
+};
+use tokio::sync::Notify;
 
 /// Notifications older than this are not sent any more, microseconds: a day.
 const OLD_US: i64 = 24 * 3_600 * 1_000_000;
@@ -21,6 +28,8 @@ pub struct Desk {
     outbox: Arc<Mutex<Outbox>>,
     around: Around,
     senders: Mutex<Vec<sms::SmsSender>>,
+    changed: Notify,
+    quiet: TimeWindow,
 }
 
 /// What a notification is put into words with.
@@ -34,26 +43,84 @@ pub struct Around {
     pub people: People,
     /// Makes receipts checkable.
     pub check: notice::Check,
+    /// Knows receipts.
+    pub reads: ReadModels,
 }
 
 impl Desk {
     /// Puts an outbox to work.
-    pub fn new(outbox: Outbox, around: Around) -> Desk {
+    pub fn new(outbox: Outbox, around: Around, quiet: TimeWindow) -> Desk {
         Desk {
             outbox: Arc::new(Mutex::new(outbox)),
             around,
             senders: Mutex::default(),
+            changed: Notify::new(),
+            quiet,
         }
     }
 
     /// Takes in a stretch of the journal and wakes the senders.
     pub fn feed(&self, journal: &mut dyn JournalReader, max_bytes: usize) -> Result<Step, StoreError> {
         let not_before = super::now().0 - OLD_US;
-        let step = self.outbox.lock().feed(journal, max_bytes, not_before)?;
+        let mut further = |notification: &Notification| letters_of(&self.around, notification);
+        let step = self
+            .outbox
+            .lock()
+            .feed_with(journal, max_bytes, not_before, &mut further)?;
         if step.events > 0 {
-            self.senders.lock().iter().for_each(sms::SmsSender::wake);
+            self.wake();
         }
         Ok(step)
+    }
+
+    /// Tells everybody who sends that something may be due.
+    pub fn wake(&self) {
+        self.senders.lock().iter().for_each(sms::SmsSender::wake);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits for [`Desk::wake`].
+    pub async fn woken(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What messages are put into words with.
+    pub fn around(&self) -> &Around {
+        &self.around
+    }
+
+    /// The quiet hours of offers.
+    pub fn quiet(&self) -> TimeWindow {
+        self.quiet
+    }
+
+    /// The outbox itself.
+    pub fn outbox(&self) -> &Mutex<Outbox> {
+        &self.outbox
+    }
+
+    /// Asks the outbox, on a thread that may wait.
+    ///
+    /// # Errors
+    /// Those of the question.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Outbox) -> Result<T, StoreError> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let outbox = Arc::clone(&self.outbox);
+        Ok(tokio::task::spawn_blocking(move || question(&mut outbox.lock())).await??)
+    }
+
+    /// Puts letters; durable when it returns. Answers how many are new.
+    ///
+    /// # Errors
+    /// When the outbox does not answer.
+    pub fn put_letters(&self, letters: &[NewLetter]) -> anyhow::Result<usize> {
+        let new = self.outbox.lock().put_letters(letters)?;
+        if new > 0 {
+            self.wake();
+        }
+        Ok(new)
     }
 
     /// A sender that wants to be woken.
@@ -70,10 +137,17 @@ impl Desk {
     pub fn share(&self, operators: Vec<OperatorId>) -> Arc<dyn sms::Outbox> {
         let around = self.around.clone();
         let writer = move |notification: &Notification| address(&around, notification);
-        Arc::new(DurableOutbox::new(
+        let events = Arc::new(DurableOutbox::new(
+            Arc::clone(&self.outbox),
+            operators.clone(),
+            Box::new(writer),
+        ));
+        let writer = Writer::new(self.around.clone(), self.quiet, None);
+        Arc::new(WithLetters::new(
+            events,
             Arc::clone(&self.outbox),
             operators,
-            Box::new(writer),
+            writer,
         ))
     }
 }
@@ -90,6 +164,50 @@ pub fn notice_of(kind: NotificationKind) -> Notice {
         NotificationKind::LowBalance => Notice::LowBalance,
         NotificationKind::RenewalFailed => Notice::BundleExpiry,
     }
+}
+
+/// What an event of an account says, in a language.
+///
+/// # Errors
+/// When the engine does not answer.
+pub fn say(
+    around: &Around,
+    event: &Event,
+    account: AccountId,
+    (catalog, language): (&Catalog, Language),
+) -> anyhow::Result<String> {
+    let reason = match &event.body {
+        EventBody::CreditTakenBack(taken) => match taken.of {
+            CreditOf::Payment(id) => {
+                let look = |entity: Option<&Entity>, _| match entity {
+                    Some(Entity::Payment(payment)) => payment.refund.as_ref().map(|refund| refund.reason),
+                    _ => None,
+                };
+                around.engine.read(id.key(), look)?
+            }
+            CreditOf::TopUp(_) => None,
+        },
+        _ => None,
+            };
+            around.engine.read(taken.payment.key(), look)?
+        }
+        _ => None,
+    };
+    let auto = match &event.body {
+        EventBody::Auto(_) => {
+            let look = |entity: Option<&Entity>, _| entity.and_then(Entity::auto).cloned();
+            around.engine.read(EntityKey::Auto(account), look)?
+        }
+        _ => None,
+    };
+    Ok(notice::text(
+        &event.body,
+        catalog,
+        language,
+        &around.check,
+        reason,
+        auto.as_ref(),
+    ))
 }
 
 fn address(around: &Around, notification: &Notification) -> anyhow::Result<Option<Addressed>> {
@@ -112,33 +230,14 @@ fn address(around: &Around, notification: &Notification) -> anyhow::Result<Optio
     if !decision.ways.contains(&Way::Sms(msisdn)) {
         return Ok(None);
     }
-    let reason = match &notification.event.body {
-        EventBody::CreditTakenBack(taken) => match taken.of {
-            CreditOf::Payment(id) => around.engine.read(id.key(), |entity, _| match entity {
-                Some(Entity::Payment(payment)) => payment.refund.as_ref().map(|refund| refund.reason),
-                _ => None,
-            })?,
-            CreditOf::TopUp(_) => None,
-        },
-        _ => None,
-    };
-    let auto = match &notification.event.body {
-        EventBody::Auto(_) => around
-            .engine
-            .read(EntityKey::Auto(notification.account), |entity, _| {
-                entity.and_then(Entity::auto).cloned()
-            })?,
-        _ => None,
-    };
+    let language = decision.language.unwrap_or(language);
     Ok(Some(Addressed {
         msisdn: msisdn.to_string(),
-        text: notice::text(
-            &notification.event.body,
-            catalog,
-            decision.language.unwrap_or(language),
-            &around.check,
-            reason,
-            auto.as_ref(),
-        ),
+        text: say(
+            around,
+            &notification.event,
+            notification.account,
+            (catalog, language),
+        )?,
     }))
 }

@@ -22,12 +22,12 @@ mod tests;
 pub use config::SmsConfig;
 pub use courier::InstantOutcome;
 pub use durable::{Addressed, DurableOutbox};
-pub use outbox::Outbox;
+pub use outbox::{EventPlace, Outbox, OutboxMessage, Outcome};
 #[cfg(test)]
-pub use outbox::{EventPlace, OutboxMessage, Outcome};
-pub use sender::SmsSender;
+pub use sender::SmsStatus;
+pub use sender::{IncomingSms, SmsSender};
 #[cfg(test)]
-pub use sender::{IncomingSms, SmsStatus};
+pub use tests::PATIENCE;
 
 /// Outbox messages that are in hand at the same time.
 pub const IN_HAND_MAX: usize = 2_048;

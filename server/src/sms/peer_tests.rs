@@ -1,21 +1,18 @@
 //! An SMPP stack that we did not write (smpplib) on the other end: as a client of our simulated centre, and as the centre
 //! of our client. The scripts are in `server/tests/peers`.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use sim::smsc::Smsc;
-use tokio::sync::mpsc;
 use wire::smpp::{CentreConfig, ReceiptShape};
 
 use super::tests::{CHINESE, ENGLISH, MemoryOutbox, PATIENCE, URDU, msisdn};
 use super::*;
+use crate::peers::{Peer, python, took_part};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn smpplib_is_served_by_our_message_centre() {
-    let Some(python) = python("smpplib_is_served_by_our_message_centre") else {
+    let Some(python) = python("smpplib", "smpplib_is_served_by_our_message_centre") else {
         return;
     };
     let config = CentreConfig {
@@ -56,12 +53,12 @@ async fn smpplib_is_served_by_our_message_centre() {
         assert_eq!(shown, [(text.as_str(), encoding)], "{number}");
     }
     smsc.stop().await;
-    took_part(&python, "smpplib_is_served_by_our_message_centre");
+    took_part(&python, "smpplib", "smpplib_is_served_by_our_message_centre");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_client_is_served_by_a_centre_made_with_smpplib() {
-    let Some(python) = python("our_client_is_served_by_a_centre_made_with_smpplib") else {
+    let Some(python) = python("smpplib", "our_client_is_served_by_a_centre_made_with_smpplib") else {
         return;
     };
     let texts = [ENGLISH, URDU, CHINESE];
@@ -117,95 +114,12 @@ async fn our_client_is_served_by_a_centre_made_with_smpplib() {
     sender.stop().await;
     assert_eq!(peer.next().await, "UNBOUND");
     peer.end().await;
-    took_part(&python, "our_client_is_served_by_a_centre_made_with_smpplib");
+    took_part(
+        &python,
+        "smpplib",
+        "our_client_is_served_by_a_centre_made_with_smpplib",
+    );
 }
 
 const URDU_PARTS: usize = 3;
 const CHINESE_PARTS: usize = 2;
-
-/// The interpreter that has smpplib, or `None` after saying so. Fails when the peers are required.
-fn python(test: &str) -> Option<PathBuf> {
-    let python = PathBuf::from(std::env::var_os("RASEED_PEERS_PYTHON").unwrap_or_else(|| "python3".into()));
-    let probe = Command::new(&python)
-        .args(["-c", "import smpplib"])
-        .stderr(Stdio::null())
-        .status();
-    if probe.is_ok_and(|status| status.success()) {
-        return Some(python);
-    }
-    let required = std::env::var("RASEED_PEERS").is_ok_and(|peers| peers == "required");
-    assert!(
-        !required,
-        "{test}: {} has no smpplib, and RASEED_PEERS=required",
-        python.display()
-    );
-    println!("SKIPPED: {test}: no Python with smpplib here; `cargo xtask test` installs it");
-    None
-}
-
-/// Tells `cargo xtask test` that the peer took part.
-fn took_part(python: &Path, test: &str) {
-    let Some(report) = std::env::var_os("RASEED_PARTS") else {
-        return;
-    };
-    let ask = "import importlib.metadata as m; print(m.version('smpplib'))";
-    let version = Command::new(python)
-        .args(["-c", ask])
-        .output()
-        .expect("it ran before");
-    let line = format!(
-        "smpplib {} {test}\n",
-        String::from_utf8_lossy(&version.stdout).trim()
-    );
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(report);
-    file.and_then(|mut file| file.write_all(line.as_bytes()))
-        .expect("the report can be written");
-}
-
-/// A running script and what it prints.
-struct Peer {
-    child: Child,
-    lines: mpsc::Receiver<String>,
-}
-
-impl Peer {
-    fn start(python: &Path, script: &str, arguments: &[String]) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/peers")
-            .join(script);
-        let mut child = Command::new(python)
-            .arg(script)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the interpreter starts");
-        let output = BufReader::new(child.stdout.take().expect("piped"));
-        let (sender, lines) = mpsc::channel(100);
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if sender.blocking_send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { child, lines }
-    }
-
-    async fn next(&mut self) -> String {
-        let line = tokio::time::timeout(PATIENCE, self.lines.recv()).await;
-        line.expect("the peer says something")
-            .expect("the peer is still there")
-    }
-
-    async fn end(&mut self) {
-        let rest = tokio::time::timeout(PATIENCE, self.lines.recv()).await;
-        assert_eq!(rest, Ok(None), "the peer has nothing more to say");
-        assert!(self.child.wait().expect("it can be waited for").success());
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-    }
-}

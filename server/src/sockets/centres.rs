@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::notify::stop;
 use crate::sms::{InstantOutcome, SmsConfig, SmsSender};
 use charge::catalog::Catalogs;
 use charge::{EntityKey, Msisdn, OperatorId, Timestamp};
@@ -57,8 +58,7 @@ impl Centres {
                 .map(|catalog| catalog.operator)
                 .collect();
             let (sender, incoming) = SmsSender::start(settings.clone(), node.desk.share(operators.clone()));
-            // Texts from handsets have no service yet; the sender drops them when nobody takes them.
-            drop(incoming);
+            stop::listen(&node.desk, operators.clone(), incoming);
             node.desk.add_sender(sender.clone());
             centres
                 .by_operator

@@ -100,7 +100,6 @@ profile-title = Profile
 profile-about = About you
 profile-name = Name
 profile-email = E-mail
-profile-optional = Both are optional.
 profile-language = Language of messages
 profile-email-wrong = This is not an e-mail address.
 profile-no-number = You have no number at the moment. Prove one to see its balance.

@@ -100,7 +100,6 @@ profile-title = پروفائل
 profile-about = آپ کے بارے میں
 profile-name = نام
 profile-email = ای میل
-profile-optional = دونوں اختیاری ہیں۔
 profile-language = پیغامات کی زبان
 profile-email-wrong = یہ ای میل کا پتہ نہیں۔
 profile-no-number = اس وقت آپ کا کوئی نمبر نہیں۔ بیلنس دیکھنے کے لیے کسی نمبر کی تصدیق کریں۔

@@ -96,7 +96,6 @@ profile-title = 个人资料
 profile-about = 关于您
 profile-name = 姓名
 profile-email = 电子邮箱
-profile-optional = 两项都可不填。
 profile-language = 消息语言
 profile-email-wrong = 这不是电子邮箱地址。
 profile-no-number = 您目前没有号码。请证明一个号码以查看余额。

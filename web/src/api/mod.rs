@@ -5,10 +5,11 @@
 //! * [`auth`]: API keys. [`json`]: bodies, amounts, times. [`once`]: requests that must happen once.
 //! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
 //! * [`commission`], [`reports`], [`partner_files`]: what sellers earn, and what they compare. [`reversals`]: sales taken back.
-//! * [`complaints`]: for staff.
+//! * [`complaints`]: for staff. [`announcements`]: promotions told to those who agreed.
 //! * [`reconciliations`]: settlement files, and the exceptions that they leave. [`staff`]: who works here.
 //! * [`auto`]: standing orders to recharge. [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
 
+pub mod announcements;
 pub mod auth;
 pub mod auto;
 pub mod bundles;
@@ -122,6 +123,8 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(reconciliations::remedy))
         .routes(routes!(staff::add, staff::list))
         .routes(routes!(staff::change))
+        .routes(routes!(announcements::announce))
+        .routes(routes!(announcements::see))
         .split_for_parts()
 }
 

@@ -40,7 +40,7 @@ static FILES: LazyLock<BTreeMap<String, File>> = LazyLock::new(|| {
     let css = "text/css; charset=utf-8";
     let script = "text/javascript; charset=utf-8";
     let svg = "image/svg+xml";
-    let fixed: [(&str, &str, &[u8]); 13] = [
+    let fixed: [(&str, &str, &[u8]); 14] = [
         ("app.css", css, CSS.as_bytes()),
         ("dark.css", css, include_bytes!("../../static/css/dark.css")),
         ("htmx.min.js", script, include_bytes!("../../static/htmx.min.js")),
@@ -48,6 +48,7 @@ static FILES: LazyLock<BTreeMap<String, File>> = LazyLock::new(|| {
         ("receipt.css", css, include_bytes!("../../static/receipt.css")),
         ("receipt.js", script, include_bytes!("../../static/receipt.js")),
         ("passkey.js", script, include_bytes!("../../static/passkey.js")),
+        ("push.js", script, include_bytes!("../../static/push.js")),
         ("icon.svg", svg, include_bytes!("../../static/icon.svg")),
         ("icons.svg", svg, include_bytes!("../../static/icons.svg")),
         (

@@ -6,6 +6,7 @@
 //! * [`places`]: the navigation. [`assets`]: static files, manifest, service worker. [`shell`]: all places; without a network.
 //! * [`signin`], [`home`], [`bundles`], [`statement`], [`budget`], [`help`], [`demo`]: the pages.
 //!   [`account`]: what they share of an account.
+//! * [`reach`]: e-mail and push on the profile.
 //! * [`signup`], [`profile`], [`security`], [`privacy`]: the account of a person; [`passkey`]: its script's other side.
 //! * [`auto`]: standing orders to recharge. [`spending`]: what a month took. [`format`](mod@format): values as people read them.
 //! * [`staff`]: the side of those who work here, with their own accounts.
@@ -29,6 +30,7 @@ pub mod pay;
 pub mod places;
 pub mod privacy;
 pub mod profile;
+pub mod reach;
 pub mod recharge;
 pub mod security;
 pub mod session;
@@ -90,6 +92,7 @@ pub fn router(web: &Web) -> Router<Web> {
     }
     pages
         .merge(crate::receipt::pages())
+        .merge(crate::stop_link::pages())
         .route_layer(middleware::from_fn_with_state(web.clone(), frame::visit))
         .route("/offers.json", get(offers::json))
         .route("/offers.rss", get(offers::rss))
@@ -129,6 +132,11 @@ fn people() -> Router<Web> {
         .route("/profile/number/add", post(profile::number_add))
         .route("/profile/number/use", post(profile::number_use))
         .route("/profile/number/remove", post(profile::number_remove))
+        .route("/profile/email", post(reach::email_code))
+        .route("/profile/email/prove", post(reach::email_prove))
+        .route("/profile/email/remove", post(reach::email_remove))
+        .route("/profile/push", post(reach::push_add))
+        .route("/profile/push/remove", post(reach::push_remove))
         .route("/privacy", get(privacy::show))
         .route("/privacy/consents", post(privacy::consents))
         .route("/privacy/export", post(privacy::export))

@@ -1,6 +1,7 @@
-//! Who one is: name, e-mail address, language of messages, numbers.
+//! Who one is: name, language of messages, numbers. [`super::reach`] has e-mail and push.
 
 use super::frame::{Frame, Visitor, page};
+use super::reach::Reachable;
 use super::security::to_sign_in;
 use super::session::line_of;
 use super::signin::{new_code, take_code};
@@ -52,7 +53,7 @@ struct Profile {
     done: bool,
     error: Option<Html>,
     name: String,
-    email: String,
+    reach: Reachable,
     languages: [(&'static str, &'static str, bool); 3],
     numbers: Vec<Number>,
     has_number: bool,
@@ -80,7 +81,11 @@ pub async fn show(
     show_with(&web, &visitor, before.done.is_some(), None).await
 }
 
-async fn show_with(
+/// The profile, with what went well or wrong just before.
+///
+/// # Errors
+/// [`Fault::Internal`] when the file of people does not answer.
+pub async fn show_with(
     web: &Web,
     visitor: &Visitor,
     done: bool,
@@ -94,6 +99,7 @@ async fn show_with(
     let (Some(person), numbers) = known.await? else {
         return Err(Fault::Unauthorized.into());
     };
+    let reach = Reachable::of(web, &session).await?;
     let t = visitor.speech();
     let status = if error.is_some() {
         StatusCode::UNPROCESSABLE_ENTITY
@@ -115,7 +121,7 @@ async fn show_with(
         done,
         error,
         name: person.name,
-        email: person.email,
+        reach,
         languages: names.map(|(language, name)| (language.tag(), name, language == person.language)),
         numbers: numbers.iter().map(row).collect(),
         has_number: session.number.is_some(),
@@ -128,13 +134,11 @@ async fn show_with(
 pub struct ProfileForm {
     #[serde(default)]
     name: String,
-    #[serde(default)]
-    email: String,
     language: String,
     form: String,
 }
 
-/// Changes name, e-mail address and language.
+/// Changes name and language.
 pub async fn change(
     State(web): State<Web>,
     visitor: Visitor,
@@ -145,13 +149,11 @@ pub async fn change(
         return Ok(to_sign_in("/profile"));
     };
     let language = Language::from_tag(&form.language).ok_or(Fault::BadField)?;
-    if !form.email.is_empty() && !is_address(&form.email) {
-        let error = visitor.speech().h("profile-email-wrong");
-        return show_with(&web, &visitor, false, Some(error)).await;
-    }
     let (place, now) = (visitor.place.clone(), web.now());
     web.people(move |people| {
-        people.set_profile(session.person, &form.name, form.email.trim(), &place, now)?;
+        let known = people.person(session.person)?;
+        let email = known.map(|person| person.email).unwrap_or_default();
+        people.set_profile(session.person, &form.name, &email, &place, now)?;
         people.set_language(session.person, language)
     })
     .await?;
@@ -159,7 +161,7 @@ pub async fn change(
 }
 
 /// Whether it can be an e-mail address; whether it is one, only a message to it shows.
-fn is_address(text: &str) -> bool {
+pub fn is_address(text: &str) -> bool {
     let text = text.trim();
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"".contains(c);
     text.len() <= 100

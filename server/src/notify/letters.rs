@@ -1,0 +1,143 @@
+//! Letters that go by SMS, among the notifications that a message centre sends: campaigns, confirmations, alerts.
+
+use super::words::{Due, Writer};
+use crate::sms::{self, EventPlace, OutboxMessage, Outcome};
+use charge::{OperatorId, Timestamp};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use store::{Attempt, LetterId, LetterWay};
+
+/// Stands for the partition in the place of a letter: no journal has so many.
+const LETTERS: u16 = u16::MAX;
+/// How long a letter waits whose text could not be written, microseconds.
+const WRITE_AGAIN_US: i64 = 60 * 1_000_000;
+/// Of a page, the part that notifications of events have for themselves: a campaign does not hold up receipts.
+const EVENTS_SHARE: usize = 4;
+
+/// Two queues as one: notifications of events first, then letters.
+pub struct WithLetters {
+    events: Arc<dyn sms::Outbox>,
+    outbox: Arc<Mutex<store::Outbox>>,
+    operators: Vec<OperatorId>,
+    writer: Writer,
+}
+
+impl WithLetters {
+    /// Of some operators.
+    pub fn new(
+        events: Arc<dyn sms::Outbox>,
+        outbox: Arc<Mutex<store::Outbox>>,
+        operators: Vec<OperatorId>,
+        writer: Writer,
+    ) -> WithLetters {
+        WithLetters {
+            events,
+            outbox,
+            operators,
+            writer,
+        }
+    }
+}
+
+impl sms::Outbox for WithLetters {
+    fn pending(&self, limit: usize, now_micros: i64) -> anyhow::Result<Vec<OutboxMessage>> {
+        let mut messages = self.events.pending(limit, now_micros)?;
+        let room = (limit / EVENTS_SHARE).min(limit.saturating_sub(messages.len()));
+        let due = self
+            .outbox
+            .lock()
+            .letters_due(LetterWay::Sms, Some(&self.operators), now_micros, room)?;
+        let mut attempts = Vec::new();
+        for letter in due {
+            let (id, attempts_before) = (letter.id, letter.attempts);
+            match self.writer.write(&letter, Timestamp(now_micros)) {
+                Ok(Due::Carry(written)) => messages.push(OutboxMessage {
+                    id: place(id),
+                    msisdn: letter.recipient.to_string(),
+                    text: written.text,
+                    attempts: attempts_before,
+                }),
+                Ok(Due::Later(at)) => attempts.push((
+                    id,
+                    Attempt::Retry {
+                        reason: "quiet hours".to_owned(),
+                        at: at.0,
+                    },
+                )),
+                Ok(Due::Drop(reason)) => attempts.push((
+                    id,
+                    Attempt::GiveUp {
+                        reason: reason.to_owned(),
+                    },
+                )),
+                Err(error) => attempts.push((
+                    id,
+                    Attempt::Retry {
+                        reason: format!("{error:#}"),
+                        at: now_micros.saturating_add(WRITE_AGAIN_US),
+                    },
+                )),
+            }
+        }
+        if !attempts.is_empty() {
+            self.outbox.lock().letters_attempted(&attempts, now_micros)?;
+        }
+        Ok(messages)
+    }
+
+    fn settle(&self, outcomes: &[Outcome]) -> anyhow::Result<()> {
+        let (letters, events): (Vec<Outcome>, Vec<Outcome>) = outcomes
+            .iter()
+            .cloned()
+            .partition(|outcome| outcome.id().partition == LETTERS);
+        if !events.is_empty() {
+            self.events.settle(&events)?;
+        }
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let now = crate::node::now().0;
+        let mut attempts = Vec::new();
+        let mut receipts = Vec::new();
+        for outcome in letters {
+            let id = LetterId(outcome.id().seq);
+            match outcome {
+                Outcome::Sent { message_id, .. } => {
+                    let message_id = unique(id, &message_id);
+                    attempts.push((id, Attempt::Sent { message_id }));
+                }
+                Outcome::Failed {
+                    reason,
+                    retry_at_micros: Some(at),
+                    ..
+                } => attempts.push((id, Attempt::Retry { reason, at })),
+                Outcome::Failed { reason, .. } => attempts.push((id, Attempt::GiveUp { reason })),
+                Outcome::Delivered { message_id, .. } => receipts.push((unique(id, &message_id), None)),
+                Outcome::Undelivered {
+                    message_id, state, ..
+                } => receipts.push((unique(id, &message_id), Some(state))),
+            }
+        }
+        let mut outbox = self.outbox.lock();
+        if !attempts.is_empty() {
+            outbox.letters_attempted(&attempts, now)?;
+        }
+        for (message_id, problem) in receipts {
+            outbox.letter_delivered(&message_id, problem, now)?;
+        }
+        Ok(())
+    }
+}
+
+fn place(id: LetterId) -> EventPlace {
+    EventPlace {
+        partition: LETTERS,
+        seq: id.0,
+        index: 0,
+    }
+}
+
+// Some centres give every message the same id.
+fn unique(id: LetterId, message_id: &str) -> String {
+    format!("letter.{}/{message_id}", id.0)
+}

@@ -1,0 +1,543 @@
+//! Notices at the outermost boundary: the real binary between a message centre, a mail server, a push service and people in
+//! browsers; faults on every side, and SIGKILL in the middle.
+
+mod harness;
+
+use harness::{Api, PATIENCE, Place, Server};
+use serde_json::{Value, json};
+use sim::post::push::{BrowserSubscription, PushService};
+use sim::post::smtp::{MailFault, MailServer};
+use sim::smsc::Smsc;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wire::smpp::CentreConfig;
+
+/// Everything around the server.
+struct World {
+    runtime: tokio::runtime::Runtime,
+    smsc: Smsc,
+    mail: MailServer,
+    push: PushService,
+    place: Place,
+}
+
+impl World {
+    fn new((quiet_from, quiet_to): (&str, &str)) -> World {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let (smsc, mail, push) = runtime.block_on(async {
+            (
+                Smsc::start(any, CentreConfig::default()).await.unwrap(),
+                MailServer::start(any).await.unwrap(),
+                PushService::start(any).await.unwrap(),
+            )
+        });
+        let place = Place::new("");
+        let text = format!(
+            "data = 'data'\nlog = 'warn'\n\
+             [http]\nlisten = ['127.0.0.1:0']\npublic_url = 'https://raseed.example'\n\
+             [diameter]\nlisten = ['127.0.0.1:0']\n\
+             [sms.default]\naddress = '{}'\npassword = 'secret'\nsender = '8558'\noutbox_interval_ms = 50\nretry_after_ms = 200\n\
+             [mail]\nserver = '{}'\ntls = 'none'\nfrom = 'Raseed <receipts@raseed.example>'\nper_second = 0\nfirst_wait_ms = 50\n\
+             [push]\nallow_loopback = true\nfirst_wait_ms = 50\n\
+             [offers]\nquiet_from = '{quiet_from}'\nquiet_to = '{quiet_to}'\n",
+            smsc.address(),
+            mail.address(),
+        );
+        std::fs::write(place.config(), text).unwrap();
+        World {
+            runtime,
+            smsc,
+            mail,
+            push,
+            place,
+        }
+    }
+
+    fn texts(&self, number: &str) -> Vec<String> {
+        let messages = self.smsc.inbox().messages(number);
+        messages.into_iter().map(|message| message.text).collect()
+    }
+}
+
+#[track_caller]
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(25));
+    }
+}
+
+/// Somebody with a phone and a browser.
+struct Person<'a> {
+    world: &'a World,
+    agent: ureq::Agent,
+    url: String,
+    cookies: BTreeMap<String, String>,
+    page: String,
+}
+
+impl<'a> Person<'a> {
+    /// Opens an account at the operator and here.
+    fn sign_up(world: &'a World, server: &Server, api: &Api, number: &'static str) -> Person<'a> {
+        let subscriber = json!({"operator": "jazz", "msisdn": number, "language": "en"});
+        api.done("/v1/subscribers", number, &subscriber);
+        let config = ureq::Agent::config_builder()
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .build();
+        let mut person = Person {
+            world,
+            agent: config.into(),
+            url: server.url.clone(),
+            cookies: BTreeMap::new(),
+            page: String::new(),
+        };
+        person.get("/sign-in");
+        let before = world.texts(number).len();
+        assert_eq!(person.post("/code", &[("number", number)]).0, 200);
+        let text = wait_for("the code", || world.texts(number).get(before).cloned());
+        let code: String = text.chars().filter(char::is_ascii_digit).take(6).collect();
+        assert_eq!(
+            person.post("/session", &[("number", number), ("code", &code)]).0,
+            303
+        );
+        person.get("/profile");
+        person
+    }
+
+    fn keep(&mut self, mut answer: ureq::http::Response<ureq::Body>) -> (u16, String) {
+        for value in answer.headers().get_all("set-cookie") {
+            let pair = value.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+        let body = answer.body_mut().read_to_string().unwrap();
+        if body.contains("name=\"form\" value=\"") {
+            self.page.clone_from(&body);
+        }
+        (answer.status().as_u16(), body)
+    }
+
+    fn jar(&self) -> String {
+        let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    fn get(&mut self, path: &str) -> String {
+        let call = self
+            .agent
+            .get(format!("{}{path}", self.url))
+            .header("accept", "text/html")
+            .header("cookie", self.jar());
+        let answer = call.call().unwrap();
+        self.keep(answer).1
+    }
+
+    fn token(&self) -> String {
+        let rest = self.page.split("name=\"form\" value=\"").nth(1).expect("a form");
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
+        let token = self.token();
+        let mut fields = fields.to_vec();
+        fields.push(("form", &token));
+        let call = self
+            .agent
+            .post(format!("{}{path}", self.url))
+            .header("accept", "text/html")
+            .header("cookie", self.jar());
+        let answer = call.send_form(fields).unwrap();
+        self.keep(answer)
+    }
+
+    /// Proves an address with the code that comes there.
+    fn prove(&mut self, address: &str) {
+        self.get("/profile");
+        let before = self.world.mail.mails().len();
+        assert_eq!(self.post("/profile/email", &[("email", address)]).0, 200);
+        let mail = wait_for("the code by e-mail", || {
+            self.world.mail.mails().get(before).cloned()
+        });
+        assert_eq!(mail.to, address);
+        let code = mail
+            .text()
+            .split(|c: char| !c.is_ascii_digit())
+            .find(|word| word.len() == 6)
+            .unwrap()
+            .to_owned();
+        let wrong = if code == "000000" { "111111" } else { "000000" };
+        assert_eq!(self.post("/profile/email/prove", &[("code", wrong)]).0, 422);
+        assert_eq!(self.post("/profile/email/prove", &[("code", &code)]).0, 303);
+        assert!(self.get("/profile").contains(address));
+    }
+
+    /// Turns push messages on in a browser.
+    fn subscribe(&mut self) -> BrowserSubscription {
+        let page = self.get("/profile");
+        let key = page.split("data-push-key=\"").nth(1).unwrap();
+        let key = key.split('"').next().unwrap();
+        let browser = self.world.push.subscribe(key).unwrap();
+        let answer = self.say_push(&browser.endpoint, &browser);
+        assert_eq!(answer, 200);
+        browser
+    }
+
+    fn say_push(&self, endpoint: &str, browser: &BrowserSubscription) -> u16 {
+        let said = json!({
+            "form": self.token(), "endpoint": endpoint, "p256dh": browser.p256dh, "auth": browser.auth,
+        });
+        let call = self
+            .agent
+            .post(format!("{}/profile/push", self.url))
+            .header("cookie", self.jar());
+        call.send_json(said).unwrap().status().as_u16()
+    }
+
+    /// Ticks these and nothing else.
+    fn agree(&mut self, ticks: &[&str]) {
+        self.get("/privacy");
+        let ticks: Vec<(&str, &str)> = ticks.iter().map(|tick| (*tick, "1")).collect();
+        assert_eq!(self.post("/privacy/consents", &ticks).0, 303);
+    }
+
+    fn agrees(&mut self, tick: &str) -> bool {
+        let page = self.get("/privacy");
+        let rest = page.split(&format!("name=\"{tick}\"")).nth(1).unwrap();
+        rest.split('>').next().unwrap().contains("checked")
+    }
+}
+
+fn api_of(server: &Server, key: &str) -> Api {
+    Api::new(&server.url, key)
+}
+
+#[test]
+fn receipts_arrive_by_every_agreed_way_through_faults_and_a_kill() {
+    let world = World::new(("00:00", "00:00"));
+    let server = world.place.serve();
+    let key = server.key.clone().unwrap();
+    let api = api_of(&server, &key);
+    let mut sana = Person::sign_up(&world, &server, &api, "923001234567");
+    sana.prove("sana@example.org");
+    let browser = sana.subscribe();
+    for bad in [
+        "https://10.0.0.1/push",
+        "http://push.example/x",
+        "ftp://push.example/x",
+    ] {
+        assert_eq!(sana.say_push(bad, &browser), 422, "{bad}");
+    }
+    sana.agree(&["recharge.email", "recharge.push"]);
+    // Has an address and a browser too, and agreed to nothing.
+    let mut omar = Person::sign_up(&world, &server, &api, "923001234568");
+    omar.prove("omar@example.org");
+    let silent = omar.subscribe();
+    let (_, shop) = api.partner("corner", "10000");
+
+    let codes = world.mail.mails().len();
+    world.mail.misbehave(&[
+        MailFault::Later,
+        MailFault::DropInData,
+        MailFault::DropAfterData,
+        MailFault::Slow(Duration::from_millis(300)),
+        MailFault::Later,
+    ]);
+    world.push.misbehave(&[(429, Some(1)), (503, None), (500, None)]);
+    let sold_receipts = RefCell::new(BTreeSet::new());
+    let sell = |server: &Server, from: usize, to: usize| {
+        let shop = api_of(server, &shop);
+        for index in from..to {
+            let sale = json!({"msisdn": "923001234567", "amount": "100", "external_id": format!("s{index}")});
+            let started = Instant::now();
+            let sold = shop.done("/v1/topups?wait=10", &format!("s{index}"), &sale);
+            assert!(started.elapsed() < Duration::from_secs(10), "it waits for nobody");
+            sold_receipts
+                .borrow_mut()
+                .insert(sold["receipt"].as_str().unwrap().to_owned());
+        }
+    };
+    sell(&server, 0, 6);
+    let sale = json!({"msisdn": "923001234568", "amount": "100", "external_id": "o"});
+    api_of(&server, &shop).done("/v1/topups?wait=10", "o", &sale);
+    wait_for("a first letter", || {
+        (world.mail.mails().len() > codes).then_some(())
+    });
+    server.kill();
+    let server = world.place.serve();
+    sell(&server, 6, 12);
+    let receipts: BTreeSet<String> = sold_receipts.borrow().clone();
+
+    let letters = || {
+        let mails = world.mail.mails();
+        mails[codes..].to_vec()
+    };
+    wait_for("every receipt by e-mail", || {
+        let all: String = letters().iter().map(sim::post::smtp::Mail::text).collect();
+        receipts.iter().all(|receipt| all.contains(receipt)).then_some(())
+    });
+    let mails = letters();
+    let names: BTreeSet<String> = mails.iter().map(|mail| mail.header("Message-ID")).collect();
+    assert_eq!(
+        names.len(),
+        12,
+        "the same letter has the same Message-ID: {names:?}"
+    );
+    assert!(mails.iter().all(|mail| mail.to == "sana@example.org"));
+    let one = &mails[0];
+    assert_eq!(one.header("Auto-Submitted"), "auto-generated");
+    assert_eq!(one.header("List-Unsubscribe"), "", "a receipt is no advertising");
+    assert!(
+        one.text().contains("https://raseed.example/receipts/"),
+        "{}",
+        one.text()
+    );
+    assert_eq!(world.mail.faults_left(), 0);
+
+    wait_for("every receipt by push", || {
+        let got = world.push.messages(&browser.endpoint);
+        let paths: BTreeSet<String> = got
+            .iter()
+            .filter_map(|message| message.body["path"].as_str().map(str::to_owned))
+            .collect();
+        receipts
+            .iter()
+            .all(|receipt| paths.contains(&format!("/receipts/{receipt}")))
+            .then_some(())
+    });
+    let got = world.push.messages(&browser.endpoint);
+    let topics: BTreeSet<&str> = got.iter().map(|message| message.topic.as_str()).collect();
+    assert_eq!(topics.len(), 12, "a repeated one replaces the first");
+    assert!(
+        got.iter()
+            .all(|message| message.body["tag"] == message.topic.as_str())
+    );
+    assert!(got.iter().all(|message| message.ttl_s > 3_600));
+    assert_eq!(world.push.refused(), [""; 0]);
+    assert!(world.push.messages(&silent.endpoint).is_empty());
+
+    wait_for("every receipt by SMS", || {
+        let all = world.texts("923001234567").concat();
+        receipts.iter().all(|receipt| all.contains(receipt)).then_some(())
+    });
+    wait_for("a receipt is required", || {
+        let texts = world.texts("923001234568");
+        texts.iter().any(|text| text.contains("recharged")).then_some(())
+    });
+
+    // The user takes the permission back: the subscription goes.
+    world.push.unsubscribe(&browser.endpoint);
+    sana.url.clone_from(&server.url);
+    assert!(sana.get("/profile").contains("/profile/push/remove"));
+    sell(&server, 12, 13);
+    wait_for("the browser is forgotten", || {
+        (!sana.get("/profile").contains("/profile/push/remove")).then_some(())
+    });
+    // The address goes, and with it the letters.
+    sana.get("/profile");
+    assert_eq!(sana.post("/profile/email/remove", &[]).0, 303);
+    let before = wait_for("the thirteenth", || {
+        (letters().len() >= 13).then(|| letters().len())
+    });
+    sell(&server, 13, 14);
+    wait_for("SMS goes on", || {
+        let all = world.texts("923001234567").concat();
+        receipts_last(&all, "s13", &shop, &server).then_some(())
+    });
+    assert_eq!(letters().len(), before);
+    assert_eq!(server.terminate(), 0);
+    assert_eq!(world.place.run_here(&["audit"]).json()["ok"], json!(true));
+    drop(world.runtime);
+}
+
+/// Whether the receipt of a sale is in the texts.
+fn receipts_last(texts: &str, external: &str, shop: &str, server: &Server) -> bool {
+    let found = api_of(server, shop).see(&format!("/v1/topups?external_id={external}"));
+    let receipt = found["receipt"].as_str().unwrap_or("?").to_owned();
+    texts.contains(&receipt)
+}
+
+fn announce(server: &Server, key: &str, extra: &[&str]) -> Value {
+    let mut arguments = vec!["--json", "offers", "announce", "jazz", "first-recharge"];
+    arguments.extend_from_slice(&["--per-second", "500", "--stop", "STOP to 8558"]);
+    arguments.extend_from_slice(extra);
+    server.run(key, &arguments).json()
+}
+
+#[test]
+fn an_offer_goes_once_to_those_who_agreed_until_they_say_stop() {
+    let world = World::new(("00:00", "00:00"));
+    let server = world.place.serve();
+    let key = server.key.clone().unwrap();
+    let api = api_of(&server, &key);
+    let mut by_sms = Person::sign_up(&world, &server, &api, "923001111111");
+    by_sms.agree(&["offers.sms"]);
+    let mut by_push = Person::sign_up(&world, &server, &api, "923002222222");
+    let browser = by_push.subscribe();
+    by_push.agree(&["offers.sms", "offers.push"]);
+    let mut by_mail = Person::sign_up(&world, &server, &api, "923003333333");
+    by_mail.prove("mail@example.org");
+    by_mail.agree(&["offers.email"]);
+    let mut silent = Person::sign_up(&world, &server, &api, "923004444444");
+    silent.prove("silent@example.org");
+    let quiet_browser = silent.subscribe();
+    let stranger = json!({"operator": "jazz", "msisdn": "923005555555"});
+    api.done("/v1/subscribers", "stranger", &stranger);
+    let offer = |number: &str| {
+        let texts = world.texts(number);
+        texts.iter().filter(|text| text.contains("Welcome: 1 GB")).count()
+    };
+    let codes = world.mail.mails().len();
+
+    let done = announce(&server, &key, &[]);
+    assert_eq!(
+        (&done["told"], &done["left_out"]),
+        (&json!(3), &json!(0)),
+        "{done}"
+    );
+    assert_eq!(
+        (&done["sent"], &done["waiting"]),
+        (&json!(3), &json!(0)),
+        "{done}"
+    );
+    // Again, and again after a kill: nobody is told twice.
+    assert_eq!(announce(&server, &key, &[])["told"], json!(3));
+    server.kill();
+    let server = world.place.serve();
+    assert_eq!(announce(&server, &key, &[])["told"], json!(3));
+    assert_eq!(
+        [
+            "923001111111",
+            "923002222222",
+            "923003333333",
+            "923004444444",
+            "923005555555"
+        ]
+        .map(offer),
+        [1, 0, 0, 0, 0]
+    );
+    let text = world.texts("923001111111").pop().unwrap();
+    assert!(text.contains("STOP to 8558"), "{text}");
+    let pushed = world.push.messages(&browser.endpoint);
+    assert_eq!(pushed.len(), 1);
+    assert_eq!(pushed[0].urgency, "low");
+    assert!(world.push.messages(&quiet_browser.endpoint).is_empty());
+    let mails = world.mail.mails()[codes..].to_vec();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].to, "mail@example.org");
+    assert_eq!(
+        mails[0].header("List-Unsubscribe-Post"),
+        "List-Unsubscribe=One-Click"
+    );
+
+    // By SMS; the centre delivers it twice.
+    world
+        .smsc
+        .send_from_handset("923001111111", "8558", " Stop!")
+        .unwrap();
+    world
+        .smsc
+        .send_from_handset("923001111111", "8558", "STOP")
+        .unwrap();
+    let confirmed = || {
+        let texts = world.texts("923001111111");
+        texts
+            .iter()
+            .filter(|text| text.contains("no more offers"))
+            .count()
+    };
+    wait_for("the confirmation", || (confirmed() > 0).then_some(()));
+    by_sms.url.clone_from(&server.url);
+    assert!(!by_sms.agrees("offers.sms"));
+
+    // One click from the mail program: no cookie, no sign-in. Looking alone stops nothing.
+    let link = mails[0].header("List-Unsubscribe");
+    let path = link
+        .strip_prefix("<https://raseed.example")
+        .and_then(|rest| rest.strip_suffix('>'))
+        .unwrap_or_else(|| panic!("{link}"));
+    let agent = ureq::Agent::new_with_defaults();
+    by_mail.url.clone_from(&server.url);
+    agent.get(format!("{}{path}", server.url)).call().unwrap();
+    assert!(by_mail.agrees("offers.email"));
+    let one_click = |path: &str| {
+        agent
+            .post(format!("{}{path}", server.url))
+            .send_form([("List-Unsubscribe", "One-Click")])
+            .map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(one_click(path).unwrap(), 200);
+    assert_eq!(one_click(path).unwrap(), 200, "safe to repeat");
+    assert!(!by_mail.agrees("offers.email"));
+    let forged = format!("{}A", &path[..path.len() - 1]);
+    assert!(one_click(&forged).is_err() || forged == path);
+    // And from the push message: every channel ends.
+    let stop = pushed[0].body["stop"].as_str().unwrap();
+    assert_eq!(one_click(stop).unwrap(), 200);
+    by_push.url.clone_from(&server.url);
+    assert!(!by_push.agrees("offers.sms") && !by_push.agrees("offers.push"));
+
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(confirmed(), 1);
+    assert_eq!(server.terminate(), 0);
+}
+
+#[test]
+fn what_falls_in_quiet_hours_waits_also_over_a_kill() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    // Karachi is five hours ahead of UTC, all year.
+    let hour = (now / 3_600 + 5) % 24;
+    let (from, to) = (
+        format!("{:02}:00", (hour + 23) % 24),
+        format!("{:02}:00", (hour + 2) % 24),
+    );
+    let world = World::new((&from, &to));
+    let server = world.place.serve();
+    let key = server.key.clone().unwrap();
+    let api = api_of(&server, &key);
+    let mut sana = Person::sign_up(&world, &server, &api, "923001234567");
+    sana.agree(&["offers.sms"]);
+    let before = world.texts("923001234567").len();
+    let done = announce(&server, &key, &["--no-wait"]);
+    assert_eq!(
+        done["told"].as_u64().unwrap() + done["left_out"].as_u64().unwrap(),
+        u64::from(done["reached_all"] == json!(true))
+    );
+    let state = |server: &Server| api_of(server, &key).see("/v1/announcements/jazz/first-recharge");
+    wait_for("the letter is written", || {
+        (state(&server)["told"] == 1).then_some(())
+    });
+    server.kill();
+    let server = world.place.serve();
+    std::thread::sleep(Duration::from_secs(2));
+    let still = state(&server);
+    assert_eq!(
+        (&still["waiting"], &still["sent"]),
+        (&json!(1), &json!(0)),
+        "{still}"
+    );
+    assert_eq!(world.texts("923001234567").len(), before);
+    // Who says stop before the morning is not told in the morning.
+    world
+        .smsc
+        .send_from_handset("923001234567", "8558", "بند")
+        .or_else(|_| {
+            std::thread::sleep(Duration::from_secs(2));
+            world.smsc.send_from_handset("923001234567", "8558", "بند")
+        })
+        .unwrap();
+    wait_for("a confirmation is no offer", || {
+        (world.texts("923001234567").len() > before).then_some(())
+    });
+    assert_eq!(server.terminate(), 0);
+}
