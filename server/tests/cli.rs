@@ -464,7 +464,7 @@ fn stopped(place: &Place) {
             .error(2);
         place
             .run_here(&["offers", "announce", wrong[0], wrong[1]])
-            .error(5);
+            .error(3);
     }
     let ordered = place.run_here(&["offers", "announce", "jazz", "load-500"]).json();
     assert_eq!(

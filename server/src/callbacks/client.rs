@@ -1,5 +1,5 @@
-//! One POST to an address that strangers chose (a partner's callback, a browser's push service): resolved here, checked, connected to exactly what was checked, no
-//! redirects, no proxies, and a limit on time and bytes.
+//! One POST to an address that strangers chose (a partner's callback, a browser's push service): resolved here, checked,
+//! connected to exactly what was checked, no redirects, no proxies, and a limit on time and bytes.
 
 use anyhow::Context as _;
 use axum::body::{Body, Bytes};
