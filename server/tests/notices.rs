@@ -233,7 +233,7 @@ fn receipts_arrive_by_every_agreed_way_through_faults_and_a_kill() {
     let browser = sana.subscribe();
     for bad in [
         "https://10.0.0.1/push",
-        "http://push.example/x",
+        "https://[fd00::1]/x",
         "ftp://push.example/x",
     ] {
         assert_eq!(sana.say_push(bad, &browser), 422, "{bad}");
