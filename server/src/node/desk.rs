@@ -188,10 +188,6 @@ pub fn say(
             CreditOf::TopUp(_) => None,
         },
         _ => None,
-            };
-            around.engine.read(taken.payment.key(), look)?
-        }
-        _ => None,
     };
     let auto = match &event.body {
         EventBody::Auto(_) => {
