@@ -357,15 +357,6 @@ impl Rail for Card {
         self.currency
     }
 
-    fn origins(&self) -> Vec<String> {
-        let bases = [Some(&self.config.host), self.config.page.as_ref()];
-        bases
-            .into_iter()
-            .flatten()
-            .map(|base| base.origin().to_owned())
-            .collect()
-    }
-
     fn mandate(&self) -> Option<Mandate> {
         Some(Mandate::Token)
     }

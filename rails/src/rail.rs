@@ -25,11 +25,6 @@ pub trait Rail: Send + Sync {
         other == self.code()
     }
 
-    /// Origins (`https://host`) to which it sends the payer's browser.
-    fn origins(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     /// True when the payer's wallet number, e-mail or last digits of the identity card are needed before it begins.
     fn needs(&self) -> &'static [Need] {
         &[]

@@ -379,14 +379,10 @@ fn leave_card(scene: &mut Scene, click: &str) -> String {
     let form = scene.member.form_of("/auto").expect("a form");
     let fields = [("form", form.as_str()), ("number", NUMBER), ("rail", "card")];
     let sent = scene.member.post("/auto/card", &fields).unwrap();
-    assert!(
-        sent.location.contains("/c/pay/"),
-        "{} {}",
-        sent.status,
-        sent.location
-    );
+    let url = sent.away().expect("a way to the bank's page");
+    assert!(url.contains("/c/pay/"), "{url}");
     let begun = rails::Begun::Redirect {
-        url: sent.location,
+        url,
         said: charge::payment::Statement::AwaitingCustomer,
     };
     let browser = Browser::new(&scene.url()).unwrap();
@@ -474,7 +470,7 @@ fn a_card_of_somebody_else_cannot_be_brought_home() {
     let form = scene.member.form_of("/auto").expect("a form");
     let fields = [("form", form.as_str()), ("number", NUMBER), ("rail", "card")];
     let sent = scene.member.post("/auto/card", &fields).unwrap();
-    let session = sent.location.rsplit('/').next().unwrap().to_owned();
+    let session = sent.away().unwrap().rsplit('/').next().unwrap().to_owned();
     let forged = format!("/auto/card?number={NUMBER}&rail=card&id=00&seal=00&went=ok&session={session}");
     assert_eq!(scene.member.get(&forged).unwrap().status, 400);
 }

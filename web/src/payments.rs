@@ -83,8 +83,6 @@ pub struct RailInfo {
     pub currency: Currency,
     /// How it takes money of somebody who is not here, if it does.
     pub mandate: Option<Mandate>,
-    /// Where browsers are sent: origins that a page's policy must allow as targets of forms.
-    pub origins: Vec<String>,
 }
 
 /// What a rail takes.

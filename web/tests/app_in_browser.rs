@@ -3,12 +3,9 @@
 
 #[path = "../../server/tests/browser/mod.rs"]
 mod browser;
-#[path = "browser_checks/mod.rs"]
-mod checks;
 mod common;
 
-use browser::{Browser, Programs};
-use checks::{axe, misfits, violations};
+use browser::{Axe, Browser, Programs};
 use common::{NUMBER, Service};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -135,7 +132,7 @@ fn member() -> Service {
 
 #[test]
 fn every_page_meets_wcag_22_aa() {
-    let (Some(programs), Some(axe)) = (Programs::find(), axe()) else {
+    let (Some(programs), Some(axe)) = (Programs::find(), Axe::find()) else {
         return;
     };
     let service = member();
@@ -154,12 +151,7 @@ fn every_page_meets_wcag_22_aa() {
                     let said =
                         browser.run("return [document.documentElement.lang, document.documentElement.dir]");
                     assert_eq!(said, json!([language, direction]), "{where_}");
-                    let mut found = violations(&browser, &axe);
-                    let misfits = misfits(&browser);
-                    if misfits != json!([]) {
-                        found.push(format!("misfits: {misfits}"));
-                    }
-                    for told in found {
+                    for told in axe.wrong(&browser) {
                         wrong.entry(told).or_default().push(where_.clone());
                     }
                 }
@@ -173,14 +165,7 @@ fn every_page_meets_wcag_22_aa() {
     let complaints = browser.complaints();
     assert!(complaints.is_empty(), "{complaints:?}");
     programs.took_part("app_in_browser.rs");
-    if let Some(path) = std::env::var_os("RASEED_PARTS") {
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .unwrap();
-        writeln!(file, "axe-core 4.14.1 app_in_browser.rs").unwrap();
-    }
+    axe.took_part("app_in_browser.rs");
 }
 
 #[test]

@@ -3,15 +3,12 @@
 
 #[path = "../../server/tests/browser/mod.rs"]
 mod browser;
-#[path = "browser_checks/mod.rs"]
-mod checks;
 mod common;
 
-use browser::{Browser, Programs};
+use browser::{Axe, Browser, Programs};
 use charge::command::Unmatched;
 use charge::payment::Price;
 use charge::{Code, Command, Money};
-use checks::{axe, misfits, violations};
 use common::client::Client;
 use common::file_desk::FileDesk;
 use common::staff::{PASSWORD, code, invite};
@@ -83,7 +80,7 @@ fn first(browser: &Browser, service: &Service, list: &str) -> String {
 
 #[test]
 fn every_page_of_staff_meets_wcag_22_aa_in_three_languages() {
-    let (Some(programs), Some(axe)) = (Programs::find(), axe()) else {
+    let (Some(programs), Some(axe)) = (Programs::find(), Axe::find()) else {
         return;
     };
     let service = service();
@@ -153,14 +150,10 @@ fn every_page_of_staff_meets_wcag_22_aa_in_three_languages() {
                 assert_eq!(said, json!([language, direction]), "{where_}");
                 let landed = browser.run("return location.pathname");
                 assert_eq!(landed, json!(path), "{where_}");
-                let mut found = violations(&browser, &axe);
+                let mut found = axe.wrong(&browser);
                 let wide = browser.run("return document.documentElement.scrollWidth");
                 if wide.as_u64().unwrap_or(u64::MAX) > u64::from(width) {
                     found.push(format!("wider than the screen: {wide}"));
-                }
-                let misfits = misfits(&browser);
-                if misfits != json!([]) {
-                    found.push(format!("misfits: {misfits}"));
                 }
                 for told in found {
                     wrong.entry(told).or_default().push(where_.clone());
@@ -179,4 +172,5 @@ fn every_page_of_staff_meets_wcag_22_aa_in_three_languages() {
     complaints.retain(|line| !line.contains("favicon"));
     assert!(complaints.is_empty(), "{complaints:?}");
     programs.took_part("staff_in_browser.rs");
+    axe.took_part("staff_in_browser.rs");
 }

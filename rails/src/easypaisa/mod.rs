@@ -185,13 +185,6 @@ impl Rail for Easypaisa {
         self.code
     }
 
-    fn origins(&self) -> Vec<String> {
-        match self.config.flow {
-            Flow::HostedCheckout => vec![self.config.host.origin().to_owned()],
-            Flow::MobileAccount | Flow::OverTheCounter => Vec::new(),
-        }
-    }
-
     fn mandate(&self) -> Option<Mandate> {
         (self.config.flow == Flow::MobileAccount).then_some(Mandate::WalletPrompt)
     }

@@ -203,13 +203,6 @@ impl Rail for JazzCash {
         self.code
     }
 
-    fn origins(&self) -> Vec<String> {
-        match self.config.flow {
-            Flow::HostedPage => vec![self.config.host.origin().to_owned()],
-            Flow::Wallet => Vec::new(),
-        }
-    }
-
     fn mandate(&self) -> Option<Mandate> {
         (self.config.flow == Flow::Wallet).then_some(Mandate::WalletPrompt)
     }

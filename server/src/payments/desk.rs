@@ -716,7 +716,6 @@ impl PaymentDesk for Desk {
             needs: rail.needs(),
             currency: rail.currency(),
             mandate: rail.mandate(),
-            origins: rail.origins(),
         };
         self.0.parts.rails.iter().map(info).collect()
     }

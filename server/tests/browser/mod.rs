@@ -56,11 +56,72 @@ impl Programs {
         let version = version
             .split_whitespace()
             .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-        if let Some(path) = std::env::var_os("RASEED_PARTS") {
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-            writeln!(file.unwrap(), "chromium {} {test}", version.unwrap_or("?")).unwrap();
-        }
+        took_part("chromium", version.unwrap_or("?"), test);
     }
+}
+
+/// Says in the file of RASEED_PARTS that an outside component took part.
+fn took_part(name: &str, version: &str, test: &str) {
+    if let Some(path) = std::env::var_os("RASEED_PARTS") {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        writeln!(file.unwrap(), "{name} {version} {test}").unwrap();
+    }
+}
+
+/// axe-core, which knows the rules of WCAG 2.2 AA.
+pub struct Axe {
+    script: String,
+}
+
+impl Axe {
+    /// From RASEED_AXE, else where `cargo xtask test` puts it. `None` when it is missing and RASEED_PEERS does not require it.
+    pub fn find() -> Option<Axe> {
+        let usual = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../target/peers-node/node_modules/axe-core/axe.min.js");
+        let place = std::env::var_os("RASEED_AXE").map_or(usual, PathBuf::from);
+        if let Ok(script) = std::fs::read_to_string(place) {
+            return Some(Axe { script });
+        }
+        let required = std::env::var("RASEED_PEERS").is_ok_and(|value| value == "required");
+        assert!(!required, "RASEED_PEERS=required, but axe-core is missing");
+        eprintln!("SKIPPED: axe-core is not here; `cargo xtask test` installs it");
+        None
+    }
+
+    /// What is wrong on the present page, in words: what axe finds, and what does not fit.
+    pub fn wrong(&self, browser: &Browser) -> Vec<String> {
+        let script = format!(
+            "{}; return axe.run(document, {{preload: false, resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', \
+             'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}}).then(r => r.violations.map(v => v.id + ': ' + \
+             v.nodes.slice(0, 4).map(n => n.html.slice(0, 160) + ' ' + n.failureSummary.slice(0, 200)).join(' | ')))",
+            self.script
+        );
+        let found = browser.run(&script);
+        let found = found.as_array().expect("axe answers").iter();
+        let mut wrong: Vec<String> = found.map(|told| told.as_str().unwrap().to_owned()).collect();
+        let misfits = misfits(browser);
+        if misfits != json!([]) {
+            wrong.push(format!("misfits: {misfits}"));
+        }
+        wrong
+    }
+
+    /// Says in the file of RASEED_PARTS that axe took part.
+    pub fn took_part(&self, test: &str) {
+        took_part("axe-core", "4.14.1", test);
+    }
+}
+
+/// Nothing sticks out of the screen, and nothing that is pressed is smaller than 24 pixels unless it stands in a text.
+fn misfits(browser: &Browser) -> Value {
+    browser.run(
+        "const wide = [...document.querySelectorAll('body *')].filter(e => { const r = e.getBoundingClientRect(); \
+         return r.width > 0 && (r.right > innerWidth + 1 || r.left < -1) && !e.closest('.skip, .scroll, .unseen'); }); \
+         const small = [...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')].filter(e => { \
+         const r = e.getBoundingClientRect(); \
+         return r.width > 0 && r.height < 23.5 && !e.closest('p, .skip, .apart, label'); }); \
+         return [...wide, ...small].map(e => e.outerHTML.slice(0, 140)).slice(0, 5)",
+    )
 }
 
 /// A browser window.

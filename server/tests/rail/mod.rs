@@ -506,14 +506,14 @@ fn id_of(ticket: &str) -> PaymentId {
 /// What the page of a payment that was begun leads to.
 fn begun_of(shown: &Page) -> Begun {
     let said = Statement::AwaitingCustomer;
-    if shown.status == 303 && shown.location.starts_with("http") {
-        let url = shown.location.clone();
-        return Begun::Redirect { url, said };
-    }
     if shown.status == 303 {
+        assert!(shown.location.starts_with("/pay/"), "{}", shown.location);
         return Begun::Said(said);
     }
     assert_eq!(shown.status, 200, "{}", shown.text);
+    if let Some(url) = shown.away() {
+        return Begun::Redirect { url, said };
+    }
     let form = shown.text.find("data-submits").and_then(|place| {
         let from = shown.text[..place].rfind("<form ")?;
         form_of(SHOP, &shown.text[from..], "")

@@ -122,6 +122,15 @@ pub struct Page {
     pub text: String,
 }
 
+impl Page {
+    /// Where a page leads that sends its visitor to a rail.
+    pub fn away(&self) -> Option<String> {
+        let end = self.text.find("\" data-away>")?;
+        let start = self.text[..end].rfind("href=\"")? + "href=\"".len();
+        Some(sim::rails::page::unescape(&self.text[start..end]))
+    }
+}
+
 impl Guest {
     pub fn new(url: &str) -> Guest {
         let agent = ureq::Agent::config_builder()

@@ -5,7 +5,7 @@ pub mod card;
 
 use super::account::{percent, signed_in};
 use super::format::Speech;
-use super::frame::{FormTargets, Frame, Visitor, page};
+use super::frame::{Frame, Visitor, page};
 use super::recharge::desk;
 use super::security::to_sign_in;
 use crate::core::CoreError;
@@ -206,12 +206,7 @@ pub async fn show(
         leads: view.leads(rule),
         offers: view.offers(rule),
     };
-    let mut response = page(StatusCode::OK, &template);
-    if let Some(desk) = &web.parts.payments {
-        // To leave a card leads to the bank's page.
-        response.extensions_mut().insert(FormTargets::of(desk.rails()));
-    }
-    Ok(response)
+    Ok(page(StatusCode::OK, &template))
 }
 
 /// Numbers of the person who looks, and the one that is meant.

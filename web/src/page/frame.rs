@@ -26,16 +26,11 @@ const OFFLINE: header::HeaderName = header::HeaderName::from_static("raseed-offl
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Origins to which a page may send forms, beside our own: those of payment rails.
+/// Origins to which a page may send forms, beside our own: that of a payment rail.
 #[derive(Clone, Debug, Default)]
 pub struct FormTargets(Vec<String>);
 
 impl FormTargets {
-    /// The origins of all rails.
-    pub fn of(rails: Vec<crate::payments::RailInfo>) -> FormTargets {
-        FormTargets(rails.into_iter().flat_map(|rail| rail.origins).collect())
-    }
-
     /// The origin of an address.
     pub fn to(url: &str) -> FormTargets {
         let origin: Vec<&str> = url.split('/').take(3).collect();

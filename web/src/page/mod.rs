@@ -15,6 +15,7 @@
 pub mod account;
 pub mod assets;
 pub mod auto;
+pub mod away;
 pub mod budget;
 pub mod bundles;
 pub mod complaints;

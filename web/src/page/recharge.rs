@@ -1,7 +1,8 @@
 //! Recharging a number with money from outside: one's own, or anybody's, without an account. Every step is a page of its
 //! own that works without script.
 
-use super::frame::{FormTargets, Frame, Visitor, page};
+use super::away;
+use super::frame::{Frame, Visitor, page};
 use super::ticket::{Ticket, payer_of};
 use crate::api::lookup::find;
 use crate::number;
@@ -145,7 +146,6 @@ async fn view(web: &Web, visitor: &Visitor, asked: &Asked, error: Option<Html>) 
         error: None,
         review: None,
     };
-    let mut targets = FormTargets::default();
     if !asked.amount.is_empty() {
         let wanted = Wanted {
             msisdn: found.msisdn,
@@ -158,7 +158,6 @@ async fn view(web: &Web, visitor: &Visitor, asked: &Asked, error: Option<Html>) 
         match review(web, visitor, &wanted).await {
             Ok(mut review) => {
                 review.error = error;
-                targets = FormTargets::of(desk(web)?.rails());
                 known.review = Some(review);
             }
             Err(problem) => {
@@ -172,9 +171,7 @@ async fn view(web: &Web, visitor: &Visitor, asked: &Asked, error: Option<Html>) 
         _ => StatusCode::OK,
     };
     form.known = Some(known);
-    let mut response = page(status, &form);
-    response.extensions_mut().insert(targets);
-    Ok(response)
+    Ok(page(status, &form))
 }
 
 fn amounts(visitor: &Visitor, catalog: &Catalog) -> Vec<(String, Html)> {
@@ -477,16 +474,6 @@ pub fn payer_of_texts(web: &Web, (wallet, cnic, email): (&str, &str, &str)) -> R
 }
 
 #[derive(Template)]
-#[template(path = "away.html")]
-struct AwayPage {
-    page: Frame,
-    rail: Html,
-    url: String,
-    fields: Vec<(String, String)>,
-    status: String,
-}
-
-#[derive(Template)]
 #[template(path = "present.html")]
 struct PresentPage {
     page: Frame,
@@ -500,20 +487,8 @@ fn present(web: &Web, visitor: &Visitor, ticket: &Ticket, begun: Begun) -> Respo
     let status = format!("/pay/{}", ticket.id);
     match begun {
         Begun::Said(_) => to_status(ticket.id),
-        Begun::Redirect { url, .. } => Redirect::to(&url).into_response(),
-        Begun::Form { url, fields, .. } => {
-            let targets = FormTargets::to(&url);
-            let away = AwayPage {
-                page: visitor.frame(web, t.p("away-title")),
-                rail: Html::bdi(url.split('/').nth(2).unwrap_or("")),
-                url,
-                fields,
-                status,
-            };
-            let mut response = page(StatusCode::OK, &away);
-            response.extensions_mut().insert(targets);
-            response
-        }
+        Begun::Redirect { url, .. } => away::to_address(web, visitor, url, status),
+        Begun::Form { url, fields, .. } => away::with_form(web, visitor, (url, fields), status),
         Begun::Show { lines, qr, .. } => {
             let present = PresentPage {
                 page: visitor.frame(web, t.p("present-title")),

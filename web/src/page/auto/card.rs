@@ -2,6 +2,7 @@
 //! rail's name for it, and it is kept sealed.
 
 use super::{means_of, own_number, rails_of};
+use crate::page::away;
 use crate::page::frame::Visitor;
 use crate::page::recharge::desk;
 use crate::page::security::to_sign_in;
@@ -52,7 +53,7 @@ pub async fn leave(
         language: visitor.language,
     };
     Ok(match desk.enrol(rail, enrolment).await {
-        Ok(page) => Redirect::to(&page.url).into_response(),
+        Ok(page) => away::to_address(&web, &visitor, page.url, format!("/auto?number={number}")),
         Err(_) => Redirect::to(&format!("/auto?number={number}&error=away")).into_response(),
     })
 }
