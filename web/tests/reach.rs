@@ -38,6 +38,7 @@ fn an_address_is_added_by_its_code_and_taken_off_and_its_owner_is_told() {
     );
     let code = mail_code(&service);
     // Somebody else's sign-in cannot use it.
+    service.subscriber(SECOND_NUMBER);
     let mut other = Client::new(&service);
     other.enter(SECOND_NUMBER);
     other.get("/profile");
@@ -111,6 +112,7 @@ fn push_subscriptions_lead_to_public_places_only() {
     assert_eq!(say(&mut owner, good, &key, &auth, "forged"), 400);
     assert_eq!(say(&mut owner, good, &key, &auth, &form), 200);
     let id = service.people.push_of(person(&service, NUMBER)).unwrap()[0].id.0;
+    service.subscriber(SECOND_NUMBER);
     let mut other = Client::new(&service);
     other.enter(SECOND_NUMBER);
     other.get("/profile");
