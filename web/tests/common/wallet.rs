@@ -25,7 +25,6 @@ impl PaymentDesk for Wallet {
             needs: &[Need::WalletNumber, Need::CnicLast6],
             currency: Currency::PKR,
             mandate: Some(Mandate::WalletPrompt),
-            origins: Vec::new(),
         }]
     }
     fn price(&self, _: Code, gross: Money) -> Result<Priced, StartError> {
