@@ -125,7 +125,7 @@ impl Fault {
             Fault::BadRequest => (1_000_400, 400, "bad-request"),
             Fault::Unauthorized => (1_000_401, 401, "unauthorized"),
             Fault::ScopeMissing => (1_000_402, 403, "scope-missing"),
-            Fault::NotYourRole => (1_000_403, 403, "not-your-role"),
+            Fault::NotYourRole => (1_000_406, 403, "not-your-role"),
             Fault::NotFound => (1_000_404, 404, "not-found"),
             Fault::MethodNotAllowed => (1_000_405, 405, "method-not-allowed"),
             Fault::Timeout => (1_000_408, 408, "timeout"),
