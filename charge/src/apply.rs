@@ -106,6 +106,7 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
             *slot = Some(Entity::Payment(Box::new(Payment::new(asked, event.at))));
         }
         (EventBody::Payment(happened), Some(Entity::Payment(payment))) => payment.apply(happened, event.at),
+        (EventBody::Chain(happened), _) => crate::seller::apply(slot, happened, event.at),
         (_, Some(Entity::Account(account))) => apply_account(account, event),
         (_, Some(Entity::Partner(partner))) => apply_partner(partner, event),
         (EventBody::TermsChanged(_) | EventBody::CallbackDue(_), None | Some(Entity::Terms(_))) => {
@@ -593,6 +594,20 @@ impl EntityKey {
                 out.push(30);
                 out.extend_from_slice(&partner.0.to_be_bytes());
                 out.push(u8::from(test));
+            }
+            EntityKey::Seller(partner) => {
+                out.push(70);
+                out.extend_from_slice(&partner.0.to_be_bytes());
+            }
+            EntityKey::Sale(partner, digest) => {
+                out.push(71);
+                out.extend_from_slice(&partner.0.to_be_bytes());
+                out.extend_from_slice(&digest.to_be_bytes());
+            }
+            EntityKey::Move(partner, digest) => {
+                out.push(72);
+                out.extend_from_slice(&partner.0.to_be_bytes());
+                out.extend_from_slice(&digest.to_be_bytes());
             }
             EntityKey::Idempotency(partner, key) => {
                 out.push(6);

@@ -3,6 +3,7 @@
 //! A catalog is a value. It is read from files by [`parse`], checked there, and handed to [`crate::decide`]; events carry
 //! everything that was taken from it, so that replay never needs yesterday's catalog.
 
+pub mod chain;
 pub mod parse;
 mod promotion;
 
@@ -22,6 +23,7 @@ use std::sync::{Arc, LazyLock};
 #[derive(Clone, Debug, Default)]
 pub struct Catalogs {
     by_id: Vec<Option<Arc<Catalog>>>,
+    chain: Option<Arc<chain::Chain>>,
 }
 
 impl Catalogs {
@@ -32,6 +34,16 @@ impl Catalogs {
             self.by_id.resize(index + 1, None);
         }
         self.by_id[index] = Some(catalog);
+    }
+
+    /// Sets the rules of the selling chain.
+    pub fn set_chain(&mut self, chain: Arc<chain::Chain>) {
+        self.chain = Some(chain);
+    }
+
+    /// The rules of the selling chain; those that ship with Raseed when there are no others.
+    pub fn chain(&self) -> &chain::Chain {
+        self.chain.as_deref().unwrap_or_else(|| chain::Chain::shipped())
     }
 
     /// The catalog of an operator.

@@ -13,6 +13,7 @@ use crate::payment::{CreatePayment, Destination, PaymentAction, PaymentId, Price
 use crate::promotion::{BudgetMessage, ChannelClass};
 use crate::reply::{RechargeOutcome, Refusal};
 use crate::reversal::{ReverseTopUp, TakeBack, Taken};
+use crate::seller::{ChainCommand, ChainMessage, SoldBy};
 use crate::session::ElementKey;
 use crate::tax::{RegionCode, TaxClass};
 use crate::terms::TermsChange;
@@ -143,6 +144,8 @@ pub enum Command {
         /// Which mark.
         mark: BudgetMark,
     },
+    /// Something in the selling chain.
+    Chain(ChainCommand),
     /// The time has come for something in this account.
     Tick(AccountId),
     /// The time has come for the next part of a rehearsed top-up.
@@ -178,6 +181,7 @@ impl Command {
             Command::Suspend(came) => EntityKey::Payment(came.id()),
             Command::Payment { id, .. } => EntityKey::Payment(*id),
             Command::TendShares { operator, home } => EntityKey::Shares(*operator, *home),
+            Command::Chain(asked) => asked.route(),
             Command::Deliver(message) => message.route(),
         }
     }
@@ -191,6 +195,7 @@ impl Command {
                 keys.push(request.key());
                 keys.push(request.idempotency());
                 keys.push(EntityKey::Terms(request.partner, request.test));
+                keys.push(EntityKey::Seller(request.partner));
             }
             Command::OpenAccount(OpenAccount { imsi: Some(imsi), .. }) => keys.push(EntityKey::Imsi(*imsi)),
             Command::CreatePayment(asked) => {
@@ -215,6 +220,8 @@ impl Command {
             } => {
                 keys.push(EntityKey::TopUp(*partner, *external));
                 keys.push(EntityKey::Terms(*partner, false));
+                keys.push(EntityKey::Seller(*partner));
+                keys.push(EntityKey::Sale(*partner, *external));
             }
             Command::Auto { account, .. } | Command::TellBudget { account, .. } => {
                 keys.push(EntityKey::Account(*account));
@@ -224,6 +231,9 @@ impl Command {
                 // A sandbox reversal ends at once.
                 keys.push(EntityKey::Terms(asked.partner, true));
             }
+            Command::FundFloat { partner, .. } => keys.push(EntityKey::Seller(*partner)),
+            Command::Chain(asked) => asked.reads(|key| keys.push(key)),
+            Command::Deliver(Message::Chain(message)) => message.reads(|key| keys.push(key)),
             Command::ChangeTerms { partner, test, .. } => keys.push(EntityKey::Terms(*partner, *test)),
             Command::Rehearse(partner, digest) => {
                 keys.push(EntityKey::TopUp(*partner, *digest));
@@ -538,6 +548,8 @@ pub struct TopUpRequest {
     pub test: bool,
     /// The connector that hands it to another operator; empty: `account` is credited here.
     pub connector: Code,
+    /// Who sells, when a seller of the chain does.
+    pub by: SoldBy,
 }
 
 impl TopUpRequest {
@@ -739,6 +751,8 @@ pub enum Message {
     },
     /// Partition to budget: this will not be spent.
     BudgetReturned(BudgetMessage),
+    /// Between sellers.
+    Chain(ChainMessage),
 }
 
 impl Message {
@@ -759,6 +773,7 @@ impl Message {
                 Some(claim) => EntityKey::Account(claim.account),
                 None => EntityKey::Shares(asked.operator, asked.home),
             },
+            Message::Chain(message) => message.route(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod auto;
 mod bundle;
+mod chain;
 mod charge;
 mod directory;
 mod partner;
@@ -103,7 +104,13 @@ pub fn decide(
             partner,
             external,
             result,
-        } => Ok(partner::delivered(view, (*partner, *external), result, now)),
+        } => Ok(partner::delivered(
+            view,
+            catalogs,
+            (*partner, *external),
+            result,
+            now,
+        )),
         Command::Buy(buy) => bundle::buy(view, catalogs, buy, now),
         Command::OpenAccount(open) => directory::claim(view, catalogs, open, now),
         Command::SetNumberOperator { msisdn, operator } => {
@@ -143,6 +150,7 @@ pub fn decide(
         Command::TellBudget { account, month, mark } => {
             auto::tell_budget(view, (*account, *month, *mark), now)
         }
+        Command::Chain(asked) => chain::decide(view, catalogs, asked, now),
         Command::Tick(account) => tick::decide(view, catalogs, *account, now),
         Command::Deliver(message) => deliver(view, catalogs, message, now),
     }
@@ -165,13 +173,26 @@ fn deliver(
             external,
             outcome,
             lot,
-        } => Ok(partner::settle(view, (*partner, *external), (outcome, *lot), now)),
+        } => Ok(partner::settle(
+            view,
+            catalogs,
+            (*partner, *external),
+            (outcome, *lot),
+            now,
+        )),
         Message::TakeBack(asked) => Ok(reversal::take_back(view, asked, now)),
         Message::TakenBack {
             partner,
             external,
             result,
-        } => Ok(reversal::ended(view, (*partner, *external), *result, now)),
+        } => Ok(reversal::ended(
+            view,
+            catalogs,
+            (*partner, *external),
+            *result,
+            now,
+        )),
+        Message::Chain(message) => Ok(chain::deliver(view, catalogs, message, now)),
         Message::SuspenseCredited { payment, outcome } => {
             Ok(payment::assign_ended(view, catalogs, *payment, outcome, now))
         }
@@ -234,6 +255,7 @@ fn forgets(account: &Account, catalog: &Catalog, now: Timestamp) -> u32 {
 
 pub(crate) use bundle::reply_to as bought_reply;
 pub use bundle::{BundlePrice, price_for};
+pub use chain::reversed as chain_reversed;
 pub(crate) use charge::{cost_of, reply_to as charge_reply};
 pub use payment::unused;
 pub use promotion::{Occasion, also_reads};

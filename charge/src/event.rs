@@ -12,6 +12,7 @@ use crate::payment::{CreatePayment, PaymentEvent};
 use crate::promotion::{Award, Discounted, Period, SharesChange};
 use crate::reply::{ChargeResult, Receipt, RechargeOutcome, Refusal};
 use crate::reversal::{CreditOf, ReversalEvent};
+use crate::seller::ChainEvent;
 use crate::session::{Draw, ElementKey, Target};
 use crate::tax::{Rate, RegionCode, TaxClass};
 use crate::terms::{CallbackDue, TermsChange};
@@ -194,6 +195,8 @@ pub enum EventBody {
         /// Which mark.
         mark: BudgetMark,
     },
+    /// Something happened in the selling chain.
+    Chain(Box<ChainEvent>),
     /// A completed top-up was taken back, in the sandbox.
     TopUpReversed {
         /// How much of its gross amount.

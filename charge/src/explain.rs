@@ -4,6 +4,7 @@
 //! statement. Amounts of money are named in rupees, the currency of the house; the exact value stands beside the shown
 //! one wherever rounding hides something.
 
+mod chain;
 mod charged;
 mod payment;
 mod promotion;
@@ -155,6 +156,7 @@ fn title_of(body: &EventBody, voice: Voice<'_>) -> String {
         EventBody::CreditTakenBack(_) => ("title.taken-back", None),
         EventBody::BonusGranted(_) | EventBody::BonusRefused { .. } => ("title.gift", None),
         EventBody::BudgetMoved(_) | EventBody::SharesChanged(_) => ("title.budget", None),
+        EventBody::Chain(happened) => (chain::title_of(happened), None),
     };
     let offer = offer.map_or(String::new(), |offer| voice.code(offer.as_str()));
     voice.say(key, &[("offer", offer)])
@@ -432,6 +434,7 @@ fn shop_lines(body: &EventBody, lines: &mut Lines<'_>) {
         EventBody::Auto(event) => auto_lines(event, lines),
         EventBody::BudgetReached { .. } => lines.plain("budget.told"),
         EventBody::CreditTakenBack(taken) => payment::taken_back(taken, lines),
+        EventBody::Chain(happened) => chain::lines(happened, lines),
         _ => lines.plain("kept"),
     }
 }

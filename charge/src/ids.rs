@@ -6,6 +6,7 @@ use crate::codec::{Codec, CodecError, Reader};
 use crate::partner::{NumberRecord, Partner, PublishedCatalog, TopUp};
 use crate::payment::{Payment, PaymentId};
 use crate::promotion::{Budget, Shares};
+use crate::seller::{ChainSale, Seller, StockMove};
 use crate::terms::PartnerTerms;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -273,6 +274,12 @@ pub enum EntityKey {
     Auto(AccountId),
     /// What the owner of an account was told of a month's budget.
     BudgetTold(AccountId),
+    /// A partner's place in the selling chain.
+    Seller(PartnerId),
+    /// What the chain knows of a top-up, by partner and digest of its external_id.
+    Sale(PartnerId, u128),
+    /// A movement of stock, by giver and digest of its reference: unique for ever.
+    Move(PartnerId, u128),
 }
 
 impl EntityKey {
@@ -292,6 +299,9 @@ impl EntityKey {
             EntityKey::Partner(partner)
             | EntityKey::Terms(partner, _)
             | EntityKey::TopUp(partner, _)
+            | EntityKey::Seller(partner)
+            | EntityKey::Sale(partner, _)
+            | EntityKey::Move(partner, _)
             | EntityKey::Idempotency(partner, _) => spread(u64::from(partner.0)),
             EntityKey::Budget(operator, promotion) => {
                 let bytes = promotion.as_bytes().iter();
@@ -300,6 +310,22 @@ impl EntityKey {
                 }))
             }
             EntityKey::Shares(_, home) => home % partitions.max(1),
+        }
+    }
+}
+
+impl EntityKey {
+    /// The partner that an entity belongs to.
+    pub fn partner(self) -> Option<PartnerId> {
+        match self {
+            EntityKey::Partner(partner)
+            | EntityKey::TopUp(partner, _)
+            | EntityKey::Idempotency(partner, _)
+            | EntityKey::Terms(partner, _)
+            | EntityKey::Seller(partner)
+            | EntityKey::Sale(partner, _)
+            | EntityKey::Move(partner, _) => Some(partner),
+            _ => None,
         }
     }
 }
@@ -331,6 +357,12 @@ pub enum Entity {
     Auto(Box<AutoRecharge>),
     /// What somebody was told of a month's budget.
     BudgetTold(BudgetTold),
+    /// A seller.
+    Seller(Box<Seller>),
+    /// What the chain knows of a top-up.
+    Sale(Box<ChainSale>),
+    /// A movement of stock.
+    Move(Box<StockMove>),
 }
 
 impl Entity {
@@ -378,6 +410,30 @@ impl Entity {
     pub fn auto(&self) -> Option<&AutoRecharge> {
         match self {
             Entity::Auto(auto) => Some(auto),
+            _ => None,
+        }
+    }
+
+    /// The seller, if it is one.
+    pub fn seller(&self) -> Option<&Seller> {
+        match self {
+            Entity::Seller(seller) => Some(seller),
+            _ => None,
+        }
+    }
+
+    /// What the chain knows of a top-up, if it is that.
+    pub fn sale(&self) -> Option<&ChainSale> {
+        match self {
+            Entity::Sale(sale) => Some(sale),
+            _ => None,
+        }
+    }
+
+    /// The movement of stock, if it is one.
+    pub fn stock_move(&self) -> Option<&StockMove> {
+        match self {
+            Entity::Move(asked) => Some(asked),
             _ => None,
         }
     }
@@ -440,6 +496,9 @@ impl Entity {
             Entity::Partner(partner) => 400 + partner.keys.len() * 120,
             Entity::TopUp(top_up) => 480 + top_up.external_id.len() + top_up.details.callback_url.len(),
             Entity::Terms(terms) => terms.weight(),
+            Entity::Seller(seller) => seller.weight(),
+            Entity::Sale(sale) => 140 + sale.overrides.len() * 24,
+            Entity::Move(asked) => 220 + asked.reference.len(),
             Entity::Payment(payment) => payment.weight(),
             // They lie in their owner's table itself.
             Entity::Number(_) | Entity::Idempotency(_) | Entity::Budget(_) | Entity::BudgetTold(_) => 0,
@@ -505,6 +564,18 @@ impl Codec for EntityKey {
                 out.push(30);
                 (*partner, *test).encode(out);
             }
+            EntityKey::Seller(partner) => {
+                out.push(70);
+                partner.encode(out);
+            }
+            EntityKey::Sale(partner, digest) => {
+                out.push(71);
+                (*partner, *digest).encode(out);
+            }
+            EntityKey::Move(partner, digest) => {
+                out.push(72);
+                (*partner, *digest).encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<EntityKey, CodecError> {
@@ -537,6 +608,15 @@ impl Codec for EntityKey {
             }
             40 => EntityKey::Auto(Codec::decode(input)?),
             41 => EntityKey::BudgetTold(Codec::decode(input)?),
+            70 => EntityKey::Seller(Codec::decode(input)?),
+            71 => {
+                let (partner, digest) = Codec::decode(input)?;
+                EntityKey::Sale(partner, digest)
+            }
+            72 => {
+                let (partner, digest) = Codec::decode(input)?;
+                EntityKey::Move(partner, digest)
+            }
             _ => return Err(CodecError::Invalid("entity key")),
         })
     }
@@ -572,6 +652,18 @@ impl Codec for Entity {
             Entity::Terms(terms) => {
                 out.push(31);
                 terms.encode(out);
+            }
+            Entity::Seller(seller) => {
+                out.push(70);
+                seller.encode(out);
+            }
+            Entity::Sale(sale) => {
+                out.push(71);
+                sale.encode(out);
+            }
+            Entity::Move(asked) => {
+                out.push(72);
+                asked.encode(out);
             }
             Entity::TopUp(top_up) => {
                 out.push(4);
@@ -624,6 +716,9 @@ impl Codec for Entity {
             41 => Codec::decode(input).map(Entity::BudgetTold),
             61 => PartnerTerms::decode_planned(input).map(|terms| Entity::Terms(Box::new(terms))),
             60 => TopUp::decode_long(input).map(|top_up| Entity::TopUp(Box::new(top_up))),
+            70 => Codec::decode(input).map(Entity::Seller),
+            71 => Codec::decode(input).map(Entity::Sale),
+            72 => Codec::decode(input).map(Entity::Move),
             _ => Err(CodecError::Invalid("entity")),
         }
     }

@@ -11,6 +11,7 @@ use crate::money::Money;
 use crate::payment::{Credited, Held, PaymentEvent};
 use crate::promotion::{Earned, EarnedStatus};
 use crate::reversal::CreditOf;
+use crate::seller::ChainEvent;
 use crate::session::Draw;
 use crate::unit::{Amount, Service, Unit};
 use smallvec::SmallVec;
@@ -26,6 +27,8 @@ pub enum LedgerAccount {
     InTransit,
     /// Money of payers on its way back to them.
     RefundPending,
+    /// What a seller owes: drawn from its credit line.
+    Owed(PartnerId),
     /// Commission given to the partner of a channel.
     Commission(Code),
     /// Money that came in and named no payment: nobody's yet.
@@ -80,6 +83,7 @@ impl LedgerAccount {
             LedgerAccount::Float(partner) => format!("float.{}", partner.0),
             LedgerAccount::InTransit => "in-transit".into(),
             LedgerAccount::RefundPending => "refund-pending".into(),
+            LedgerAccount::Owed(partner) => format!("owed.{}", partner.0),
             LedgerAccount::Commission(code) => format!("commission.{code}"),
             LedgerAccount::Suspense => "suspense".into(),
             LedgerAccount::Connector(code) => format!("connector.{code}"),
@@ -194,6 +198,7 @@ pub fn postings(event: &Event) -> Postings {
             );
             book.post(LedgerAccount::OpeningBalance, lot.unit, Amount(-lot.initial.0));
         }
+        EventBody::Chain(happened) => book.chain(event.key.partner().unwrap_or_default(), happened),
         EventBody::Payment(event) => book.payment(event),
         EventBody::CreditTakenBack(taken) => book.taken_back(taken),
         _ => book.float(event),
@@ -265,6 +270,12 @@ impl Book {
                 self.money(LedgerAccount::Connector(*connector), *amount);
             }
             _ => {}
+        }
+    }
+
+    fn chain(&mut self, owner: PartnerId, happened: &ChainEvent) {
+        for (account, amount) in happened.moves(owner) {
+            self.money(account, amount);
         }
     }
 

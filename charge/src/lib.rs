@@ -17,6 +17,7 @@
 //! * [`account`], [`session`], [`partner`]: the entities, each owned by one partition.
 //! * [`announce`]: whom to tell of an offer, and when. [`auto`]: standing orders to recharge.
 //! * [`promotion`]: budgets, what partitions hold of them, what people earned.
+//! * [`seller`]: partners with a place in the selling chain.
 //! * [`terms`]: commission and callbacks of partners. [`sandbox`]: what test numbers play.
 //! * [`reversal`]: top-ups taken back.
 //! * [`command`], [`event`], [`reply`]: what goes in, what is journalled, what comes out.
@@ -45,6 +46,7 @@ pub mod rating;
 pub mod reply;
 pub mod reversal;
 pub mod sandbox;
+pub mod seller;
 pub mod session;
 pub mod tax;
 pub mod terms;

@@ -32,6 +32,11 @@ pub enum Reply {
     Opened(AccountId),
     /// Where a payment stands.
     Payment(PaymentReply),
+    /// Stock was debited; it is on the way to its receiver.
+    StockMoved {
+        /// The id under which the movement is known (the first one given for this reference).
+        id: u128,
+    },
 }
 
 /// A credit-control answer in the words of the core.
@@ -309,6 +314,51 @@ pub enum Refusal {
     /// Somebody else must approve it.
     #[error("somebody else has to approve this")]
     SecondPerson,
+    /// The partner has no place in the selling chain.
+    #[error("there is no such seller")]
+    NoSuchSeller,
+    /// The partner has a place in the selling chain already.
+    #[error("the partner already has a place in the selling chain")]
+    SellerExists,
+    /// There is no such grade, it may not stand there, or it does not sell.
+    #[error("the grade does not allow this")]
+    BadGrade,
+    /// No row of the matrix allows this movement of stock.
+    #[error("stock may not move between these sellers")]
+    MoveNotAllowed,
+    /// The seller, or somebody above it, is blocked.
+    #[error("the seller is blocked")]
+    SellerBlocked,
+    /// A seller acts only below itself.
+    #[error("a seller acts only below itself")]
+    NotBelow,
+    /// The same amount was sold to the same number a moment ago, and nobody said that a second sale is meant.
+    #[error("the same amount was sold to this number a moment ago")]
+    RepeatedSale,
+    /// The seller has sold its limit for this month.
+    #[error("the monthly limit is reached")]
+    MonthlyLimit,
+    /// The seller has made as many sales as it may.
+    #[error("the limit on the number of sales is reached")]
+    CountLimit,
+    /// Nobody of that name works at the outlet.
+    #[error("nobody of that name works at this outlet")]
+    NoSuchStaff,
+    /// The sale needs a PIN.
+    #[error("this sale needs the PIN")]
+    PinNeeded,
+    /// The PIN is wrong.
+    #[error("the PIN is wrong")]
+    WrongPin,
+    /// Too many wrong PINs.
+    #[error("the PIN is locked")]
+    PinLocked,
+    /// The PIN was given by somebody else and must be changed first.
+    #[error("the PIN must be changed first")]
+    PinChange,
+    /// The device does not belong to the outlet.
+    #[error("the device does not belong to this outlet")]
+    DeviceUnknown,
     /// This life-cycle change is not allowed.
     #[error("this change of state is not possible")]
     BadTransition,
@@ -316,7 +366,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal with its stable code.
-    pub const ALL: [(Refusal, u32); 36] = [
+    pub const ALL: [(Refusal, u32); 51] = [
         (Refusal::NoSuchAccount, 1_005_003),
         (Refusal::AccountNotActive, 1_005_004),
         (Refusal::Conflict, 1_007_010),
@@ -353,6 +403,21 @@ impl Refusal {
         (Refusal::BadRule, 1_003_040),
         (Refusal::NotReversible, 1_007_040),
         (Refusal::SecondPerson, 1_007_041),
+        (Refusal::NoSuchSeller, 1_008_070),
+        (Refusal::SellerExists, 1_008_071),
+        (Refusal::NoSuchStaff, 1_008_072),
+        (Refusal::BadGrade, 1_003_070),
+        (Refusal::MoveNotAllowed, 1_003_071),
+        (Refusal::SellerBlocked, 1_000_470),
+        (Refusal::NotBelow, 1_000_471),
+        (Refusal::PinNeeded, 1_000_472),
+        (Refusal::WrongPin, 1_000_473),
+        (Refusal::PinLocked, 1_000_474),
+        (Refusal::PinChange, 1_000_475),
+        (Refusal::DeviceUnknown, 1_000_476),
+        (Refusal::RepeatedSale, 1_007_070),
+        (Refusal::MonthlyLimit, 1_006_070),
+        (Refusal::CountLimit, 1_006_071),
     ];
 
     /// The stable code.
@@ -424,6 +489,10 @@ impl Codec for Reply {
                 out.push(6);
                 reply.encode(out);
             }
+            Reply::StockMoved { id } => {
+                out.push(70);
+                id.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Reply, CodecError> {
@@ -437,6 +506,9 @@ impl Codec for Reply {
             4 => Codec::decode(input).map(Reply::Bought),
             5 => Codec::decode(input).map(Reply::Opened),
             6 => Codec::decode(input).map(Reply::Payment),
+            70 => Ok(Reply::StockMoved {
+                id: Codec::decode(input)?,
+            }),
             _ => Err(CodecError::Invalid("reply")),
         }
     }

@@ -16,6 +16,9 @@ const SHARES: u8 = 21;
 const TERMS: u8 = 30;
 const AUTO: u8 = 40;
 const BUDGET_TOLD: u8 = 41;
+const SELLER: u8 = 70;
+const SALE: u8 = 71;
+const MOVE: u8 = 72;
 
 /// The entity of a snapshot key; `None` for bytes that [`EntityKey::to_key_bytes`] cannot have made.
 pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
@@ -50,6 +53,15 @@ pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
             let (operator, home) = rest.split_first_chunk::<2>()?;
             let home = u16::from_be_bytes(home.try_into().ok()?);
             EntityKey::Shares(OperatorId(u16::from_be_bytes(*operator)), home)
+        }
+        SELLER => EntityKey::Seller(PartnerId(u32::from_be_bytes(rest.try_into().ok()?))),
+        SALE => {
+            let (partner, digest) = digest()?;
+            EntityKey::Sale(partner, digest)
+        }
+        MOVE => {
+            let (partner, digest) = digest()?;
+            EntityKey::Move(partner, digest)
         }
         TERMS => {
             let (partner, test) = rest.split_first_chunk::<4>()?;
@@ -94,6 +106,9 @@ mod tests {
             EntityKey::Shares(OperatorId(1), 3),
             EntityKey::Auto(AccountId(7)),
             EntityKey::BudgetTold(AccountId(7)),
+            EntityKey::Seller(PartnerId(7)),
+            EntityKey::Sale(PartnerId(7), 1),
+            EntityKey::Move(PartnerId(7), u128::MAX),
         ];
         keys.sort_unstable();
         keys

@@ -23,6 +23,7 @@ use charge::catalog::Catalogs;
 use charge::codec::Codec;
 use charge::command::Message;
 use charge::decide::Decision;
+use charge::seller::ChainCommand;
 use charge::{Command, Entity, EntityKey, Event, EventBody, Reply, Timestamp};
 use entities::{Entities, SlotId};
 use hashbrown::HashMap;
@@ -599,7 +600,7 @@ impl Partition {
                 ticket,
                 result: Ok(decision.reply),
             };
-            match awaited.filter(|_| matches!(command, Command::OpenAccount(_))) {
+            match awaited.filter(|_| waits_for_receiver(command)) {
                 Some((to, number)) => self.open.awaited.push((to, number, completion)),
                 None => self.open.completions.push(completion),
             }
@@ -740,6 +741,14 @@ impl Partition {
                 result: Err(Unavailable::NotStored.into()),
             }));
     }
+}
+
+/// Whether the answer to a command says that the receiver of its message has done its part.
+fn waits_for_receiver(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::OpenAccount(_) | Command::Chain(ChainCommand::Open(_))
+    )
 }
 
 /// The account that a directory event names.

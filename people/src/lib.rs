@@ -10,6 +10,7 @@
 //! * [`person`]: who somebody is here, the lock after "this wasn't me". [`numbers`]: proven numbers. [`sessions`]: sign-ins.
 //! * [`codes`]: one-time codes by SMS. [`throttle`]: limits that survive a restart.
 //! * [`password`], [`totp`], [`recovery`], [`passkeys`]: what else one can prove; [`webauthn`]: the formats of passkeys.
+//! * [`pins`]: PINs of people who work at outlets.
 //! * [`consents`]: which notices somebody wants. [`addresses`]: proven e-mail addresses, browsers that take push messages.
 //!   [`ways`]: by which ways a notice goes to somebody, decided in one place. [`recipients`]: numbers somebody sent to before.
 //! * [`budgets`]: targets for a month. [`mandates`]: from what an auto-recharge takes its money.
@@ -35,6 +36,7 @@ pub mod passkeys;
 pub mod password;
 pub mod person;
 pub mod personal;
+pub mod pins;
 pub mod recipients;
 pub mod recovery;
 pub mod sessions;

@@ -128,3 +128,7 @@ pub const STAFF_OPENING_LIFE: i64 = 15 * MINUTE;
 pub const STAFF_NAME_BYTES_MAX: usize = 32;
 /// Wishes that wait for a second pair of eyes at once.
 pub const STAFF_WISHES_MAX: i64 = 1_000;
+/// Digits of a PIN of somebody who works at an outlet.
+pub const PIN_DIGITS_MIN: usize = 4;
+/// Longest such PIN.
+pub const PIN_DIGITS_MAX: usize = 8;

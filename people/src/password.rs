@@ -245,7 +245,7 @@ pub(crate) fn verify(people: &People, hash: Option<&str>, password: &str) -> boo
     right && fits && hash.is_some()
 }
 
-fn hasher(key: &[u8]) -> Result<Argon2<'_>> {
+pub(crate) fn hasher(key: &[u8]) -> Result<Argon2<'_>> {
     let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|_| PeopleError::Hash)?;
     Argon2::new_with_secret(key, Algorithm::Argon2id, Version::V0x13, params).map_err(|_| PeopleError::Hash)
 }

@@ -17,6 +17,7 @@ const EMBEDDED: &[(&str, &str)] = &[
         "catalog/pakistan.toml",
         include_str!("../../catalog/pakistan.toml"),
     ),
+    ("catalog/chain.toml", include_str!("../../catalog/chain.toml")),
     ("catalog/jazz.toml", include_str!("../../catalog/jazz.toml")),
     ("catalog/telenor.toml", include_str!("../../catalog/telenor.toml")),
     ("catalog/ufone.toml", include_str!("../../catalog/ufone.toml")),

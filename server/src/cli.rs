@@ -63,6 +63,9 @@ pub enum Command {
     /// Partners that sell recharges: their keys and floats.
     #[command(subcommand)]
     Partner(PartnerCommand),
+    /// The selling chain: who sells under whom, stock, limits, people, devices.
+    #[command(subcommand)]
+    Seller(crate::commands::seller::SellerCommand),
     /// Check receipts, and change the key that signs them.
     #[command(subcommand)]
     Receipt(ReceiptCommand),

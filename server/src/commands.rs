@@ -1,7 +1,7 @@
 //! What each command does.
 //!
 //! # Layout
-//! * [`subscriber`], [`balance`], [`sale`], [`partner`], [`reconcile`], [`staff`]: through the API
+//! * [`subscriber`], [`balance`], [`sale`], [`seller`], [`partner`], [`reconcile`], [`staff`]: through the API
 //! * [`upkeep`]: in a stopped data directory. [`receipt`]: without either
 
 pub mod balance;
@@ -10,6 +10,7 @@ pub mod partner;
 pub mod receipt;
 pub mod reconcile;
 pub mod sale;
+pub mod seller;
 pub mod staff;
 pub mod subscriber;
 pub mod upkeep;

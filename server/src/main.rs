@@ -82,6 +82,9 @@ fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
             Some(target) => with(target, |client| commands::partner::run(client, &command, output)),
             None => commands::partner::local(&command, output),
         },
+        Command::Seller(command) => with(command.target(), |client| {
+            commands::seller::run(client, &command, output)
+        }),
         Command::Partner(command) => {
             let (PartnerCommand::Add { target, .. }
             | PartnerCommand::Key { target, .. }

@@ -13,6 +13,7 @@ use crate::sqlite::{Shared, connect, create_tables, sql_error};
 use crate::traits::{Head, JournalReader, JournalRow, Micros, Partition, Seq, StoreError};
 use charge::auto::{AutoEvent, AutoOutcome, AutoState};
 use charge::codec::Codec;
+use charge::seller::ChainEvent;
 use charge::{AccountId, EntityKey, Event, EventBody, OperatorId, Timestamp};
 use rusqlite::{Connection, Row, params};
 use std::collections::BTreeMap;
@@ -38,10 +39,12 @@ pub enum NotificationKind {
     Auto,
     /// A mark of the month's budget is reached.
     Budget,
+    /// The float of a seller fell below its mark. Its [`Notification::account`] is the number of the seller.
+    LowStock,
 }
 
 impl NotificationKind {
-    const ALL: [(NotificationKind, i64); 7] = [
+    const ALL: [(NotificationKind, i64); 8] = [
         (NotificationKind::Recharged, 1),
         (NotificationKind::LowBalance, 2),
         (NotificationKind::Bought, 3),
@@ -49,6 +52,7 @@ impl NotificationKind {
         (NotificationKind::TakenBack, 5),
         (NotificationKind::Auto, 40),
         (NotificationKind::Budget, 41),
+        (NotificationKind::LowStock, 70),
     ];
 
     /// What an event has to tell, if anything.
@@ -61,6 +65,11 @@ impl NotificationKind {
             EventBody::CreditTakenBack(_) => Some(NotificationKind::TakenBack),
             EventBody::Auto(event) => tells(event).then_some(NotificationKind::Auto),
             EventBody::BudgetReached { .. } => Some(NotificationKind::Budget),
+            EventBody::Chain(happened) => match happened.as_ref() {
+                ChainEvent::Sold(sold) if sold.low_crossed => Some(NotificationKind::LowStock),
+                ChainEvent::Gave(gave) if gave.low_crossed => Some(NotificationKind::LowStock),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -441,10 +450,12 @@ fn collect(row: &JournalRow, not_before: Micros, found: &mut Vec<Found>) -> Resu
         let Record::Event(bytes) = record else { continue };
         events += 1;
         let event = decode(row, bytes)?;
-        let (EntityKey::Account(account) | EntityKey::Auto(account) | EntityKey::BudgetTold(account)) =
-            event.key
-        else {
-            continue;
+        let account = match event.key {
+            EntityKey::Account(account) | EntityKey::Auto(account) | EntityKey::BudgetTold(account) => {
+                account
+            }
+            EntityKey::Seller(seller) => AccountId(u64::from(seller.0)),
+            _ => continue,
         };
         let Some(kind) = NotificationKind::of(&event.body).filter(|_| event.at.0 >= not_before) else {
             continue;

@@ -6,8 +6,9 @@
 
 use crate::batch::{Batch, Record};
 use crate::reads::{
-    Changes, EventPlace, LineKind, PartnerChange, PaymentChange, ReadModels, ReadsWriter, RechargeLine,
-    StatementLine, SubscriberChange, TopUpChange, TopUpEnd, TotalKey, UsageChange, put_place,
+    ChainChange, Changes, Earned, EventPlace, LineKind, PartnerChange, PaymentChange, ReadModels,
+    ReadsWriter, RechargeLine, StatementLine, SubscriberChange, TopUpChange, TopUpEnd, TotalKey, UsageChange,
+    put_place,
 };
 use crate::traits::{JournalReader, JournalRow, Partition, Seq, StoreError};
 use charge::account::LifeCycle;
@@ -16,6 +17,7 @@ use charge::command::ChargeKind;
 use charge::event::{Bought, Charged, ChargedBy, Recharged};
 use charge::ledger::{LedgerAccount, postings};
 use charge::reversal::ReversalEvent;
+use charge::seller::ChainEvent;
 use charge::unit::Amount;
 use charge::{AccountId, EntityKey, Event, EventBody, Money, OperatorId, PartnerId, Timestamp};
 use std::collections::BTreeMap;
@@ -63,6 +65,9 @@ const SPACED_MERGES_MAX: usize = 50;
 
 /// The local day number of an operator at a moment; day totals are kept by it.
 pub type DayOf = Box<dyn Fn(OperatorId, Timestamp) -> i32 + Send>;
+
+/// Asked for the day of the selling chain, which belongs to no operator.
+pub const CHAIN: OperatorId = OperatorId(u16::MAX);
 
 /// Keeps read models up with the journal. One per file of read models.
 pub struct Projector {
@@ -322,7 +327,7 @@ fn project_batch(changes: &mut Changes, row: &JournalRow, day_of: &DayOf) -> Res
                 index: index as u32,
             };
             project_postings(changes, &event, day_of);
-            project(changes, place, event);
+            project(changes, place, event, day_of);
             changes.events += 1;
         }
     }
@@ -352,7 +357,7 @@ fn project_postings(changes: &mut Changes, event: &Event, day_of: &DayOf) {
     }
 }
 
-fn project(changes: &mut Changes, place: EventPlace, event: Event) {
+fn project(changes: &mut Changes, place: EventPlace, event: Event, day_of: &DayOf) {
     let (at, drawn) = (event.at, event.money_drawn());
     match event.key {
         EntityKey::Account(account) => {
@@ -367,7 +372,17 @@ fn project(changes: &mut Changes, place: EventPlace, event: Event) {
         }
         EntityKey::Partner(partner) => {
             changes.float_moved((partner, event.operator, at), &event.body);
+            project_earned(changes, partner, at, &event.body, day_of);
             project_partner(changes, partner, at, event.body);
+        }
+        EntityKey::Seller(_) | EntityKey::Sale(..) | EntityKey::Move(..) => {
+            if let EventBody::Chain(happened) = event.body {
+                changes.chain.push(ChainChange {
+                    key: event.key,
+                    at,
+                    event: happened,
+                });
+            }
         }
         EntityKey::TopUp(partner, digest) => match event.body {
             EventBody::TopUpCreated(top_up) => changes.top_ups.push(TopUpChange::Created(top_up, digest)),
@@ -639,6 +654,30 @@ fn cost(charged: &Charged) -> Cost {
     cost
 }
 
+/// What a float gets beside its stock, by the local day of the chain.
+fn project_earned(
+    changes: &mut Changes,
+    partner: PartnerId,
+    at: Timestamp,
+    body: &EventBody,
+    day_of: &DayOf,
+) {
+    let (what, amount) = match body {
+        EventBody::CommissionPaid { amount, .. } => (Earned::Commission, *amount),
+        EventBody::Chain(happened) => match happened.as_ref() {
+            ChainEvent::StockReceived(stock) => (Earned::Stock, stock.commission),
+            ChainEvent::OverrideReceived { amount, .. } => (Earned::Override, *amount),
+            _ => return,
+        },
+        _ => return,
+    };
+    if amount != Money::ZERO {
+        let day = day_of(CHAIN, at);
+        let sum = changes.earned.entry((partner, day, what)).or_default();
+        sum.0 = sum.0.saturating_add(amount.0);
+    }
+}
+
 fn project_partner(changes: &mut Changes, partner: PartnerId, at: Timestamp, body: EventBody) {
     let (float, in_transit) = match body {
         EventBody::PartnerOpened(opened) => {
@@ -667,6 +706,7 @@ fn project_partner(changes: &mut Changes, partner: PartnerId, at: Timestamp, bod
             credited: false,
             ..
         } => (amount, -amount),
+        EventBody::Chain(event) => event.float_change(),
         _ => return,
     };
     let moved = changes

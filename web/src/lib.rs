@@ -8,6 +8,7 @@
 //! * [`state`]: what the server hands in: core, read models, catalogs, clock, sender of codes, demo.
 //! * [`core`]: the small trait behind which the engine stands; [`bind`] puts it there, and the read models beside it.
 //! * [`payments`]: the trait behind which the payment desk stands. [`callbacks`]: where rails reach us.
+//! * [`chain`]: the one way to sell for every channel of the selling chain.
 //! * [`api`]: the JSON API, its keys, and the OpenAPI document. [`problem`]: its errors.
 //! * [`partner_callback`]: what partners are told, how it is signed, where it may go.
 //! * [`receipt`]: receipts, signed, as page, PDF, JSON and message, and the page that checks them.
@@ -18,6 +19,7 @@
 pub mod api;
 pub mod bind;
 pub mod callbacks;
+pub mod chain;
 pub mod core;
 pub mod limits;
 pub mod meter;

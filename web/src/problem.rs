@@ -216,6 +216,21 @@ fn refused(refusal: Refusal) -> (u16, &'static str) {
         Refusal::BadRule => (422, "bad-rule"),
         Refusal::NotReversible => (409, "not-reversible"),
         Refusal::SecondPerson => (403, "second-person"),
+        Refusal::NoSuchSeller => (404, "no-such-seller"),
+        Refusal::SellerExists => (409, "seller-exists"),
+        Refusal::NoSuchStaff => (404, "no-such-staff"),
+        Refusal::BadGrade => (422, "bad-grade"),
+        Refusal::MoveNotAllowed => (403, "stock-move-not-allowed"),
+        Refusal::SellerBlocked => (403, "seller-blocked"),
+        Refusal::NotBelow => (403, "not-below"),
+        Refusal::PinNeeded => (403, "pin-needed"),
+        Refusal::WrongPin => (403, "wrong-pin"),
+        Refusal::PinLocked => (403, "pin-locked"),
+        Refusal::PinChange => (403, "pin-change"),
+        Refusal::DeviceUnknown => (403, "device-unknown"),
+        Refusal::RepeatedSale => (409, "repeated-sale"),
+        Refusal::MonthlyLimit => (409, "monthly-limit"),
+        Refusal::CountLimit => (409, "count-limit"),
     }
 }
 

@@ -74,10 +74,25 @@ fn put(text: &mut String, partner: u32, line: &FloatLine) {
         FloatKind::Commission => ("commission".to_owned(), float),
         FloatKind::Sale => (float, side(line)),
         FloatKind::Declined | FloatKind::Reversal => (side(line), float),
+        FloatKind::StockIn | FloatKind::StockBack => ("stock".to_owned(), float),
+        FloatKind::StockOut => (float, "stock".to_owned()),
+        FloatKind::CreditDrawn => ("credit-line".to_owned(), float),
+        FloatKind::CreditPaid => (float, "credit-line".to_owned()),
+        FloatKind::Share => ("commission".to_owned(), float),
     };
     let (trace, original) = match line.kind {
-        FloatKind::Sale | FloatKind::Funding | FloatKind::Withdrawal => (line.reference.as_str(), ""),
-        FloatKind::Declined | FloatKind::Commission | FloatKind::Reversal => ("", line.reference.as_str()),
+        FloatKind::Sale
+        | FloatKind::Funding
+        | FloatKind::Withdrawal
+        | FloatKind::StockIn
+        | FloatKind::StockOut
+        | FloatKind::CreditDrawn
+        | FloatKind::CreditPaid => (line.reference.as_str(), ""),
+        FloatKind::Declined
+        | FloatKind::Commission
+        | FloatKind::Reversal
+        | FloatKind::StockBack
+        | FloatKind::Share => ("", line.reference.as_str()),
     };
     let at = jiff::Timestamp::from_microsecond(line.at.0).map_or_else(|_| String::new(), |at| at.to_string());
     let msisdn = line.msisdn.map_or_else(String::new, |msisdn| msisdn.to_string());

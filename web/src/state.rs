@@ -169,6 +169,8 @@ pub struct Inner {
     pub feed_rate: Rate,
     /// Wrong API keys by address.
     pub bad_key_rate: Rate,
+    /// Turns of people whose PIN is verified.
+    pub pins: crate::chain::pin::PinGate,
     /// Requests that move value and are not answered yet, and those just answered.
     pub in_flight: InFlight,
 }
@@ -196,6 +198,7 @@ impl Web {
             rail_rate: Rate::per_second(limits::RAIL_MESSAGES_PER_S),
             feed_rate: Rate::per_minute(limits::FEED_REQUESTS_PER_MINUTE),
             bad_key_rate: Rate::per_minute(limits::ADDRESS_BAD_KEYS_PER_MINUTE),
+            pins: crate::chain::pin::PinGate::default(),
             in_flight: InFlight::default(),
         }))
     }

@@ -6,9 +6,10 @@
 //! # Layout
 //!
 //! * `reader`: TOML tables with positions; unknown keys are problems. `value`: `"3.50"`, `"1 GB"`, `"01:00-09:00"`.
-//! * `country`, `operator`, `sale`, `promotion`: the sections of the two kinds of file.
+//! * `chain`: the file of the selling chain. `country`, `operator`, `sale`, `promotion`: the sections of the two kinds of file.
 //! * `checks`: what only the whole can show: uncovered times, rows that never apply, overlapping numbers.
 
+mod chain;
 mod checks;
 mod country;
 mod operator;
@@ -19,6 +20,7 @@ mod sale;
 mod tests;
 mod value;
 
+use super::chain::Chain;
 use super::{Catalog, Catalogs};
 use crate::time::Zone;
 use country::Country;
@@ -159,6 +161,15 @@ pub fn check(files: &[SourceFile<'_>], zones: &ZoneFinder<'_>) -> (Option<Catalo
             drafts.extend(draft.map(|draft| (index, draft)));
         }
     }
+    let chains: Vec<Option<Chain>> = each(&documents, Kind::Chain, &mut reports)
+        .map(|(document, report)| chain::read(document.fields(), report, zones))
+        .collect();
+    if let Some((_, report)) = each(&documents, Kind::Chain, &mut reports).nth(1) {
+        report.error(
+            0,
+            "there are two files of the selling chain; one is for all operators".to_owned(),
+        );
+    }
     operator::resolve_groups(&mut drafts, &mut reports);
     checks::run(&drafts, &mut reports);
 
@@ -179,7 +190,20 @@ pub fn check(files: &[SourceFile<'_>], zones: &ZoneFinder<'_>) -> (Option<Catalo
     for (_, draft) in drafts {
         catalogs.insert(Arc::new(draft.catalog));
     }
+    if let Some(chain) = chains.into_iter().flatten().next() {
+        catalogs.set_chain(Arc::new(chain));
+    }
     (Some(catalogs), problems)
+}
+
+/// The selling chain of a file that was checked when Raseed was built.
+pub(super) fn shipped_chain(text: &str) -> Option<Chain> {
+    let (name, zones) = ("catalog/chain.toml", |name: &str| {
+        (name == "Asia/Karachi").then(|| Zone::fixed(name, 5 * 3_600))
+    });
+    let mut report = Report::new(name, text);
+    let document = Document::read(&SourceFile { name, text }, &mut report)?;
+    chain::read(document.fields(), &mut report, &zones)
 }
 
 fn each<'d, 'r, 't>(
@@ -199,6 +223,7 @@ fn each<'d, 'r, 't>(
 enum Kind {
     Country,
     Operator,
+    Chain,
 }
 
 /// A file whose TOML is sound.
@@ -234,8 +259,9 @@ impl<'t> Document<'t> {
         let kind = fields.required(report, "kind", "operator", |text| match text {
             "country" => Ok(Kind::Country),
             "operator" => Ok(Kind::Operator),
+            "chain" => Ok(Kind::Chain),
             _ => Err(format!(
-                "`{text}` is not a kind of file; write \"country\" or \"operator\""
+                "`{text}` is not a kind of file; write \"country\", \"operator\" or \"chain\""
             )),
         })?;
         fields.integer(report, "schema", 1..=1, None)?;

@@ -109,6 +109,10 @@ impl Codec for Message {
                 out.push(22);
                 returned.encode(out);
             }
+            Message::Chain(message) => {
+                out.push(70);
+                message.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Message, CodecError> {
@@ -147,6 +151,7 @@ impl Codec for Message {
                 budget: Codec::decode(input)?,
             }),
             22 => Codec::decode(input).map(Message::BudgetReturned),
+            70 => Codec::decode(input).map(Message::Chain),
             _ => Err(CodecError::Invalid("message")),
         }
     }

@@ -1,5 +1,6 @@
 //! Partners: floats, keys, and top-ups sold from the float.
 
+use super::chain;
 use super::terms::{after, callback, terms_of};
 use super::{Decision, KEYS_MAX, MONEY_MAX, View, catalog_of};
 use crate::catalog::Catalogs;
@@ -37,8 +38,10 @@ pub(super) fn top_up(
         };
     }
     let partner = active(view, request.partner)?;
-    let details = details_of(view, request, now)?;
-    check_limits(partner, catalogs, request, &details, now)?;
+    let mut details = details_of(view, request, now)?;
+    let selling = chain::prepare(view, catalogs, (request, partner), &mut details, now)?;
+    let drawn = selling.as_ref().map_or(Money::ZERO, |selling| selling.drawn);
+    check_limits((partner, drawn), catalogs, request, &details, now)?;
     let top_up = TopUp {
         id: request.id,
         partner: partner.id,
@@ -91,6 +94,10 @@ pub(super) fn top_up(
         external: request.external_digest(),
     };
     decision.events.push(event(request.idempotency(), kept));
+    if let Some(selling) = selling {
+        decision.events.insert_many(0, selling.before);
+        decision.events.extend(selling.after);
+    }
     if !request.connector.is_empty() {
         return Ok(decision);
     }
@@ -159,7 +166,7 @@ fn commission(top_up: &TopUp, kind: CommissionKind, channel: Code) -> Option<Eve
 }
 
 fn check_limits(
-    partner: &Partner,
+    (partner, drawn): (&Partner, Money),
     catalogs: &Catalogs,
     request: &TopUpRequest,
     details: &TopUpDetails,
@@ -195,7 +202,7 @@ fn check_limits(
         CommissionKind::Upfront => details.commission,
         CommissionKind::OnSale => Money::ZERO,
     };
-    if partner.float + upfront < request.gross {
+    if partner.float + upfront + drawn < request.gross {
         Err(Refusal::InsufficientFloat)
     } else {
         Ok(())
@@ -205,6 +212,7 @@ fn check_limits(
 /// Ends a top-up with what the subscriber's partition said.
 pub(super) fn settle(
     view: &impl View,
+    catalogs: &Catalogs,
     (partner, external): (PartnerId, u128),
     (outcome, lot): (&Result<RechargeOutcome, Refusal>, Option<LotId>),
     now: Timestamp,
@@ -242,6 +250,9 @@ pub(super) fn settle(
     let told = callback(view, after(top_up, &ended));
     decision.events.push(ended);
     decision.events.extend(told);
+    let (events, messages) = chain::ended(view, catalogs, (top_up, external), outcome.is_ok(), now);
+    decision.events.extend(events);
+    decision.messages.extend(messages);
     decision
 }
 
@@ -275,6 +286,7 @@ pub(super) fn channel_of(view: &impl View, partner: PartnerId) -> Code {
 /// Ends a top-up with what another operator said. Its word counts once.
 pub(super) fn delivered(
     view: &impl View,
+    catalogs: &Catalogs,
     (partner, external): (PartnerId, u128),
     result: &Result<String, Refusal>,
     now: Timestamp,
@@ -289,7 +301,10 @@ pub(super) fn delivered(
     };
     let reference = match result {
         Ok(reference) => super::payment::short(reference),
-        Err(refusal) => return settle(view, (partner, external), (&Err(*refusal), None), now),
+        Err(refusal) => {
+            let ended = (&Err(*refusal), None);
+            return settle(view, catalogs, (partner, external), ended, now);
+        }
     };
     let event = |key, body| Event {
         key,
@@ -310,6 +325,9 @@ pub(super) fn delivered(
     let told = callback(view, after(top_up, &ended));
     decision.events.push(ended);
     decision.events.extend(told);
+    let (events, messages) = chain::ended(view, catalogs, (top_up, external), true, now);
+    decision.events.extend(events);
+    decision.messages.extend(messages);
     decision
 }
 
@@ -394,7 +412,7 @@ pub(super) fn fund(
     if (partner.float + amount).0 < 0 {
         return Err(Refusal::InsufficientFloat);
     }
-    Ok(done(
+    let mut decision = done(
         id,
         now,
         EventBody::FloatFunded {
@@ -402,7 +420,9 @@ pub(super) fn fund(
             source,
             reference: reference.clone(),
         },
-    ))
+    );
+    decision.events.extend(chain::funded(view, partner, amount, now));
+    Ok(decision)
 }
 
 pub(super) fn active(view: &impl View, id: PartnerId) -> Result<&Partner, Refusal> {

@@ -3,6 +3,7 @@
 use super::payment::unused_of;
 use super::terms::{after, callback};
 use super::{Decision, View, account_event, account_of};
+use crate::catalog::Catalogs;
 use crate::command::Message;
 use crate::event::{Event, EventBody};
 use crate::ids::{Entity, EntityKey, PartnerId};
@@ -127,6 +128,7 @@ pub(super) fn take_back(view: &impl View, asked: &TakeBack, now: Timestamp) -> D
 /// The float's part: it gets what the account gave, less the commission of that part.
 pub(super) fn ended(
     view: &impl View,
+    catalogs: &Catalogs,
     (partner, external): (PartnerId, u128),
     result: Result<Taken, Refusal>,
     now: Timestamp,
@@ -165,11 +167,21 @@ pub(super) fn ended(
             decision.events.push(event(EntityKey::Partner(partner), body));
         }
     }
+    let (events, messages) = match &result {
+        Ok(taken) => {
+            let float = view.get(EntityKey::Partner(partner)).and_then(Entity::partner);
+            let float = float.map_or(Money::ZERO, |partner| partner.float) + taken.gross - commission;
+            super::chain::reversed(view, catalogs, (top_up, external), (taken.gross, float), now)
+        }
+        Err(_) => Default::default(),
+    };
     let done = result.is_ok();
     let body = ReversalEvent::Ended { result, commission };
     let ended = event(key, EventBody::TopUpReversal(Box::new(body)));
     let told = done.then(|| callback(view, after(top_up, &ended))).flatten();
     decision.events.push(ended);
     decision.events.extend(told);
+    decision.events.extend(events);
+    decision.messages.extend(messages);
     decision
 }

@@ -52,6 +52,7 @@ mod tag {
     pub const FLOAT_DELIVERED: u8 = 65;
     pub const TOP_UP_DELIVERED: u8 = 66;
     pub const CALLBACK_DUE_2: u8 = 67;
+    pub const CHAIN: u8 = 70;
 }
 
 impl Codec for Refusal {
@@ -169,17 +170,15 @@ impl Codec for EventBody {
                 reason.encode(out);
             }
             EventBody::Auto(event) => put(out, tag::AUTO, event),
-            EventBody::BudgetReached { month, mark } => {
-                put(out, tag::BUDGET_REACHED, month);
-                mark.encode(out);
-            }
             EventBody::CreditTakenBack(taken) => encode_taken_back(taken, out),
             EventBody::TopUpCreated(_)
             | EventBody::TopUpSettled { .. }
             | EventBody::TopUpDelivered { .. }
             | EventBody::TopUpReversed { .. }
             | EventBody::TopUpReversal(_) => encode_top_up(self, out),
-            EventBody::TermsChanged(_)
+            EventBody::Chain(event) => put(out, tag::CHAIN, event),
+            EventBody::BudgetReached { .. }
+            | EventBody::TermsChanged(_)
             | EventBody::CallbackDue(_)
             | EventBody::CommissionPaid { .. }
             | EventBody::FloatReturned { .. }
@@ -301,6 +300,7 @@ fn decode_sale(tag: u8, input: &mut Reader<'_>) -> Result<EventBody, CodecError>
             let of = CreditOf::Payment(Codec::decode(input)?);
             EventBody::CreditTakenBack(Box::new(TakenBack::decode_rest(of, input)?))
         }
+        tag::CHAIN => EventBody::Chain(Codec::decode(input)?),
         tag::TERMS_CHANGED => EventBody::TermsChanged(Codec::decode(input)?),
         tag::CALLBACK_DUE => EventBody::CallbackDue(Codec::decode(input)?),
         tag::COMMISSION_PAID => EventBody::CommissionPaid {
@@ -354,6 +354,10 @@ fn encode_taken_back(taken: &TakenBack, out: &mut Vec<u8>) {
 /// What happens to the terms of a partner, and beside its sales.
 fn encode_terms(body: &EventBody, out: &mut Vec<u8>) {
     match body {
+        EventBody::BudgetReached { month, mark } => {
+            put(out, tag::BUDGET_REACHED, month);
+            mark.encode(out);
+        }
         EventBody::TermsChanged(change) => put(out, tag::TERMS_CHANGED, change),
         EventBody::CallbackDue(due) if due.top_up.is_long() => {
             out.push(tag::CALLBACK_DUE_2);

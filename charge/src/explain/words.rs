@@ -152,7 +152,11 @@ impl Voice<'_> {
             Refusal::InsufficientBalance | Refusal::InsufficientFloat => "reason.balance",
             Refusal::AccountNotActive | Refusal::NoSuchAccount => "reason.inactive",
             Refusal::NoSuchOffer | Refusal::NotRenewable => "reason.offer",
-            Refusal::OfferLimit | Refusal::TooMany | Refusal::DailyLimit => "reason.limit",
+            Refusal::OfferLimit
+            | Refusal::TooMany
+            | Refusal::DailyLimit
+            | Refusal::MonthlyLimit
+            | Refusal::CountLimit => "reason.limit",
             Refusal::AmountTooSmall | Refusal::AmountTooLarge => "reason.amount",
             Refusal::FundsUsedUp => "reason.funds",
             _ => "reason.other",

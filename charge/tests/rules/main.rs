@@ -9,9 +9,11 @@
 //! * `payments`: stories of one payment. `auto`: stories of a standing order.
 //! * `partners`: commission, callbacks, rehearsals.
 //! * `reversal`: sales that are taken back, or handed to another operator.
+//! * `chain`: `chain.txt`, and random histories of a tree of sellers.
 //! * `properties`: random histories, slicing, replay, codecs.
 
 mod auto;
+mod chain;
 mod partners;
 mod payments;
 mod promotions;

@@ -7,6 +7,7 @@ use charge::ids::digest128;
 use charge::ledger::LedgerAccount;
 use charge::partner::{TopUp, TopUpState};
 use charge::promotion::ChannelClass;
+use charge::seller::SoldBy;
 use charge::terms::{
     CallbackDue, CallbackSecret, CommissionKind, CommissionRule, PLANNED_MAX, PlannedCommission, TermsChange,
 };
@@ -64,6 +65,7 @@ fn request(external: &str, gross: Money, test: bool) -> TopUpRequest {
         callback_url: String::new(),
         test,
         connector: Code::EMPTY,
+        by: SoldBy::default(),
     }
 }
 

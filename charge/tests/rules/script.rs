@@ -225,6 +225,7 @@ impl Run {
                     callback_url: String::new(),
                     test: false,
                     connector: Code::EMPTY,
+                    by: Default::default(),
                 }))
             }
             other => panic!("no such action: {other}"),

@@ -11,6 +11,7 @@ use charge::decide::View;
 use charge::ids::LotId;
 use charge::ledger::{LedgerAccount, sums};
 use charge::money::Rounding;
+use charge::seller::ChainMessage;
 use charge::tax::{Rate, TaxClass};
 use charge::time::{DAY, Zone};
 use charge::unit::Amount;
@@ -176,8 +177,13 @@ impl World {
             let (delivered, events) = self.run(&Command::Deliver(message.clone()));
             delivered.expect("a message is always consumed");
             all.extend(events);
-            // Leases are counted by the numbers of their messages alone: the engine drops one that comes twice.
-            if matches!(message, Message::BudgetAsked(_) | Message::BudgetReturned(_)) {
+            // Leases and shares are counted by the numbers of their messages alone: the engine drops one that comes twice.
+            if matches!(
+                message,
+                Message::BudgetAsked(_)
+                    | Message::BudgetReturned(_)
+                    | Message::Chain(ChainMessage::Override { .. })
+            ) {
                 continue;
             }
             let (again, events) = self.run(&Command::Deliver(message.clone()));

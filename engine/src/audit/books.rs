@@ -5,6 +5,7 @@ use crate::partition::PartitionId;
 use crate::partition::channels::Channels;
 use charge::command::{Funding, Message};
 use charge::ledger::{LedgerAccount, postings, sums};
+use charge::seller::{ChainMessage, MoveState};
 use charge::{AccountId, Code, Entity, EntityKey, Event, PartnerId, Unit};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
@@ -20,6 +21,10 @@ pub(super) struct Books {
     floats: i128,
     /// What partners believe to be in transit.
     partners_in_transit: i128,
+    /// What sellers owe.
+    owed: i128,
+    /// Movements of stock that are not settled: what travels.
+    stock: HashMap<(PartnerId, u128), i128>,
     refunds: i128,
     /// Of partners' sales, with connectors and not answered.
     outside: i128,
@@ -74,6 +79,16 @@ impl Books {
                 }
                 None
             }
+            (EntityKey::Seller(_), Entity::Seller(seller)) => {
+                self.owed += i128::from(seller.owed.0);
+                (seller.owed.0 < 0).then_some("owes less than nothing")
+            }
+            (EntityKey::Move(from, digest), Entity::Move(asked)) => {
+                if asked.state == MoveState::Submitted {
+                    self.stock.insert((from, digest), i128::from(asked.base().0));
+                }
+                None
+            }
             (EntityKey::Budget(_, promotion), Entity::Budget(budget)) => {
                 *self.budgets.entry(promotion).or_default() += i128::from(budget.left.0);
                 (budget.left.0 < 0 || budget.left > budget.funded).then_some("has a budget below zero")
@@ -90,6 +105,7 @@ impl Books {
             | (EntityKey::Terms(..), Entity::Terms(_))
             | (EntityKey::Auto(_), Entity::Auto(_))
             | (EntityKey::BudgetTold(_), Entity::BudgetTold(_))
+            | (EntityKey::Sale(..), Entity::Sale(_))
             | (EntityKey::Catalog(_), Entity::Catalog(_)) => None,
             (EntityKey::Payment(_), Entity::Payment(payment)) => {
                 self.refunds += i128::from(payment.refund_pending().0);
@@ -108,7 +124,7 @@ impl Books {
     pub fn finish(&mut self, report: &mut AuditReport) {
         report.events_with_postings = self.events_with_postings;
         let mut subscribers = [0; 4];
-        let (mut floats, mut refunds, mut suspense) = (0, 0, 0);
+        let (mut floats, mut refunds, mut suspense, mut owed) = (0, 0, 0, 0);
         for (account, amounts) in &self.ledger {
             let class = report.ledger.entry(account.class()).or_default();
             for unit in 0..4 {
@@ -126,6 +142,7 @@ impl Books {
                 LedgerAccount::InTransit => report.in_transit += amounts[MONEY],
                 LedgerAccount::RefundPending => refunds += amounts[MONEY],
                 LedgerAccount::Suspense => suspense += amounts[MONEY],
+                LedgerAccount::Owed(_) => owed -= amounts[MONEY],
                 _ => {}
             }
         }
@@ -149,6 +166,12 @@ impl Books {
             report.problem(format_args!(
                 "the ledger says {refunds} is on its way back to payers, payments say {}",
                 self.refunds
+            ));
+        }
+        if owed != self.owed {
+            report.problem(format_args!(
+                "the ledger says sellers owe {owed}, they say {}",
+                self.owed
             ));
         }
         self.messages(report);
@@ -184,6 +207,8 @@ impl Books {
     /// What is in transit must be what unconsumed messages carry.
     fn messages(&mut self, report: &mut AuditReport) {
         let (mut credits, mut refused, mut credited, mut returned) = (0, 0, 0, 0);
+        // Shares of those above: in transit for the ledger, out of the sight of whoever sold.
+        let mut shares = 0;
         let mut leases = std::mem::take(&mut self.budgets);
         for (from, channels) in &self.channels {
             for (to, acknowledged, queue) in channels.outgoing() {
@@ -203,6 +228,19 @@ impl Books {
                 for message in queue.iter().skip(seen) {
                     match message {
                         Message::Open(_) | Message::BudgetAsked(_) => {}
+                        Message::Chain(message) => match message {
+                            ChainMessage::Place(_) | ChainMessage::AboveBlocked { .. } => {}
+                            ChainMessage::Stock(sent) => credits += i128::from(sent.amount.0),
+                            ChainMessage::Override { amount, .. } => shares += i128::from(amount.0),
+                            ChainMessage::StockAnswered { from, digest, result } => {
+                                let amount = self.stock.get(&(*from, *digest)).copied().unwrap_or(0);
+                                *(if result.is_ok() {
+                                    &mut credited
+                                } else {
+                                    &mut refused
+                                }) += amount;
+                            }
+                        },
                         // The ledger has moved it out of suspense with the credit; its payment does not know yet.
                         Message::SuspenseCredited { outcome, .. } => {
                             let credited = outcome.as_ref().map_or(0, |outcome| i128::from(outcome.gross.0));
@@ -249,8 +287,8 @@ impl Books {
         self.promotions(&leases, report);
         // With a connector: its partner holds it until the other operator has answered.
         let outside = self.outside;
-        if report.in_transit != credits + refused + returned + outside {
-            let (booked, carried) = (report.in_transit, credits + refused + returned + outside);
+        if report.in_transit != credits + refused + returned + outside + shares {
+            let (booked, carried) = (report.in_transit, credits + refused + returned + outside + shares);
             report.problem(format_args!("{booked} is in transit, messages carry {carried}"));
         }
         let believed = self.partners_in_transit;

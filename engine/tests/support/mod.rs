@@ -134,6 +134,7 @@ pub fn top_up(partner: u32, account: u64, rupees: i64, reference: &str) -> Comma
         callback_url: String::new(),
         test: false,
         connector: Code::EMPTY,
+        by: Default::default(),
     }))
 }
 

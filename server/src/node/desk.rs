@@ -161,7 +161,8 @@ pub fn notice_of(kind: NotificationKind) -> Notice {
         // About somebody's money and who may take it: it always comes.
         NotificationKind::Auto => Notice::Recharge,
         NotificationKind::Budget => Notice::Budget,
-        NotificationKind::LowBalance => Notice::LowBalance,
+        // Sellers hear of their stock whatever they agreed to: it is their business.
+        NotificationKind::LowBalance | NotificationKind::LowStock => Notice::LowBalance,
         NotificationKind::RenewalFailed => Notice::BundleExpiry,
     }
 }
@@ -206,7 +207,34 @@ pub fn say(
     ))
 }
 
+/// A seller's own number, and that its float is low.
+fn stock_address(around: &Around, notification: &Notification) -> anyhow::Result<Option<Addressed>> {
+    let look = |entity: Option<&Entity>, _| {
+        let seller = entity.and_then(Entity::seller)?;
+        Some((seller.number?, seller.language))
+    };
+    let seller = around.engine.read(notification.event.key, look)?;
+    let catalog = around.catalogs.get(notification.operator);
+    let Some(((msisdn, language), catalog)) = seller.zip(catalog) else {
+        return Ok(None);
+    };
+    Ok(Some(Addressed {
+        msisdn: msisdn.to_string(),
+        text: notice::text(
+            &notification.event.body,
+            catalog,
+            language,
+            &around.check,
+            None,
+            None,
+        ),
+    }))
+}
+
 fn address(around: &Around, notification: &Notification) -> anyhow::Result<Option<Addressed>> {
+    if notification.kind == NotificationKind::LowStock {
+        return stock_address(around, notification);
+    }
     let look = |entity: Option<&Entity>, _| {
         entity
             .and_then(Entity::account)

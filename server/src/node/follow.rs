@@ -171,6 +171,9 @@ pub fn start(
 pub fn day_of(catalogs: &Arc<Catalogs>) -> store::project::DayOf {
     let catalogs = Arc::clone(catalogs);
     Box::new(move |operator, at: Timestamp| {
+        if operator == store::project::CHAIN {
+            return catalogs.chain().zone.day_number(at);
+        }
         catalogs.get(operator).map_or_else(
             || charge::time::Zone::UTC.day_number(at),
             |catalog| catalog.zone.day_number(at),

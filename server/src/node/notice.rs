@@ -5,6 +5,7 @@ use charge::catalog::{Catalog, Language};
 use charge::event::{Bought, Charged, Recharged, TakenBack};
 use charge::payment::RefundReason;
 use charge::reversal::CreditOf;
+use charge::seller::ChainEvent;
 use charge::{EventBody, Money, Timestamp};
 use std::sync::Arc;
 
@@ -30,6 +31,11 @@ pub fn text(
         EventBody::RenewalFailed { offer, .. } => words.renewal_failed(offer.as_str()),
         EventBody::Auto(event) => auto.map_or_else(String::new, |auto| words.auto(event, auto)),
         EventBody::BudgetReached { mark, .. } => words.budget(*mark),
+        EventBody::Chain(happened) => match happened.as_ref() {
+            ChainEvent::Sold(sold) => words.low_stock(sold.float),
+            ChainEvent::Gave(gave) => words.low_stock(gave.float),
+            _ => String::new(),
+        },
         _ => String::new(),
     }
 }
@@ -216,6 +222,16 @@ impl Words<'_> {
         format!("{}{more}", web::text::plain(self.language, key, &[]))
     }
 
+    /// To a seller.
+    fn low_stock(&self, float: Money) -> String {
+        let float = self.money(float);
+        match self.language {
+            Language::En => format!("Your stock is low: {float} left to sell. Please order more."),
+            Language::Ur => format!("آپ کا اسٹاک کم ہے: فروخت کے لیے {float} باقی ہیں۔ مزید منگوائیں۔"),
+            Language::Zh => format!("您的库存不足：可售余额{float}，请及时补货。"),
+        }
+    }
+
     fn renewal_failed(&self, code: &str) -> String {
         let offer = self.offer(code);
         match self.language {
@@ -323,6 +339,39 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_seller_hears_that_its_stock_is_low() {
+        let catalog = catalog();
+        let check = Check {
+            secret: [1; 32],
+            public_url: "".into(),
+        };
+        let gave = charge::seller::event::Gave {
+            amount: Money::from_units(10),
+            day: 0,
+            back: Default::default(),
+            float: Money::from_units(490),
+            low: true,
+            low_crossed: true,
+        };
+        let body = EventBody::Chain(Box::new(ChainEvent::Gave(Box::new(gave.clone()))));
+        assert_eq!(NotificationKind::of(&body), Some(NotificationKind::LowStock));
+        for (language, word) in [
+            (Language::En, "stock is low"),
+            (Language::Ur, "اسٹاک کم ہے"),
+            (Language::Zh, "库存不足"),
+        ] {
+            let text = text(&body, &catalog, language, &check, None, None);
+            assert!(text.contains(word) && text.contains("490"), "{text}");
+        }
+        let still = charge::seller::event::Gave {
+            low_crossed: false,
+            ..gave
+        };
+        let body = EventBody::Chain(Box::new(ChainEvent::Gave(Box::new(still))));
+        assert_eq!(NotificationKind::of(&body), None, "once for each crossing");
     }
 
     #[test]

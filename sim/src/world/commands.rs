@@ -217,6 +217,7 @@ fn top_up(partner: u32, account: u64, gross: Money, next: u64) -> Command {
         callback_url: String::new(),
         test: false,
         connector: Code::EMPTY,
+        by: Default::default(),
     }))
 }
 

@@ -8,6 +8,7 @@ use crate::traits::StoreError;
 use charge::partner::TopUpState;
 use charge::reply::Receipt;
 use charge::reversal::Taken;
+use charge::seller::ChainEvent;
 use charge::{AccountId, Code, EventBody, Money, Msisdn, OperatorId, PartnerId, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::collections::HashMap;
@@ -27,17 +28,35 @@ pub enum FloatKind {
     Commission,
     /// A completed top-up was taken back: what was unused came back, and its commission went.
     Reversal,
+    /// Stock came in from another seller, with commission on top.
+    StockIn,
+    /// Stock went to another seller.
+    StockOut,
+    /// Stock could not be delivered and is back.
+    StockBack,
+    /// Drawn from the credit line.
+    CreditDrawn,
+    /// Paid of what was owed.
+    CreditPaid,
+    /// A share of a sale below, or of its reversal.
+    Share,
 }
 
 impl FloatKind {
     /// Every kind with its number in the tables and its name in files.
-    pub const ALL: [(FloatKind, i64, &'static str); 6] = [
+    pub const ALL: [(FloatKind, i64, &'static str); 12] = [
         (FloatKind::Funding, 1, "funding"),
         (FloatKind::Withdrawal, 2, "withdrawal"),
         (FloatKind::Sale, 3, "sale"),
         (FloatKind::Declined, 4, "declined"),
         (FloatKind::Commission, 5, "commission"),
         (FloatKind::Reversal, 6, "reversal"),
+        (FloatKind::StockIn, 70, "stock-in"),
+        (FloatKind::StockOut, 71, "stock-out"),
+        (FloatKind::StockBack, 72, "stock-back"),
+        (FloatKind::CreditDrawn, 73, "credit-drawn"),
+        (FloatKind::CreditPaid, 74, "credit-paid"),
+        (FloatKind::Share, 75, "share"),
     ];
 
     /// Its number in the tables.
@@ -55,9 +74,14 @@ impl FloatKind {
     /// How the gross amount moves the float: 1, -1 or not at all.
     pub fn sign(self) -> i64 {
         match self {
-            FloatKind::Funding | FloatKind::Declined | FloatKind::Reversal => 1,
-            FloatKind::Withdrawal | FloatKind::Sale => -1,
-            FloatKind::Commission => 0,
+            FloatKind::Funding
+            | FloatKind::Declined
+            | FloatKind::Reversal
+            | FloatKind::StockIn
+            | FloatKind::StockBack
+            | FloatKind::CreditDrawn => 1,
+            FloatKind::Withdrawal | FloatKind::Sale | FloatKind::StockOut | FloatKind::CreditPaid => -1,
+            FloatKind::Commission | FloatKind::Share => 0,
         }
     }
 
@@ -169,10 +193,54 @@ impl Changes {
             EventBody::FloatReturned { amount, top_up } => {
                 line(FloatKind::Reversal, *amount, Money::ZERO, Some(*top_up))
             }
+            EventBody::Chain(happened) => match chain_line(happened) {
+                Some((kind, gross, commission, reference)) => FloatChange {
+                    reference,
+                    ..line(kind, gross, commission, None)
+                },
+                None => return,
+            },
             _ => return,
         };
         self.float_lines.push(new);
     }
+}
+
+/// Kind, amount, commission and reference of what the selling chain does to a float.
+fn chain_line(happened: &ChainEvent) -> Option<(FloatKind, Money, Money, String)> {
+    let reference = |id: u128| format!("{id:032x}");
+    Some(match happened {
+        ChainEvent::StockReceived(stock) => {
+            let commission = stock.commission;
+            (FloatKind::StockIn, stock.amount, commission, reference(stock.id))
+        }
+        ChainEvent::StockSent(stock) => (
+            FloatKind::StockOut,
+            stock.amount,
+            Money::ZERO,
+            reference(stock.id),
+        ),
+        ChainEvent::StockSettled {
+            stock,
+            accepted: false,
+        } => (
+            FloatKind::StockBack,
+            stock.amount,
+            Money::ZERO,
+            reference(stock.id),
+        ),
+        ChainEvent::CreditMoved(amount) => {
+            let kind = match amount.is_positive() {
+                true => FloatKind::CreditDrawn,
+                false => FloatKind::CreditPaid,
+            };
+            (kind, Money(amount.0.saturating_abs()), Money::ZERO, String::new())
+        }
+        ChainEvent::OverrideReceived { amount, top_up, .. } => {
+            (FloatKind::Share, Money::ZERO, *amount, reference(*top_up))
+        }
+        _ => return None,
+    })
 }
 
 /// Writes movements with their numbers and balances.

@@ -3,6 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | `floats` | movements of floats; what was taken back of sales, what connectors hand over |
+//! | `chain` | the selling chain: tree, movements, sales, days |
 //! | `payments` | payments: rows, changes, questions |
 //! | `rows` | the rows as plain data |
 //! | `write` | the changes of one projected batch in one transaction, with the positions they stand for |
@@ -12,6 +13,7 @@
 //! `reads.sqlite` syncs only when its WAL is moved into the file: after a power failure it is a little older, position
 //! included, and the projection goes on from there.
 
+mod chain;
 mod floats;
 mod payments;
 mod query;
@@ -19,6 +21,7 @@ mod rows;
 mod tail;
 mod write;
 
+pub use chain::{ChainChange, DayLine, Earned, MoveRow, SaleRow, SellerRow};
 pub use floats::{FloatChange, FloatKind, FloatLine, FloatSum, OpenDelivery, TopUpEnd};
 pub use payments::{FaultKind, PaymentChange, PaymentRow, RefundRow};
 pub use query::ReadsReader;
@@ -126,6 +129,7 @@ impl ReadModels {
             statements::SCHEMA,
             crate::sql::payments::SCHEMA,
             crate::sql::floats::SCHEMA,
+            crate::sql::chain::SCHEMA,
         ]
         .concat();
         create_tables(&mut db, WHAT, &schema, format)

@@ -1,6 +1,7 @@
 //! The changes of a projected stretch, gathered in memory and written in one transaction with their positions: few of them
 //! straight into the tables, many into the tail (see [`super::tail`]).
 
+use super::chain::{self, ChainChange, Earned};
 use super::floats::{self, FloatChange, TopUpEnd};
 use super::payments::{self, PaymentChange};
 use super::rows::{EVENTS_BYTES_MAX, StatementLine, code_of};
@@ -40,6 +41,10 @@ pub struct Changes {
     pub subscribers: Vec<SubscriberChange>,
     /// Changes of top-ups, in order.
     pub top_ups: Vec<TopUpChange>,
+    /// Changes of the selling chain, in order.
+    pub chain: Vec<ChainChange>,
+    /// What sellers earned, by local day.
+    pub earned: BTreeMap<(PartnerId, i32, Earned), Money>,
     /// Changes of payments, in order.
     pub payments: Vec<PaymentChange>,
     /// New partners.
@@ -291,6 +296,8 @@ impl ReadsWriter {
             payments::write(&tx, &changes.payments)?;
             write_partners(&tx, changes)?;
             floats::write(&tx, &changes.float_lines)?;
+            chain::write(&tx, &changes.chain)?;
+            chain::write_earned(&tx, &changes.earned)?;
             write_totals(&tx, &changes.totals)?;
             let mut put = tx.prepare_cached(&sqlite(statements::POSITION_PUT))?;
             for (partition, (seq, at)) in &changes.positions {

@@ -4,6 +4,7 @@
 //! `bytea`. What only SQLite wants stands in `/*sqlite ...*/` comments, which other engines skip.
 
 pub mod callbacks;
+pub mod chain;
 pub mod floats;
 pub mod journal;
 pub mod letters;

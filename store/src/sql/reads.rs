@@ -120,7 +120,7 @@ create table if not exists gl_day_total (
 ";
 
 /// Tables with their positions, in the order in which a rebuild empties and an audit compares them.
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 15] = [
     "read_position",
     "subscriber",
     "usage_record",
@@ -131,6 +131,10 @@ pub const TABLES: [&str; 11] = [
     "float_line",
     "top_up_back",
     "top_up_outside",
+    "seller",
+    "stock_move",
+    "seller_sale",
+    "seller_earned",
     "gl_day_total",
 ];
 

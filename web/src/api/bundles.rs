@@ -257,7 +257,7 @@ pub struct PurchasedBucket {
 }
 
 impl Purchased {
-    fn of(bought: &BoughtReply) -> Purchased {
+    pub(super) fn of(bought: &BoughtReply) -> Purchased {
         let bucket = |(unit, amount): &(charge::Unit, charge::unit::Amount)| PurchasedBucket {
             unit: unit.name().to_owned(),
             amount: amount.0,

@@ -5,6 +5,7 @@
 //! * [`auth`]: API keys. [`json`]: bodies, amounts, times. [`once`]: requests that must happen once.
 //! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
 //! * [`commission`], [`reports`], [`partner_files`]: what sellers earn, and what they compare. [`reversals`]: sales taken back.
+//! * [`sellers`]: the selling chain.
 //! * [`complaints`]: for staff. [`announcements`]: promotions told to those who agreed.
 //! * [`reconciliations`]: settlement files, and the exceptions that they leave. [`staff`]: who works here.
 //! * [`auto`]: standing orders to recharge. [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
@@ -26,6 +27,7 @@ pub mod quotes;
 pub mod reconciliations;
 pub mod reports;
 pub mod reversals;
+pub mod sellers;
 pub mod staff;
 pub mod statement;
 pub mod subscribers;
@@ -110,6 +112,17 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(reports::settlement))
         .routes(routes!(reports::summary))
         .routes(routes!(partner_files::compare))
+        .routes(routes!(sellers::create, sellers::list))
+        .routes(routes!(sellers::see, sellers::change))
+        .routes(routes!(sellers::stock::create, sellers::stock::list))
+        .routes(routes!(sellers::sales::create, sellers::sales::list))
+        .routes(routes!(sellers::sales::day))
+        .routes(routes!(sellers::people::put_staff, sellers::people::remove_staff))
+        .routes(routes!(sellers::people::set_pin))
+        .routes(routes!(
+            sellers::people::put_device,
+            sellers::people::remove_device
+        ))
         .routes(routes!(callbacks::settings, callbacks::set_url))
         .routes(routes!(callbacks::add_secret))
         .routes(routes!(callbacks::retire_secret))

@@ -38,7 +38,7 @@ pub struct NewPartner {
     /// Most it may sell on one day (UTC); left out: no limit.
     #[serde(default)]
     pub per_day: Option<Decimal>,
-    /// What its first key may do: topup, read, purchase, subscribers, admin; empty: no key yet.
+    /// What its first key may do: topup, read, purchase, subscribers, admin, sellers; empty: no key yet.
     #[serde(default)]
     pub scopes: Vec<String>,
 }
@@ -140,11 +140,7 @@ pub async fn create(
     caller.require(Scopes::ADMIN)?;
     short_text(&new.name, "name", limits::NAME_BYTES_MAX)?;
     short_text(&new.code, "code", Code::MAX)?;
-    let mut operators = Vec::new();
-    for code in &new.operators {
-        let catalog = web.catalogs().by_code(code).ok_or(Refusal::NoSuchOperator)?;
-        operators.push(catalog.operator);
-    }
+    let operators = operators_of(&web, &new.operators)?;
     let scopes = scopes_of(&new.scopes)?;
     let id = PartnerId(
         new.id
@@ -170,6 +166,18 @@ pub async fn create(
         }),
     };
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Operators by their codes.
+///
+/// # Errors
+/// [`Refusal::NoSuchOperator`].
+pub fn operators_of(web: &Web, codes: &[String]) -> Result<Vec<OperatorId>, Problem> {
+    let operator = |code: &String| {
+        let catalog = web.catalogs().by_code(code);
+        Ok(catalog.ok_or(Refusal::NoSuchOperator)?.operator)
+    };
+    codes.iter().map(operator).collect()
 }
 
 /// All partners.
@@ -233,7 +241,7 @@ pub async fn see(
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRequest {
-    /// topup, read, purchase, subscribers, admin.
+    /// topup, read, purchase, subscribers, admin, sellers.
     pub scopes: Vec<String>,
     /// A key of the sandbox: top-ups made with it move nothing. It may have the scope `topup` only.
     #[serde(default)]
@@ -351,7 +359,8 @@ pub fn scopes_of(names: &[String]) -> Result<Scopes, Problem> {
     for name in names {
         let known = Scopes::NAMES.iter().find(|(known, _)| known == name);
         let (_, scope) = known.ok_or_else(|| {
-            Problem::field(Fault::BadField, "scopes").hint("topup, read, purchase, subscribers or admin")
+            Problem::field(Fault::BadField, "scopes")
+                .hint("topup, read, purchase, subscribers, admin or sellers")
         })?;
         scopes = scopes.with(*scope);
     }

@@ -6,6 +6,7 @@ use super::lookup::find;
 use super::once::idempotency_key;
 use super::quotes::{self, Occasion, Price};
 use super::reversals::ReversalAnswer;
+use crate::core::CoreError;
 use crate::limits;
 use crate::partner_callback::checked_url;
 use crate::problem::{Fault, Problem};
@@ -19,6 +20,7 @@ use charge::ids::digest128;
 use charge::partner::{Scopes, TopUp, TopUpState};
 use charge::promotion::ChannelClass;
 use charge::reversal::Afterwards;
+use charge::seller::SoldBy;
 use charge::tax::RegionCode;
 use charge::terms::CommissionKind;
 use charge::time::SECOND;
@@ -249,6 +251,7 @@ pub async fn create(
     let (campaign, class) = (body.campaign.as_deref(), body.channel.as_deref());
     let occasion = Occasion::read(caller.partner.code, campaign, class)?;
     let sale = Sale {
+        by: SoldBy::default(),
         partner: caller.partner.id,
         channel: caller.partner.code,
         external_id: &body.external_id,
@@ -314,6 +317,8 @@ pub struct Sale<'a> {
     pub test: bool,
     /// The connector that hands it to another operator; empty: `account` is credited here.
     pub connector: Code,
+    /// Who sells, when a seller of the chain does.
+    pub by: SoldBy,
 }
 
 impl Sale<'_> {
@@ -337,6 +342,7 @@ impl Sale<'_> {
             callback_url: self.callback_url.to_owned(),
             test: self.test,
             connector: self.connector,
+            by: self.by,
         }
     }
 
@@ -369,7 +375,8 @@ pub async fn sell(
     quote: Option<&str>,
     again: bool,
 ) -> Result<(Box<TopUp>, bool), Problem> {
-    let request = sale.request(Uuid::now_v7().as_u128());
+    let mut request = sale.request(Uuid::now_v7().as_u128());
+    request.by.again = again;
     let key = request.key();
     let known = web.parts.core.read(key).await?.is_some()
         || web.parts.core.read(request.idempotency()).await?.is_some();
@@ -388,7 +395,12 @@ pub async fn sell(
             quotes::check(web, id, number, account, (sale.gross, occasion)).await?;
         }
         let noted = web.in_flight.note_recharge(recharge, web.now());
-        if !again && !sale.test && (!noted || recently_credited(web, sale).await?) {
+        // Of a seller the core knows it itself, and looks at its people first.
+        if !again
+            && !sale.test
+            && (!noted || recently_credited(web, sale).await?)
+            && web.seller(sale.partner).await?.is_none()
+        {
             return Err(Fault::RecentlyRecharged.into());
         }
     }
@@ -396,10 +408,14 @@ pub async fn sell(
     let reply = match web.parts.core.call(Command::TopUp(Box::new(request))).await {
         Ok(reply) => reply,
         Err(error) => {
-            if fresh && matches!(error, crate::core::CoreError::Refused(_)) {
+            if fresh && matches!(error, CoreError::Refused(_)) {
                 web.in_flight.forget_recharge(recharge);
             }
-            return Err(error.into());
+            return Err(match error {
+                // One code for one thing, whoever noticed it.
+                CoreError::Refused(Refusal::RepeatedSale) => Fault::RecentlyRecharged.into(),
+                error => error.into(),
+            });
         }
     };
     let Reply::TopUpAccepted { id: known_id } = reply else {

@@ -222,6 +222,7 @@ async fn sell(
     let (account, catalog) = found.subscriber()?;
     let shop = web.partner(demo.shop).await?.ok_or(Refusal::PartnerNotActive)?;
     let sale = Sale {
+        by: charge::seller::SoldBy::default(),
         partner: shop.id,
         channel: shop.code,
         external_id: once,

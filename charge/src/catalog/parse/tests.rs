@@ -152,7 +152,7 @@ price = "3.50" | price = 3.50 | mini.toml:40:9: `price` must be text in quotes, 
 id = 7 | id = "7" | mini.toml:4:6: `id` must be a whole number from 1 to 9999, without quotes
 id = 7 | id = 0 | mini.toml:4:6: `id` must be a whole number from 1 to 9999, without quotes
 id = 7~name = { en = "Mini" | id = = 7~name = { en = "Mini" | mini.toml:4:6: not valid TOML: extra `=`, expected nothing ~ mini.toml:4:8: not valid TOML: unexpected key or value, expected newline, `#`
-kind = "operator" | kind = "tariff" | mini.toml:1:8: `tariff` is not a kind of file; write "country" or "operator"
+kind = "operator" | kind = "tariff" | mini.toml:1:8: `tariff` is not a kind of file; write "country", "operator" or "chain"
 schema = 1~code = "mini" | schema = 2~code = "mini" | mini.toml:2:10: `schema` must be 1
 [recharge]~minimum = "50" | [recharges]~minimum = "50" | mini.toml:1:1: the file has no `recharge` ~ mini.toml:13:2: the file has no key `recharges`; did you mean `recharge`?
 code = "mini" | name2 = "mini" | mini.toml:1:1: the file has no `code` ~ mini.toml:3:1: the file has no key `name2`
