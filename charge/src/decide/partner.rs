@@ -101,7 +101,13 @@ pub(super) fn top_up(
     if !request.connector.is_empty() {
         return Ok(decision);
     }
-    decision.messages.push(Message::Credit {
+    decision.messages.push(credit(request, partner));
+    Ok(decision)
+}
+
+/// What the subscriber's partition is asked for.
+fn credit(request: &TopUpRequest, partner: &Partner) -> Message {
+    Message::Credit {
         external: request.external_digest(),
         recharge: Recharge {
             account: request.account,
@@ -116,8 +122,7 @@ pub(super) fn top_up(
             campaign: request.campaign,
             class: request.class,
         },
-    });
-    Ok(decision)
+    }
 }
 
 /// What the partner's terms say about a sale.
