@@ -4,6 +4,7 @@
 //! everything that was taken from it, so that replay never needs yesterday's catalog.
 
 pub mod chain;
+pub mod keypad;
 pub mod parse;
 mod promotion;
 
@@ -163,6 +164,8 @@ pub struct Catalog {
     pub policy: Policy,
     /// Short codes and sender names shown to people.
     pub contact: Contact,
+    /// What people dial, and where keywords go.
+    pub keypad: keypad::Keypad,
 }
 
 impl Catalog {

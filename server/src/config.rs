@@ -12,6 +12,7 @@ use crate::mail::MailConfig;
 use crate::notify::OffersConfig;
 use crate::push::PushConfig;
 use crate::sms::SmsConfig;
+use crate::ussd::config::UssdConfig;
 use engine::limits::PARTITIONS_MAX;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -58,6 +59,8 @@ pub struct Config {
     pub push: PushConfig,
     /// Announcements of offers.
     pub offers: OffersConfig,
+    /// USSD gateways.
+    pub ussd: UssdConfig,
     /// Payments over the web.
     pub payments: PaymentsConfig,
     /// Settlement files, compared every day.
@@ -330,6 +333,7 @@ impl Default for Config {
             mail: MailConfig::default(),
             push: PushConfig::default(),
             offers: OffersConfig::default(),
+            ussd: UssdConfig::default(),
             payments: PaymentsConfig::default(),
             reconciliation: ReconciliationConfig::default(),
             staff: StaffConfig::default(),
@@ -417,7 +421,7 @@ impl Config {
             &mut config.mail.ca_file,
             &mut config.push.key_file,
         ];
-        for path in paths.into_iter().flatten() {
+        for path in paths.into_iter().flatten().chain(config.ussd.paths()) {
             *path = base.join(&*path);
         }
         for source in &mut config.reconciliation.source {
@@ -478,6 +482,7 @@ impl Config {
             }
         }
         self.check_staff()?;
+        self.ussd.check()?;
         let diameter = &self.diameter;
         if diameter.tls_certificate.is_some() != diameter.tls_key.is_some() {
             return Err("diameter.tls_certificate and diameter.tls_key belong together".to_owned());

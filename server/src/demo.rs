@@ -3,8 +3,9 @@
 //! # Layout
 //! * here: setting up, staying up, taking down
 //! * [`story`]: what happens, step by step, and what must hold
-//! * [`stage`]: how it is told; [`handsets`]: what the page shows of it; [`rails`]: sandboxes to pay with
+//! * [`stage`]: how it is told; [`handsets`]: what the page shows of it; [`dialler`]: what its handset dials with; [`rails`]: sandboxes to pay with
 
+mod dialler;
 mod handsets;
 mod rails;
 mod stage;
@@ -20,6 +21,7 @@ use crate::output::Output;
 use crate::serve::{Signals, Up};
 use crate::sms::SmsConfig;
 use crate::sockets::watch::Watch;
+use crate::ussd::config::HttpGateway;
 use anyhow::Context as _;
 use sim::smsc::Smsc;
 use stage::Stage;
@@ -69,13 +71,15 @@ fn play(
     let mut config = config.clone();
     config.payments.rates = Some(sandboxes.rates.clone());
     let config = &config;
+    let handset = Arc::new(dialler::Handset::default());
     let up = runtime.block_on(Up::open(
         config,
         node,
         watch,
         sandboxes.rails.clone(),
-        Some(handsets::demo(smsc.inbox())?),
+        Some(handsets::demo(smsc.inbox(), Arc::clone(&handset))?),
     ))?;
+    handset.connect(up.ussd());
     let url = format!("http://{}", up.http()[0]);
     sandboxes.send_to(&url);
     let key = node.first_admin_key()?.ok_or_else(|| {
@@ -137,6 +141,11 @@ fn config_of(data: &Path, port: u16, centre: SocketAddr) -> Config {
         ..SmsConfig::default()
     };
     config.sms.insert("default".to_owned(), sms);
+    let gateway = HttpGateway {
+        listen: loopback(0),
+        ..HttpGateway::default()
+    };
+    config.ussd.http.insert(dialler::GATEWAY.to_owned(), gateway);
     config
 }
 

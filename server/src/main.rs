@@ -6,6 +6,7 @@
 //! * [`catalogs`]: tariffs from the binary or from files.
 //! * [`serve`]: the server. [`node`]: an engine with its files. [`sockets`], [`diameter`], [`sms`]: the network.
 //! * [`callbacks`]: partners are told. [`notify`]: people are told beside SMS, by [`mail`] and [`push`]; announcements.
+//! * [`ussd`]: gateways of the keypad.
 //! * [`demo`]: the story. [`commands`], [`client`], [`here`]: the other commands.
 //! * [`receipt_keys`]: who signs receipts. [`reconcile`]: settlement files, every day.
 //! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
@@ -39,6 +40,7 @@ mod reconcile;
 mod serve;
 mod sms;
 mod sockets;
+mod ussd;
 
 use clap::Parser as _;
 use output::Output;

@@ -14,7 +14,9 @@ use crate::sockets::centres::Centres;
 use crate::sockets::charging::Charging;
 use crate::sockets::watch::Watch;
 use crate::sockets::{HttpParts, PaymentParts, Sockets};
+use crate::ussd::{self, Gateways};
 use anyhow::Context as _;
+use keypad::Keypad;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,8 +78,13 @@ async fn serve(
         .map(|address| format!("http://{address}"))
         .collect();
     let diameter: Vec<String> = up.diameter().iter().map(ToString::to_string).collect();
+    let ussd: Vec<String> = up
+        .ussd()
+        .iter()
+        .map(|(name, address)| format!("{name} {address}"))
+        .collect();
     let ready = json!({
-        "event": "ready", "http": http, "diameter": diameter, "data": config.data,
+        "event": "ready", "http": http, "diameter": diameter, "ussd": ussd, "data": config.data,
         "partitions": node.instance.partitions,
         "started_in_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
@@ -87,6 +94,9 @@ async fn serve(
         }
         for address in &diameter {
             print.line(&format!("listening: Diameter on {address}"));
+        }
+        for address in &ussd {
+            print.line(&format!("listening: USSD gateway {address}"));
         }
         print.line(&format!("ready: data in {}; Ctrl-C stops", config.data.display()));
     })?;
@@ -102,6 +112,7 @@ pub struct Up {
     callbacks: Deliverer,
     couriers: Couriers,
     sockets: Sockets,
+    gateways: Gateways,
     charging: Charging,
 }
 
@@ -151,10 +162,18 @@ impl Up {
         })?;
         let sockets = Sockets::open(node, parts).await?;
         let couriers = Couriers::start(node, config, &sockets, mailer)?;
+        let keypad = Keypad::new(
+            sockets.web.clone(),
+            keypad::Parts {
+                language: ussd::language(&config.ussd.language),
+                ..keypad::Parts::default()
+            },
+        );
         Ok(Up {
             centres,
             callbacks,
             couriers,
+            gateways: Gateways::open(&keypad, &config.ussd).await?,
             sockets,
             charging: Charging::open(node, &config.diameter, &watch.recharges).await?,
         })
@@ -165,6 +184,11 @@ impl Up {
         &self.sockets.http
     }
 
+    /// Where USSD gateways find us: name and address.
+    pub fn ussd(&self) -> &[(String, SocketAddr)] {
+        &self.gateways.http
+    }
+
     /// Where Diameter listens.
     pub fn diameter(&self) -> &[SocketAddr] {
         &self.charging.listening
@@ -173,6 +197,7 @@ impl Up {
     /// Takes nothing new, lets what is under way end, closes.
     pub async fn close(self) {
         self.charging.close();
+        self.gateways.close().await;
         self.sockets.close().await;
         self.callbacks.stop().await;
         self.couriers.stop().await;

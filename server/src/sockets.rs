@@ -7,7 +7,7 @@
 
 pub mod centres;
 pub mod charging;
-mod listener;
+pub mod listener;
 pub mod watch;
 
 use crate::config::PaymentsConfig;

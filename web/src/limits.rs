@@ -50,6 +50,8 @@ pub const HASHING_MAX: usize = 4;
 pub const HASHING_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Messages shown in the demo's handset.
 pub const INBOX_MESSAGES_MAX: usize = 50;
+/// Longest of what the demo's handset has dialled, in bytes.
+pub const DIALLED_BYTES_MAX: usize = 1_024;
 /// Longest signed text of a receipt, in bytes.
 pub const SIGNED_TEXT_BYTES_MAX: usize = 512;
 /// Longest text that somebody pastes to have it checked, in bytes.

@@ -16,6 +16,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/budget.ftl")),
             include_str!(concat!("../locales/", $language, "/complaints.ftl")),
             include_str!(concat!("../locales/", $language, "/help.ftl")),
+            include_str!(concat!("../locales/", $language, "/keypad.ftl")),
             include_str!(concat!("../locales/", $language, "/notify.ftl")),
             include_str!(concat!("../locales/", $language, "/offers.ftl")),
             include_str!(concat!("../locales/", $language, "/page.ftl")),

@@ -18,7 +18,7 @@ const AXE: (&str, &str) = ("axe-core", "4.14.1");
 /// What must take part in a run once a test in the tree uses it. A test uses a component when a `.rs` or `.py`
 /// file outside xtask holds one of `used_by`; it takes part when a test appends a line starting with one of
 /// `reported_as` to the file named in RASEED_PARTS. Add a line here with every new outside component.
-const EXPECTED: [Expected; 5] = [
+const EXPECTED: [Expected; 6] = [
     Expected {
         part: "browser",
         component: "chromium",
@@ -48,6 +48,12 @@ const EXPECTED: [Expected; 5] = [
         component: "aiosmtpd",
         used_by: &["import aiosmtpd", "from aiosmtpd"],
         reported_as: &["aiosmtpd", "mail-peer"],
+    },
+    Expected {
+        part: "hlr",
+        component: "osmo-hlr",
+        used_by: &["RASEED_OSMO_HLR"],
+        reported_as: &["osmo-hlr"],
     },
 ];
 
@@ -126,6 +132,7 @@ pub fn environment(components: &[Component]) -> Vec<(&'static str, String)> {
         ("RASEED_CHROMEDRIVER", "chromedriver"),
         ("RASEED_PEERS_PYTHON", "python-diameter"),
         ("RASEED_AXE", AXE.0),
+        ("RASEED_OSMO_HLR", "osmo-hlr"),
     ];
     for (variable, name) in named {
         let component = components.iter().find(|component| component.name == name);
@@ -310,6 +317,15 @@ fn list() -> Vec<Component> {
             "a mail server that we did not write takes our letters over TLS",
             |root| find_peer(root, PEERS[2].0),
         ),
+        Component {
+            debian: &["osmo-hlr"],
+            ubuntu: &["osmo-hlr"],
+            ..component(
+                "osmo-hlr",
+                "a real HLR routes what a phone dials to us, and our pages back",
+                find_osmo_hlr,
+            )
+        },
     ]
 }
 
@@ -383,6 +399,16 @@ fn find_peer(root: &Path, package: &str) -> Option<Found> {
     pinned.then_some(Found {
         path: python,
         version,
+    })
+}
+
+fn find_osmo_hlr(_: &Path) -> Option<Found> {
+    let own = std::env::var("RASEED_OSMO_HLR").ok();
+    first_that_runs(own.as_deref(), &["osmo-hlr", "/usr/bin/osmo-hlr"]).map(|found| Found {
+        version: output("osmo-hlr", &["--version"])
+            .and_then(|text| text.lines().next().map(str::to_owned))
+            .unwrap_or(found.version),
+        path: found.path,
     })
 }
 

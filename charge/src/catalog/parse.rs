@@ -6,12 +6,14 @@
 //! # Layout
 //!
 //! * `reader`: TOML tables with positions; unknown keys are problems. `value`: `"3.50"`, `"1 GB"`, `"01:00-09:00"`.
-//! * `chain`: the file of the selling chain. `country`, `operator`, `sale`, `promotion`: the sections of the two kinds of file.
+//! * `chain`: the file of the selling chain. `country`, `operator`, `keypad`, `sale`, `promotion`: the sections of the two
+//!   kinds of file.
 //! * `checks`: what only the whole can show: uncovered times, rows that never apply, overlapping numbers.
 
 mod chain;
 mod checks;
 mod country;
+mod keypad;
 mod operator;
 mod promotion;
 mod reader;

@@ -425,6 +425,7 @@ fn catalog() -> Catalog {
             duplicate_count: 64,
         },
         contact: Contact::default(),
+        keypad: Default::default(),
     }
 }
 

@@ -95,6 +95,25 @@ pub const KEYS: &[Key] = &[
     key("sms.default", "reconnect_max_ms", "30000", "longest pause before connecting again"),
     key("sms.default", "outbox_interval_ms", "1000", "how often the outbox is looked at when nobody says that something is there"),
     key("sms.default", "retry_after_ms", "30000", "first pause before a message that the centre refused for now is tried again"),
+    key("ussd", "language", "\"en\"", "language for phones whose subscriber is not known: `en`, `ur` or `zh`; the others hear their own"),
+    key("ussd.http.default", "listen", "\"127.0.0.1:8090\"", "where the gateway finds us: a socket of its own, apart from the page and the API"),
+    key("ussd.http.default", "shape", "\"joined\"", "what it sends: `joined` (everything typed so far joined by `*`, answers begin with `CON ` or `END `) or `steps` (one input at a time with a stage, JSON or XML)"),
+    key("ussd.http.default", "secret", "", "`Authorization: Bearer` of its requests, at least 16 characters. Without it or `client_ca`, only loopback may be listened on"),
+    key("ussd.http.default", "tls_certificate", "", "PEM file with our certificate chain: TLS"),
+    key("ussd.http.default", "tls_key", "", "PEM file with its private key"),
+    key("ussd.http.default", "client_ca", "", "PEM file with who signs the gateway's certificate: mutual TLS"),
+    key("ussd.http.default", "connections_max", "256", "connections at the same time"),
+    key("ussd.smpp.default", "address", "\"127.0.0.1:2775\"", "USSD gateway that speaks SMPP with `ussd_service_op`, `host:port`"),
+    key("ussd.smpp.default", "system_id", "\"raseed\"", "system_id of the bind, at most 15 characters"),
+    key("ussd.smpp.default", "password", "\"\"", "password of the bind, at most 8 characters"),
+    key("ussd.smpp.default", "system_type", "\"USSD\"", "system_type of the bind"),
+    key("ussd.smpp.default", "window", "64", "pages that may wait for their answer"),
+    key("ussd.smpp.default", "response_timeout_ms", "10000", "how long a page waits for its answer"),
+    key("ussd.smpp.default", "enquire_interval_ms", "30000", "silence after which the link is checked"),
+    key("ussd.smpp.default", "reconnect_ms", "1000", "pause before connecting again"),
+    key("ussd.gsup.default", "address", "\"127.0.0.1:4222\"", "GSUP server of an Osmocom HLR, `host:port`"),
+    key("ussd.gsup.default", "name", "\"raseed-00-00-00-00-00-00\"", "our name: what stands after `euse` in its configuration"),
+    key("ussd.gsup.default", "reconnect_ms", "1000", "pause before connecting again"),
 ];
 
 /// What each section is for.
@@ -134,6 +153,19 @@ const SECTIONS: &[(&str, &str)] = &[
     (
         "sms.default",
         "A message centre; write `[sms.jazz]` for the subscribers of one operator, `[sms.default]` for the others. Without any, no SMS leaves",
+    ),
+    ("ussd", "USSD; see [the keypad](how-to/keypad.md)"),
+    (
+        "ussd.http.default",
+        "A USSD gateway that calls us over HTTP; the last part of the section is its name. None unless configured",
+    ),
+    (
+        "ussd.smpp.default",
+        "A USSD gateway that we bind to; the last part of the section is its name. None unless configured",
+    ),
+    (
+        "ussd.gsup.default",
+        "An Osmocom HLR whose external USSD entity we are; the last part of the section is its name. None unless configured",
     ),
 ];
 
@@ -190,6 +222,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::sms::SmsConfig;
+    use crate::ussd::config::{GsupGateway, HttpGateway, SmppGateway};
     use std::collections::BTreeSet;
 
     #[test]
@@ -210,6 +243,12 @@ mod tests {
         let mut told = Config::parse(&example(), "example").unwrap();
         let sms = told.sms.remove("default").unwrap();
         assert_eq!(format!("{sms:?}"), format!("{:?}", SmsConfig::default()));
+        let http = told.ussd.http.remove("default").unwrap();
+        assert_eq!(format!("{http:?}"), format!("{:?}", HttpGateway::default()));
+        let smpp = told.ussd.smpp.remove("default").unwrap();
+        assert_eq!(format!("{smpp:?}"), format!("{:?}", SmppGateway::default()));
+        let gsup = told.ussd.gsup.remove("default").unwrap();
+        assert_eq!(format!("{gsup:?}"), format!("{:?}", GsupGateway::default()));
         assert_eq!(format!("{told:?}"), format!("{:?}", Config::default()));
     }
 
@@ -233,6 +272,9 @@ mod tests {
             ("push", format!("{:#?}", config.push)),
             ("offers", format!("{:#?}", config.offers)),
             ("sms.default", format!("{:#?}", SmsConfig::default())),
+            ("ussd.http.default", format!("{:#?}", HttpGateway::default())),
+            ("ussd.smpp.default", format!("{:#?}", SmppGateway::default())),
+            ("ussd.gsup.default", format!("{:#?}", GsupGateway::default())),
         ] {
             assert_eq!(fields(&text), told(section), "{section}");
         }

@@ -1,5 +1,6 @@
 //! The simulated handsets and the shop of the story, as the page shows them.
 
+use super::dialler::{Handset, Line};
 use super::story::{AYESHA, BILAL, SHOP};
 use anyhow::Context as _;
 use charge::{Msisdn, Timestamp};
@@ -7,12 +8,13 @@ use std::sync::Arc;
 use web::page::demo::{Demo, Inbox, InboxMessage};
 
 /// What the page may show: the story's numbers only.
-pub fn demo(inbox: sim::smsc::Inbox) -> anyhow::Result<Demo> {
+pub fn demo(inbox: sim::smsc::Inbox, handset: Arc<Handset>) -> anyhow::Result<Demo> {
     let number = |text| Msisdn::parse(text).context("read a number of the story");
     Ok(Demo {
         numbers: vec![number(AYESHA)?, number(BILAL)?],
         inbox: Arc::new(Handsets(inbox)),
         shop: SHOP,
+        dialler: Some(Arc::new(Line(handset))),
     })
 }
 

@@ -101,6 +101,7 @@ impl SmsConfig {
             rate_per_second: Some(self.rate_per_second),
             response_timeout_micros: self.response_timeout_ms.saturating_mul(1_000),
             enquire_interval_micros: self.enquire_interval_ms.saturating_mul(1_000),
+            confirms_texts: true,
             ..EsmeConfig::default()
         }
     }

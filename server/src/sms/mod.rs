@@ -25,7 +25,7 @@ pub use durable::{Addressed, DurableOutbox};
 pub use outbox::{EventPlace, Outbox, OutboxMessage, Outcome};
 #[cfg(test)]
 pub use sender::SmsStatus;
-pub use sender::{IncomingSms, SmsSender};
+pub use sender::{Heard, IncomingSms, SmsSender};
 #[cfg(test)]
 pub use tests::PATIENCE;
 

@@ -110,7 +110,9 @@ async fn our_client_is_served_by_a_centre_made_with_smpplib() {
     let text = tokio::time::timeout(PATIENCE, incoming.recv())
         .await
         .expect("it comes");
-    assert_eq!(text.map(|text| text.text).as_deref(), Some("BAL"));
+    let heard = text.expect("the sender is there");
+    assert_eq!(heard.sms.text, "BAL");
+    heard.confirm.done();
     sender.stop().await;
     assert_eq!(peer.next().await, "UNBOUND");
     peer.end().await;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant as Tick, sleep_until, timeout};
-use wire::smpp::{ClosedReason, Esme, EsmeEvent, ShortMessage};
+use wire::smpp::{ClosedReason, Esme, EsmeEvent, ShortMessage, Status};
 use wire::sms::{Fragment, Reassembler};
 
 use super::config::SmsConfig;
@@ -59,6 +59,45 @@ pub struct IncomingSms {
     pub text: String,
 }
 
+/// A text with its confirmation: the centre keeps the text until it is told that somebody has it.
+#[derive(Debug)]
+pub struct Heard {
+    /// The text.
+    pub sms: IncomingSms,
+    /// Tells the centre.
+    pub confirm: Confirm,
+}
+
+/// Tells the centre what became of a text. Dropped without a word, the centre is asked to bring it again.
+#[derive(Debug)]
+pub struct Confirm {
+    deliver: Option<(u64, u32)>,
+    back: mpsc::Sender<Confirmed>,
+}
+
+/// Session, sequence_number, status.
+type Confirmed = (u64, u32, Status);
+
+impl Confirm {
+    /// Somebody has it.
+    pub fn done(mut self) {
+        self.tell(Status::OK);
+    }
+
+    fn tell(&mut self, status: Status) {
+        if let Some((session, sequence)) = self.deliver.take() {
+            // A sender that is gone has no session to confirm in.
+            let _ = self.back.try_send((session, sequence, status));
+        }
+    }
+}
+
+impl Drop for Confirm {
+    fn drop(&mut self) {
+        self.tell(Status::SYSTEM_ERROR);
+    }
+}
+
 /// Too many one-time codes wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many one-time codes are waiting")]
@@ -67,9 +106,11 @@ pub struct Busy;
 impl SmsSender {
     /// Starts the task. Texts from handsets come out of the receiver; when nobody takes them they are dropped.
     #[must_use]
-    pub fn start(config: SmsConfig, outbox: Arc<dyn Outbox>) -> (Self, mpsc::Receiver<IncomingSms>) {
+    pub fn start(config: SmsConfig, outbox: Arc<dyn Outbox>) -> (Self, mpsc::Receiver<Heard>) {
         let (instants, instants_seen) = mpsc::channel(INSTANT_MAX);
         let (incoming, incoming_seen) = mpsc::channel(INCOMING_MAX);
+        // Room for every text that is out and one that is being refused.
+        let (back, confirmed) = mpsc::channel(2 * INCOMING_MAX);
         let (status, status_seen) = watch::channel(SmsStatus::default());
         let (stop, stop_seen) = mpsc::channel(1);
         let wake = Arc::new(Notify::new());
@@ -80,6 +121,9 @@ impl SmsSender {
             outbox,
             instants: instants_seen,
             incoming,
+            back,
+            confirmed,
+            to_confirm: Vec::new(),
             reassembler: Reassembler::default(),
             wake: Arc::clone(&wake),
             status,
@@ -146,7 +190,10 @@ struct Task {
     courier: Courier,
     outbox: Arc<dyn Outbox>,
     instants: mpsc::Receiver<Instant>,
-    incoming: mpsc::Sender<IncomingSms>,
+    incoming: mpsc::Sender<Heard>,
+    back: mpsc::Sender<Confirmed>,
+    confirmed: mpsc::Receiver<Confirmed>,
+    to_confirm: Vec<Confirmed>,
     reassembler: Reassembler,
     wake: Arc<Notify>,
     status: watch::Sender<SmsStatus>,
@@ -207,6 +254,13 @@ impl Task {
                 drop(self.write(&mut stream, &mut esme).await);
                 return;
             }
+            let session = self.status.borrow().sessions;
+            for (of, sequence, status) in std::mem::take(&mut self.to_confirm) {
+                // A session that ended has lost its deliver_sm; the centre brings it again.
+                if of == session {
+                    esme.confirm(sequence, status);
+                }
+            }
             self.work(&mut esme);
             if self.write(&mut stream, &mut esme).await.is_err() {
                 esme.disconnected();
@@ -254,6 +308,8 @@ impl Task {
             look_at,
             stopping,
             courier,
+            confirmed,
+            to_confirm,
             ..
         } = self;
         let may_look = desk.is_none() && stopping.is_none();
@@ -262,6 +318,7 @@ impl Task {
                 *desk = None;
                 self.unpack(report.ok());
             }
+            Some(text) = confirmed.recv() => to_confirm.push(text),
             Some(instant) = instants.recv(), if stopping.is_none() => {
                 courier.take_instant(instant, wall_micros());
             }
@@ -324,7 +381,15 @@ impl Task {
                 }
                 EsmeEvent::Closed(reason) => closed = Some(reason),
                 EsmeEvent::Throttled { .. } => self.status.send_modify(|status| status.throttled += 1),
-                EsmeEvent::MobileOriginated(message) => self.take_incoming(&message),
+                EsmeEvent::Text { sequence, message } => {
+                    if let Some(status) = self.take_incoming(&message, sequence) {
+                        esme.confirm(sequence, status);
+                    }
+                }
+                EsmeEvent::MobileOriginated(message) => {
+                    // data_sm: answered already.
+                    let _ = self.take_incoming(&message, 0);
+                }
                 EsmeEvent::Skipped { command_id } => tracing::debug!(command_id, "unknown PDU skipped"),
                 EsmeEvent::PeerNack { status } => tracing::debug!(%status, "generic_nack"),
                 event => self.courier.handle(event, wall_micros()),
@@ -333,23 +398,38 @@ impl Task {
         closed
     }
 
-    fn take_incoming(&mut self, message: &ShortMessage) {
+    /// Hands a text on; gives what the centre is to be told at once, or none when that comes later.
+    fn take_incoming(&mut self, message: &ShortMessage, sequence: u32) -> Option<Status> {
         let (from, to) = (&message.source.number, &message.destination.number);
         let data = message.user_data();
         let Ok(fragment) = Fragment::read(message.data_coding, message.has_header(), data, message.tlvs.sar)
         else {
-            return tracing::debug!("a handset sent something that is not text");
+            tracing::debug!("a handset sent something that is not text");
+            return Some(Status::OK);
         };
         let Some(received) = self.reassembler.accept(from, to, fragment, self.now_micros()) else {
-            return;
+            return Some(Status::OK);
         };
-        let incoming = IncomingSms {
+        let sms = IncomingSms {
             from: from.clone(),
             to: to.clone(),
             text: received.text,
         };
-        if self.incoming.try_send(incoming).is_err() {
-            tracing::warn!("a message from a handset was dropped: nobody takes them");
+        let confirm = Confirm {
+            deliver: (sequence != 0).then(|| (self.status.borrow().sessions, sequence)),
+            back: self.back.clone(),
+        };
+        match self.incoming.try_send(Heard { sms, confirm }) {
+            Ok(()) => None,
+            Err(mpsc::error::TrySendError::Full(mut heard)) => {
+                heard.confirm.deliver = None;
+                Some(Status::QUEUE_FULL)
+            }
+            Err(mpsc::error::TrySendError::Closed(mut heard)) => {
+                heard.confirm.deliver = None;
+                tracing::warn!("a message from a handset was dropped: nobody takes them");
+                Some(Status::OK)
+            }
         }
     }
 

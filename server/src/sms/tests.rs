@@ -407,7 +407,9 @@ async fn a_text_from_a_handset_comes_out_whole() {
         to: "8000".into(),
         text: CHINESE.into(),
     };
-    assert_eq!(received, Some(expected));
+    let heard = received.expect("the sender is there");
+    assert_eq!(heard.sms, expected);
+    heard.confirm.done();
     sender.stop().await;
 }
 

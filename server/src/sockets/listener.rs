@@ -27,6 +27,14 @@ pub struct BoundedListener {
 }
 
 impl BoundedListener {
+    /// Over a socket that is bound already, with a limit of its own.
+    pub fn of(listener: TcpListener, connections_max: usize) -> BoundedListener {
+        BoundedListener {
+            listener,
+            slots: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))),
+        }
+    }
+
     /// Binds. Listeners with the same `slots` share the limit.
     pub async fn bind(address: SocketAddr, slots: &Arc<Semaphore>) -> anyhow::Result<BoundedListener> {
         Ok(BoundedListener {

@@ -158,6 +158,8 @@ pub struct Server {
     child: Child,
     pub url: String,
     pub diameter: SocketAddr,
+    /// Name and address of each USSD gateway that listens.
+    pub ussd: Vec<String>,
     /// The admin key, when this was the first start.
     pub key: Option<String>,
     // Kept open: a server whose output nobody reads must not break.
@@ -190,6 +192,12 @@ impl Server {
                         child,
                         url: event["http"][0].as_str().unwrap().to_owned(),
                         diameter: event["diameter"][0].as_str().unwrap().parse().unwrap(),
+                        ussd: event["ussd"]
+                            .as_array()
+                            .into_iter()
+                            .flatten()
+                            .filter_map(|line| line.as_str().map(str::to_owned))
+                            .collect(),
                         key,
                         _out: out,
                     };

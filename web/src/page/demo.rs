@@ -3,6 +3,7 @@
 use super::format::Speech;
 use super::frame::{Frame, Visitor, page};
 use crate::api::topups::{self, Sale};
+use crate::core::{CoreError, Pending};
 use crate::number;
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
@@ -14,6 +15,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use charge::catalog::Catalog;
+use charge::catalog::keypad::Function;
 use charge::ids::digest128;
 use charge::partner::{TopUp, TopUpState};
 use charge::promotion::ChannelClass;
@@ -31,6 +33,36 @@ pub struct Demo {
     pub inbox: Arc<dyn Inbox>,
     /// The partner that sells.
     pub shop: PartnerId,
+    /// What the handset dials with; `None`: it cannot dial.
+    pub dialler: Option<Arc<dyn Dialler>>,
+}
+
+/// The way from the simulated handset to the keypad: a real gateway.
+pub trait Dialler: Send + Sync {
+    /// Sends a code, with everything typed since joined by `*`, as a gateway does.
+    fn dial(&self, dialled: Dialled) -> Pending<Result<DialPage, CoreError>>;
+}
+
+/// What a handset has dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialled {
+    /// The handset.
+    pub number: Msisdn,
+    /// The gateway's name for the session.
+    pub session: String,
+    /// The code.
+    pub code: String,
+    /// Everything typed since.
+    pub text: String,
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialPage {
+    /// The text.
+    pub text: String,
+    /// True when the session is over.
+    pub last: bool,
 }
 
 /// Messages that arrived at the simulated handsets.
@@ -60,6 +92,20 @@ struct DemoPage {
     receipt: Option<Receipt>,
     error: Option<Html>,
     once: String,
+    dial: Option<Dial>,
+}
+
+/// The dialler as it stands.
+struct Dial {
+    /// The page, line by line; none before the first.
+    screen: Vec<Html>,
+    /// True when the page waits for an answer.
+    open: bool,
+    session: String,
+    code: String,
+    text: String,
+    /// What stands in the field.
+    suggested: String,
 }
 
 #[derive(Template)]
@@ -91,10 +137,21 @@ pub async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let demo = web.demo().ok_or(Fault::NotFound)?;
-    let t = visitor.speech();
     let chosen = chosen(&web, demo, asked.number.as_deref())?;
+    let dial = demo.dialler.as_ref().map(|_| Dial::ready(&web, chosen));
+    whole(&web, &visitor, demo, (chosen, &asked), dial).await
+}
+
+async fn whole(
+    web: &Web,
+    visitor: &Visitor,
+    demo: &Demo,
+    (chosen, asked): (Msisdn, &Asked),
+    dial: Option<Dial>,
+) -> Result<Response, Problem> {
+    let t = visitor.speech();
     let receipt = match asked.sold.as_deref().and_then(|id| Uuid::parse_str(id).ok()) {
-        Some(id) => sold(&web, demo, id.as_u128(), t).await?,
+        Some(id) => sold(web, demo, id.as_u128(), t).await?,
         None => None,
     };
     let error = asked
@@ -106,13 +163,14 @@ pub async fn show(
         (number.to_string(), Html::bdi(&shown), *number == chosen)
     });
     let template = DemoPage {
-        page: visitor.frame(&web, t.p("title-demo")),
+        page: visitor.frame(web, t.p("title-demo")),
         numbers: numbers.collect(),
         number: chosen.to_string(),
-        inbox: inbox_part(&web, demo, chosen, t),
+        inbox: inbox_part(web, demo, chosen, t),
         receipt,
         error,
         once: Uuid::now_v7().to_string(),
+        dial,
     };
     Ok(page(StatusCode::OK, &template))
 }
@@ -159,6 +217,92 @@ fn inbox_part(web: &Web, demo: &Demo, number: Msisdn, t: Speech) -> InboxPart {
         number: number.to_string(),
         messages: messages.into_iter().map(shown).collect(),
     }
+}
+
+impl Dial {
+    /// Nothing dialled yet; the field holds the code of the operator's menu.
+    fn ready(web: &Web, number: Msisdn) -> Dial {
+        let catalog = web.catalogs().operator_by_prefix(number);
+        let code = catalog.and_then(|catalog| {
+            let menu = catalog.keypad.code(Function::Menu);
+            menu.or(Some(catalog.contact.balance_dial.as_str()))
+        });
+        Dial {
+            screen: Vec::new(),
+            open: false,
+            session: String::new(),
+            code: String::new(),
+            text: String::new(),
+            suggested: code.unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// The form of the dialler: a session that is open says where it stands.
+#[derive(Deserialize)]
+pub struct DialForm {
+    number: String,
+    #[serde(default)]
+    session: String,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    text: String,
+    input: String,
+    form: String,
+}
+
+/// Dials, or answers a page.
+pub async fn dial(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Form(form): Form<DialForm>,
+) -> Result<Response, Problem> {
+    visitor.check_form(&web, &form.form)?;
+    let demo = web.demo().ok_or(Fault::NotFound)?;
+    let dialler = demo.dialler.as_ref().ok_or(Fault::NotFound)?;
+    let number = chosen(&web, demo, Some(&form.number))?;
+    let input = form.input.trim();
+    let lengths = [&form.session, &form.code, &form.text, &form.input];
+    if lengths.iter().any(|text| text.len() > limits::DIALLED_BYTES_MAX) {
+        return Err(Fault::BadRequest.into());
+    }
+    let dialled = if form.session.is_empty() {
+        Dialled {
+            number,
+            session: Uuid::now_v7().to_string(),
+            code: input.to_owned(),
+            text: String::new(),
+        }
+    } else {
+        let text = match form.text.as_str() {
+            "" => input.to_owned(),
+            before => format!("{before}*{input}"),
+        };
+        Dialled {
+            number,
+            session: form.session,
+            code: form.code,
+            text,
+        }
+    };
+    let page = dialler.dial(dialled.clone()).await?;
+    let shown = Dial {
+        screen: page.text.lines().map(Html::isolated).collect(),
+        open: !page.last,
+        suggested: String::new(),
+        session: dialled.session,
+        code: dialled.code,
+        text: dialled.text,
+    };
+    let shown = match page.last {
+        true => Dial {
+            screen: shown.screen,
+            ..Dial::ready(&web, number)
+        },
+        false => shown,
+    };
+    whole(&web, &visitor, demo, (number, &Asked::default()), Some(shown)).await
 }
 
 /// The form of the shop.

@@ -89,6 +89,7 @@ pub fn router(web: &Web) -> Router<Web> {
         pages = pages
             .route("/demo", get(demo::show))
             .route("/demo/inbox", get(demo::inbox))
+            .route("/demo/dial", post(demo::dial))
             .route("/demo/recharge", post(demo::recharge));
     }
     pages

@@ -264,6 +264,7 @@ impl Service {
                     numbers: vec![number, Msisdn::parse(SECOND_NUMBER).unwrap()],
                     inbox: Arc::clone(&codes) as Arc<dyn Inbox>,
                     shop: SHOP,
+                    dialler: None,
                 },
             ),
         };

@@ -30,6 +30,9 @@ pub struct EsmeConfig {
     pub throttle_min_micros: u64,
     /// The longest such pause.
     pub throttle_max_micros: u64,
+    /// Messages from handsets come as [`EsmeEvent::Text`] and are answered by [`Esme::confirm`], so that one that nobody took
+    /// comes again.
+    pub confirms_texts: bool,
 }
 
 impl Default for EsmeConfig {
@@ -43,6 +46,7 @@ impl Default for EsmeConfig {
             enquire_interval_micros: 30_000_000,
             throttle_min_micros: 100_000,
             throttle_max_micros: 10_000_000,
+            confirms_texts: false,
         }
     }
 }
@@ -88,6 +92,13 @@ pub enum EsmeEvent {
     Receipt(DeliveryReceipt),
     /// A message from a handset (or anything else that is not a receipt).
     MobileOriginated(ShortMessage),
+    /// The same, waiting for [`Esme::confirm`].
+    Text {
+        /// sequence_number of the deliver_sm.
+        sequence: u32,
+        /// What came.
+        message: ShortMessage,
+    },
     /// A PDU that we do not know was skipped.
     Skipped {
         /// Its command_id.
@@ -234,6 +245,13 @@ impl Esme {
         Ok(())
     }
 
+    /// Answers the deliver_sm of an [`EsmeEvent::Text`]; with an error status the centre brings it again.
+    pub fn confirm(&mut self, sequence: u32, status: Status) {
+        if self.state != State::Closed {
+            self.answer(sequence, status, Body::DeliverResp);
+        }
+    }
+
     /// Submits that are queued or wait for their answer.
     #[must_use]
     pub fn outstanding(&self) -> usize {
@@ -373,6 +391,11 @@ impl Esme {
             Body::BindResp(_, system_id) => self.handle_bind_response(sequence, status, system_id),
             Body::SubmitResp(message_id) => {
                 self.handle_submit_response(sequence, status, message_id, now_micros);
+            }
+            Body::Deliver(message)
+                if self.config.confirms_texts && DeliveryReceipt::read(&message).is_none() =>
+            {
+                self.events.push_back(EsmeEvent::Text { sequence, message });
             }
             Body::Deliver(message) => {
                 self.handle_message(message);

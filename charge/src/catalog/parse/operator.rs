@@ -3,7 +3,7 @@
 use super::country::Country;
 use super::limits::{DAYS_MAX, OPERATOR_ID_MAX};
 use super::reader::{Fields, Report, Word, plain_text, read_word, shorten};
-use super::{promotion, sale, value};
+use super::{keypad, promotion, sale, value};
 use crate::catalog::{
     Catalog, Contact, FinalAction, GrantPolicy, Numbering, Policy, Prefix, RechargeRules, ValidityBand,
     ValidityRule,
@@ -65,6 +65,8 @@ pub(super) fn read<'t>(
         .and_then(|fields| sale::read_steps(fields, report));
     let tariffs = sale::read_tariffs(&mut file, report, country);
     let offers = sale::read_offers(&mut file, report, country, steps);
+    let keypad = file.optional_table(report, "keypad");
+    let keypad = keypad::read_keypad(keypad, report, country, (contact.as_ref(), offers.as_deref()));
     let promotions = promotion::read_promotions(&mut file, report, country, (steps, offers.as_deref()));
     file.finish(report);
 
@@ -89,6 +91,7 @@ pub(super) fn read<'t>(
             promotions: promotions?,
             policy: policy?,
             contact: contact?,
+            keypad: keypad?,
         },
         code_at,
         id_at,
