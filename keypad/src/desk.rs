@@ -18,6 +18,7 @@ use web::core::{CoreError, Pending};
 use web::problem::Fault;
 use web::rate::Rate;
 use web::text::Value;
+use wire::ussd::PageSize;
 
 /// Whose phone it is, as far as the gateway knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,15 +112,21 @@ impl Keypad {
     }
 
     /// A phone dialled. An open session of that name is forgotten.
-    pub async fn begin(&self, key: SessionKey, who: Who, dialled: &str) -> Answer {
+    pub async fn begin(&self, key: SessionKey, who: Who, dialled: &str, size: PageSize) -> Answer {
         let now = self.0.web.now();
         // Never given twice: time and key, and a session that begins anew has another time.
         let nonce = format!("{key:032x}/{}", now.0);
-        self.begin_as(key, who, dialled, &nonce).await
+        self.begin_as(key, who, dialled, (&nonce, size)).await
     }
 
     /// As [`Keypad::begin`], for a gateway whose names of sessions never come again: the ids of commands are made of it.
-    pub async fn begin_as(&self, key: SessionKey, who: Who, dialled: &str, nonce: &str) -> Answer {
+    pub async fn begin_as(
+        &self,
+        key: SessionKey,
+        who: Who,
+        dialled: &str,
+        (nonce, size): (&str, PageSize),
+    ) -> Answer {
         let now = self.0.web.now();
         let caller = match who {
             Who::Number(number) => number.number(),
@@ -129,7 +136,7 @@ impl Keypad {
             self.0.sessions.end(key);
             return Answer::last(self.strange("keypad-too-many"));
         }
-        let session = Session::new(who, nonce.to_owned());
+        let session = Session::new(who, nonce.to_owned(), size);
         let Some(shared) = self.0.sessions.begin(key, session, now) else {
             return Answer::last(self.strange("keypad-busy"));
         };
@@ -414,7 +421,7 @@ fn error_key(error: CoreError) -> &'static str {
 
 /// The first page of a text; the others wait in the session.
 fn show(session: &mut Session, stage: Option<Stage>, text: &str, more: &str) -> Answer {
-    let mut pages: std::collections::VecDeque<String> = wire::ussd::pages(text, more)
+    let mut pages: std::collections::VecDeque<String> = wire::ussd::pages_in(text, more, session.size)
         .into_iter()
         .take(PAGES_MAX)
         .collect();

@@ -5,6 +5,7 @@ use crate::desk::{Answer, Keypad, Who};
 use crate::limits::PARTS_MAX;
 use crate::sessions::SessionKey;
 use charge::ids::digest128;
+use wire::ussd::PageSize;
 
 /// What a request brings.
 pub struct Joined<'a> {
@@ -49,7 +50,9 @@ impl Keypad {
                     true => (whole, parts.len()),
                     false => (dialled(asked.code, &[]), 0),
                 };
-                let begun = self.begin_as(asked.key, asked.who, &text, asked.nonce).await;
+                let begun = self
+                    .begin_as(asked.key, asked.who, &text, (asked.nonce, PageSize::FULL))
+                    .await;
                 let from = if begun.last { parts.len() } else { from };
                 (Some(begun), from)
             }

@@ -7,6 +7,7 @@ use charge::Timestamp;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use wire::ussd::PageSize;
 
 /// The name of a session: digest of gateway and the gateway's own name for it.
 pub type SessionKey = u128;
@@ -16,6 +17,8 @@ pub type SessionKey = u128;
 pub struct Session {
     /// Whose.
     pub who: Who,
+    /// How much its gateway carries in one page.
+    pub size: PageSize,
     /// What makes the ids of its commands unlike any other session's.
     pub nonce: String,
     /// The page that waits for an answer; none: only more pages of the last answer are left.
@@ -32,9 +35,10 @@ pub struct Session {
 
 impl Session {
     /// One that was just begun.
-    pub fn new(who: Who, nonce: String) -> Session {
+    pub fn new(who: Who, nonce: String, size: PageSize) -> Session {
         Session {
             who,
+            size,
             nonce,
             stage: None,
             pages: VecDeque::new(),

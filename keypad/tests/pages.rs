@@ -10,8 +10,9 @@ use charge::time::{DAY, Zone};
 use charge::unit::Amount;
 use charge::{Money, Timestamp, Unit};
 use keypad::menu::{self, Action, Stage, Step, View};
+use keypad::say::isolated;
 use std::collections::VecDeque;
-use wire::ussd::{fits, pages};
+use wire::ussd::{PageSize, fits_in, pages_in};
 
 /// 2026-11-21T12:00:00Z.
 const NOW: Timestamp = Timestamp(1_795_262_400_000_000);
@@ -104,8 +105,13 @@ fn check(text: &str, more: &str, what: &str) {
         !text.contains("keypad-") && !text.contains("problem-"),
         "{what}: {text}"
     );
-    for page in pages(text, more) {
-        assert!(fits(&page), "{what}: {page}");
+    let sized = [PageSize::FULL, PageSize::SHORT].into_iter().flat_map(|size| {
+        pages_in(text, more, size)
+            .into_iter()
+            .map(move |page| (size, page))
+    });
+    for (size, page) in sized {
+        assert!(fits_in(&page, size), "{what}: {page}");
         assert_eq!(
             page.matches('\u{2066}').count(),
             page.matches('\u{2069}').count(),
@@ -128,7 +134,7 @@ fn check(text: &str, more: &str, what: &str) {
 
 /// Walks through the whole menu and counts pages and purchases.
 fn walk(stage: Stage, text: &str, view: View<'_>, depth: usize, seen: &mut (usize, usize)) {
-    let more = view.say().p("keypad-more");
+    let more = isolated(&view.say().p("keypad-more"));
     check(
         text,
         &more,

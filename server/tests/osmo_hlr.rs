@@ -227,6 +227,7 @@ impl Switch {
             match switch.frame() {
                 (ipa::CCM, payload) if payload.first() == Some(&ipa::IDENTITY_REQUEST) => {
                     switch.send(&ipa::identity("MSC-00-00-00-00-00-00"));
+                    switch.send(&ipa::frame(ipa::CCM, &[ipa::IDENTITY_ACK]));
                 }
                 (ipa::CCM, payload) if payload.first() == Some(&ipa::IDENTITY_ACK) => break,
                 (ipa::CCM, payload) if payload.first() == Some(&ipa::PING) => {
@@ -235,7 +236,6 @@ impl Switch {
                 _ => {}
             }
         }
-        switch.send(&ipa::frame(ipa::CCM, &[ipa::IDENTITY_ACK]));
         switch
     }
 

@@ -286,3 +286,95 @@ fn bad_input_moves_nothing_and_says_so() {
     }
     assert_eq!(balance(&api), "100.00");
 }
+
+/// Asks over TLS, with a client certificate or without; the answer's text, or none when no connection comes about.
+async fn over_tls(address: &str, ca: &str, client: Option<(&str, &str)>) -> Option<String> {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap())
+        .unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let config = match client {
+        Some((certificate, key)) => builder
+            .with_client_auth_cert(
+                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+            )
+            .unwrap(),
+        None => builder.with_no_client_auth(),
+    };
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    let mut stream = connector
+        .connect(ServerName::try_from("localhost").unwrap(), stream)
+        .await
+        .ok()?;
+    let body = format!("sessionId=t&phoneNumber={AYESHA}&serviceCode=%2A99%23&text=");
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
+}
+
+#[test]
+fn a_gateway_shows_a_certificate() {
+    let key = || rcgen::KeyPair::generate().unwrap();
+    let ca_key = key();
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root = ca.self_signed(&ca_key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let signed = |key: &rcgen::KeyPair| {
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.signed_by(key, &issuer).unwrap().pem()
+    };
+    let (server_key, client_key, stranger_key) = (key(), key(), key());
+    let stranger = rcgen::CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .self_signed(&stranger_key)
+        .unwrap();
+    let (_place, server, _api) = {
+        let dir = tempfile::tempdir().unwrap().keep();
+        let write = |name: &str, text: &str| {
+            let path = dir.join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let extra = format!(
+            "[ussd.http.tls]\nlisten = '127.0.0.1:0'\ntls_certificate = '{}'\ntls_key = '{}'\nclient_ca = '{}'\n",
+            write("server.pem", &signed(&server_key)),
+            write("server.key", &server_key.serialize_pem()),
+            write("ca.pem", &root)
+        );
+        let up = started(&extra);
+        std::fs::remove_dir_all(&dir).unwrap();
+        up
+    };
+    let address = server
+        .ussd
+        .iter()
+        .find_map(|line| line.strip_prefix("tls "))
+        .unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (certificate, client_key) = (signed(&client_key), client_key.serialize_pem());
+    let known = runtime.block_on(over_tls(address, &root, Some((&certificate, &client_key))));
+    assert_eq!(known.as_deref(), Some("END Your number is 0300 1234567."));
+    let nobody = runtime.block_on(over_tls(address, &root, None));
+    assert_eq!(nobody, None, "without a certificate nothing is answered");
+    let (certificate, key) = (stranger.pem(), stranger_key.serialize_pem());
+    let stranger = runtime.block_on(over_tls(address, &root, Some((&certificate, &key))));
+    assert_eq!(stranger, None, "nor with somebody else's");
+}

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-use wire::ussd::{Euse, EuseConfig, EuseEvent};
+use wire::ussd::{Euse, EuseConfig, EuseEvent, PageSize};
 
 const READ_OCTETS: usize = 16 * 1024;
 /// Writing may take so long.
@@ -50,7 +50,7 @@ pub async fn converse(
                     tokio::spawn(async move {
                         let (keypad, sender, key) = job;
                         let answer = match who {
-                            Some(who) => keypad.begin(key, who, &text).await,
+                            Some(who) => keypad.begin(key, who, &text, PageSize::SHORT).await,
                             None => Answer::last(keypad.strange("problem-no-subscriber")),
                         };
                         drop(sender.send((dialogue, answer)).await);

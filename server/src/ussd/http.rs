@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use wire::ussd::PageSize;
 
 /// Longest request.
 const BODY_BYTES_MAX: usize = 8 * 1024;
@@ -147,7 +148,11 @@ impl Gateway {
         // The number belongs to the name: a session cannot be taken over from another phone.
         let key = Keypad::key(&self.name, &format!("{number}/{}", asked.session));
         match asked.stage {
-            Stage::Begin => self.keypad.begin(key, Who::Number(number), &asked.input).await,
+            Stage::Begin => {
+                self.keypad
+                    .begin(key, Who::Number(number), &asked.input, PageSize::FULL)
+                    .await
+            }
             Stage::Continue => self.keypad.typed(key, &asked.input, asked.step).await,
             Stage::End => {
                 self.keypad.ended(key);

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wire::smpp::{Bind, BindMode, Esme, EsmeConfig, EsmeEvent, ShortMessage};
 use wire::sms::{Fragment, Reassembler};
 use wire::ussd::page::{self, Alphabet};
-use wire::ussd::service_op;
+use wire::ussd::{PageSize, service_op};
 
 const READ_OCTETS: usize = 16 * 1024;
 /// Answers under way of one connection.
@@ -150,7 +150,9 @@ impl Asked {
             .is_some_and(|[_, sequence]| sequence & END_OF_SESSION != 0);
         let answer = match self.operation {
             service_op::PSSR_INDICATION | service_op::PSSD_INDICATION if !ends => {
-                keypad.begin(key, Who::Number(number), &self.text).await
+                keypad
+                    .begin(key, Who::Number(number), &self.text, PageSize::FULL)
+                    .await
             }
             service_op::USSR_CONFIRM if !ends => {
                 let step = self.session.map(|[_, sequence]| u32::from(sequence));

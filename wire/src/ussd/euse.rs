@@ -287,13 +287,12 @@ impl Euse {
         match payload.first() {
             Some(&ipa::PING) => self.transmits.push_back(ipa::frame(ipa::CCM, &[ipa::PONG])),
             Some(&ipa::IDENTITY_REQUEST) => {
-                let identity = ipa::identity(&self.config.name);
-                self.transmits.push_back(identity);
+                self.transmits.push_back(ipa::identity(&self.config.name));
+                self.transmits
+                    .push_back(ipa::frame(ipa::CCM, &[ipa::IDENTITY_ACK]));
             }
             Some(&ipa::IDENTITY_ACK) if !self.ready => {
                 self.ready = true;
-                self.transmits
-                    .push_back(ipa::frame(ipa::CCM, &[ipa::IDENTITY_ACK]));
                 self.events.push_back(EuseEvent::Ready);
             }
             _ => {}

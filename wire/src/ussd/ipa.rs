@@ -20,6 +20,8 @@ pub const IDENTITY_RESPONSE: u8 = 0x05;
 pub const IDENTITY_ACK: u8 = 0x06;
 /// Identity: serial number.
 pub const TAG_SERIAL: u8 = 0x00;
+/// Identity: unit id, which an HLR insists on and does not look at.
+pub const TAG_UNIT: u8 = 0x08;
 /// Identity: unit name.
 pub const TAG_NAME: u8 = 0x01;
 
@@ -71,15 +73,16 @@ pub fn frame(protocol: u8, payload: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// The identity response of a unit with that name: each element is length, tag, text and a zero.
+/// The identity response of a unit with that name: each element is length, tag, text and a zero. osmo-hlr wants all three
+/// and routes by the serial number.
 #[must_use]
 pub fn identity(name: &str) -> Vec<u8> {
     let mut payload = vec![IDENTITY_RESPONSE];
-    for tag in [TAG_NAME, TAG_SERIAL] {
-        let length = u16::try_from(name.len() + 2).unwrap_or(u16::MAX);
+    for (tag, text) in [(TAG_NAME, name), (TAG_SERIAL, name), (TAG_UNIT, "0/0/0")] {
+        let length = u16::try_from(text.len() + 2).unwrap_or(u16::MAX);
         payload.extend(length.to_be_bytes());
         payload.push(tag);
-        payload.extend_from_slice(name.as_bytes());
+        payload.extend_from_slice(text.as_bytes());
         payload.push(0);
     }
     frame(CCM, &payload)

@@ -15,7 +15,7 @@ pub mod map;
 pub mod page;
 
 pub use euse::{ClosedReason, Euse, EuseConfig, EuseEvent};
-pub use page::{Alphabet, PageError, fits, pages};
+pub use page::{Alphabet, PageError, PageSize, fits, fits_in, pages, pages_in};
 
 /// Octets of one USSD string on the radio side (TS 24.080 4.5: USSD-String up to 160).
 pub const STRING_OCTETS_MAX: usize = 160;

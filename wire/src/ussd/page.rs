@@ -33,13 +33,10 @@ impl Alphabet {
         }
     }
 
-    /// Characters of one page.
+    /// Characters of one whole page.
     #[must_use]
     pub fn capacity(self) -> usize {
-        match self {
-            Self::Gsm7 => PAGE_SEPTETS_MAX,
-            Self::Ucs2 => PAGE_UNITS_MAX,
-        }
+        PageSize::FULL.of(self)
     }
 
     /// What a text takes of it.
@@ -59,26 +56,65 @@ impl Alphabet {
     }
 }
 
+/// How much a gateway carries in one page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSize {
+    /// GSM 7-bit characters.
+    pub septets: usize,
+    /// UCS-2 characters.
+    pub units: usize,
+}
+
+impl PageSize {
+    /// All that a phone shows.
+    pub const FULL: PageSize = PageSize {
+        septets: PAGE_SEPTETS_MAX,
+        units: PAGE_UNITS_MAX,
+    };
+    /// What goes through osmo-hlr 1.5: it reads no MAP component of 128 octets or more, so 112 are left for the text.
+    pub const SHORT: PageSize = PageSize {
+        septets: 128,
+        units: 56,
+    };
+
+    fn of(self, alphabet: Alphabet) -> usize {
+        match alphabet {
+            Alphabet::Gsm7 => self.septets,
+            Alphabet::Ucs2 => self.units,
+        }
+    }
+}
+
 /// Whether a text fits on one page.
 #[must_use]
 pub fn fits(text: &str) -> bool {
-    let alphabet = Alphabet::of(text);
-    alphabet.length(text) <= alphabet.capacity()
+    fits_in(text, PageSize::FULL)
 }
 
-/// Cuts a text into pages. Every page but the last ends with the line `more`. Cut between lines, in a long line between
-/// words, never inside isolated numbers. All pages have one alphabet, so that a dialogue does not change it half-way.
+/// Whether a text fits on one page of a size.
+#[must_use]
+pub fn fits_in(text: &str, size: PageSize) -> bool {
+    let alphabet = Alphabet::of(text);
+    alphabet.length(text) <= size.of(alphabet)
+}
+
+/// Cuts a text into whole pages: see [`pages_in`].
 #[must_use]
 pub fn pages(text: &str, more: &str) -> Vec<String> {
-    if fits(text) {
+    pages_in(text, more, PageSize::FULL)
+}
+
+/// Cuts a text into pages of a size. Every page but the last ends with the line `more`. Cut between lines, in a long line between
+/// words, never inside isolated numbers. All pages have one alphabet, so that a dialogue does not change it half-way.
+#[must_use]
+pub fn pages_in(text: &str, more: &str, size: PageSize) -> Vec<String> {
+    if fits_in(text, size) {
         return vec![text.to_owned()];
     }
     let alphabet = Alphabet::of(&format!("{text}{more}"));
     let footer = format!("\n{more}");
-    let room = alphabet
-        .capacity()
-        .saturating_sub(alphabet.length(&footer))
-        .max(1);
+    let capacity = size.of(alphabet);
+    let room = capacity.saturating_sub(alphabet.length(&footer)).max(1);
     let mut atoms: Vec<&str> = Vec::new();
     for line in text.split_inclusive('\n') {
         if alphabet.length(line.trim_end_matches('\n')) <= room {
@@ -93,7 +129,7 @@ pub fn pages(text: &str, more: &str) -> Vec<String> {
         let longer = format!("{page}{atom}");
         let whole_rest = || alphabet.length(page.trim_end()) + 1 + rest_length(&atoms[at..], alphabet);
         let fits_here = alphabet.length(longer.trim_end()) <= room
-            || (!pages.is_empty() || !page.is_empty()) && whole_rest() <= alphabet.capacity();
+            || (!pages.is_empty() || !page.is_empty()) && whole_rest() <= capacity;
         if fits_here || page.is_empty() {
             page = longer;
         } else {

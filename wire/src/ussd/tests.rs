@@ -31,8 +31,8 @@ fn ready() -> Euse {
         &hex("fe 05 001f 01 45 55")[..],
         "{identity:02x?}"
     );
-    euse.handle_input(&hex("0001 fe 06"), 2);
     assert_eq!(euse.poll_transmit(), Some(hex("0001 fe 06")));
+    euse.handle_input(&hex("0001 fe 06"), 2);
     assert_eq!(euse.poll_event(), Some(EuseEvent::Ready));
     euse
 }
