@@ -7,11 +7,12 @@ use crate::desk::{Keypad, Who};
 use crate::limits::{KEYWORDS_PER_MINUTE, MESSAGE_CHARACTERS_MAX};
 use crate::menu::{self, Action, View, menu_code};
 use crate::say::isolated;
+use crate::shop::Order;
 use crate::words::{Asked, Word, offer_near, offer_of, read};
 use charge::catalog::Language;
 use charge::decide::price_for;
 use charge::ids::digest128;
-use charge::time::SECOND;
+use charge::time::{DAY, SECOND};
 use charge::{Account, Msisdn, OperatorId, SourceId, Timestamp};
 use web::core::CoreError;
 use web::rate::Rate;
@@ -86,7 +87,7 @@ impl Keywords {
             return Ok(None);
         }
         let now = web.now();
-        let (origin, source) = self.identity(message, &account, now);
+        let (origin, source) = self.identity(message, &account, (now, counted(message.text, web.catalogs())));
         let view = View {
             account: &account,
             catalog,
@@ -106,7 +107,12 @@ impl Keywords {
 
     /// The name of a message: the same for one that is delivered again. Two stretches of time are looked at, so that one that
     /// comes again just after the clock has moved on is known by what it did.
-    fn identity(&self, message: Message<'_>, account: &Account, now: Timestamp) -> (String, SourceId) {
+    fn identity(
+        &self,
+        message: Message<'_>,
+        account: &Account,
+        (now, counted): (Timestamp, bool),
+    ) -> (String, SourceId) {
         let secret = &self.keypad.web().parts.secret;
         let parts: [&[u8]; 4] = [
             secret,
@@ -115,7 +121,8 @@ impl Keywords {
             message.text.trim().as_bytes(),
         ];
         let digest = digest128("keyword", &parts);
-        let stretch = now.0.div_euclid(AGAIN_US);
+        // "Again" with its counter is meant once a day: a third one says 3.
+        let stretch = now.0.div_euclid(if counted { DAY } else { AGAIN_US });
         let named = |stretch: i64| {
             let origin = format!("sms/{digest:032x}/{stretch}");
             let source = SourceId::of_reference("sms", &origin);
@@ -193,6 +200,16 @@ impl Keywords {
             (Word::Language, _) => say.p("keypad-sms-language-how"),
         })
     }
+}
+
+/// A sale or a transfer that says by its counter that it is meant once more.
+fn counted(text: &str, catalogs: &charge::Catalogs) -> bool {
+    matches!(
+        read(text, catalogs),
+        Asked::Shop(Ok(
+            Order::Load { again: Some(_), .. } | Order::Send { again: Some(_), .. }
+        ))
+    )
 }
 
 /// Bundles with their codes, the cheapest first.

@@ -6,7 +6,7 @@
 //! * [`catalogs`]: tariffs from the binary or from files.
 //! * [`serve`]: the server. [`node`]: an engine with its files. [`sockets`], [`diameter`], [`sms`]: the network.
 //! * [`callbacks`]: partners are told. [`notify`]: people are told beside SMS, by [`mail`] and [`push`]; announcements.
-//! * [`ussd`]: gateways of the keypad.
+//! * [`ussd`]: gateways of the keypad. [`keywords`]: texts from handsets.
 //! * [`demo`]: the story. [`commands`], [`client`], [`here`]: the other commands.
 //! * [`receipt_keys`]: who signs receipts. [`reconcile`]: settlement files, every day.
 //! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
@@ -25,6 +25,7 @@ mod failure;
 mod generate;
 mod here;
 mod instance;
+mod keywords;
 mod log;
 mod mail;
 mod node;

@@ -17,6 +17,7 @@ use crate::sockets::{HttpParts, PaymentParts, Sockets};
 use crate::ussd::{self, Gateways};
 use anyhow::Context as _;
 use keypad::Keypad;
+use keypad::keywords::Keywords;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -169,6 +170,7 @@ impl Up {
                 ..keypad::Parts::default()
             },
         );
+        centres.listen(&node.desk, &Arc::new(Keywords::new(keypad.clone())));
         Ok(Up {
             centres,
             callbacks,

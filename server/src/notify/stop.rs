@@ -11,7 +11,6 @@ use people::consents::Notice;
 use people::sessions::Place;
 use people::ways::Addressee;
 use std::sync::Arc;
-use tokio::sync::mpsc;
 use web::text;
 
 /// Words that stop, in lower case: English, Urdu in both scripts, Chinese.
@@ -112,41 +111,23 @@ fn ended_at(around: &Around, number: Msisdn) -> anyhow::Result<i64> {
     Ok(last.map_or(0, |at| at.0))
 }
 
-/// Takes what handsets say to the message centre of some operators, until it stops. Within a tokio runtime.
-pub fn listen(desk: &Arc<Desk>, operators: Vec<OperatorId>, mut incoming: mpsc::Receiver<IncomingSms>) {
-    let desk = Arc::clone(desk);
-    tokio::spawn(async move {
-        while let Some(message) = incoming.recv().await {
-            let (desk, first) = (Arc::clone(&desk), operators.first().copied());
-            let taken = tokio::task::spawn_blocking(move || heard(&desk, first, &message)).await;
-            match taken {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::error!(
-                        error = format!("{error:#}"),
-                        "a message from a handset was not taken"
-                    );
-                }
-                Err(error) => tracing::error!(%error, "a message from a handset failed"),
-            }
-        }
-    });
-}
-
-fn heard(desk: &Arc<Desk>, first: Option<OperatorId>, message: &IncomingSms) -> anyhow::Result<()> {
+/// Takes what a handset says to the message centre of some operators; true when it was a stop word.
+///
+/// # Errors
+/// As [`take`], and when the engine does not answer.
+pub fn heard(desk: &Arc<Desk>, first: Option<OperatorId>, message: &IncomingSms) -> anyhow::Result<bool> {
     let around = desk.around();
     let Some(number) = web::number::parse(&message.from, &around.catalogs) else {
-        return Ok(());
+        return Ok(false);
     };
     let owner = around.engine.read(EntityKey::Number(number), |entity, _| {
         entity.and_then(Entity::number).map(|record| record.operator)
     })?;
     let Some(operator) = owner.or(first) else {
-        return Ok(());
+        return Ok(false);
     };
     let now = crate::node::now();
-    take(around, &Post::new(desk), (operator, number, &message.text), now)?;
-    Ok(())
+    take(around, &Post::new(desk), (operator, number, &message.text), now)
 }
 
 /// The language of a number's account.

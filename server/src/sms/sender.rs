@@ -80,7 +80,6 @@ type Confirmed = (u64, u32, Status);
 
 impl Confirm {
     /// Somebody has it.
-    #[cfg_attr(not(test), allow(dead_code, reason = "keywords are taken up next"))]
     pub fn done(mut self) {
         self.tell(Status::OK);
     }

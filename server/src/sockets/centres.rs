@@ -1,16 +1,19 @@
 //! Message centres: one SMPP session for each configured operator, and one-time codes through them.
 
 use crate::failure::Failure;
+use crate::keywords;
 use crate::node::Node;
-use crate::notify::stop;
-use crate::sms::{InstantOutcome, SmsConfig, SmsSender};
+use crate::node::desk::Desk;
+use crate::sms::{Heard, InstantOutcome, SmsConfig, SmsSender};
+use ::keypad::keywords::Keywords;
 use charge::catalog::Catalogs;
 use charge::{EntityKey, Msisdn, OperatorId, Timestamp};
 use engine::Engine;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use web::core::{CoreError, Gauge, Pending};
 use web::state::CodeSender;
 
@@ -23,6 +26,8 @@ pub struct Centres {
     catalogs: Arc<Catalogs>,
     by_operator: BTreeMap<OperatorId, SmsSender>,
     senders: Vec<(String, SmsSender)>,
+    /// What handsets say, by operators, until somebody listens.
+    incoming: Mutex<Vec<(Vec<OperatorId>, mpsc::Receiver<Heard>)>>,
 }
 
 impl Centres {
@@ -47,6 +52,7 @@ impl Centres {
             catalogs: Arc::clone(&catalogs),
             by_operator: BTreeMap::new(),
             senders: Vec::new(),
+            incoming: Mutex::default(),
         };
         for (name, settings) in config {
             let operators: Vec<OperatorId> = catalogs
@@ -58,7 +64,7 @@ impl Centres {
                 .map(|catalog| catalog.operator)
                 .collect();
             let (sender, incoming) = SmsSender::start(settings.clone(), node.desk.share(operators.clone()));
-            stop::listen(&node.desk, operators.clone(), incoming);
+            centres.incoming.lock().push((operators.clone(), incoming));
             node.desk.add_sender(sender.clone());
             centres
                 .by_operator
@@ -66,6 +72,13 @@ impl Centres {
             centres.senders.push((name.clone(), sender));
         }
         Ok(centres)
+    }
+
+    /// Listens to handsets from now on: stop words and keywords.
+    pub fn listen(&self, desk: &Arc<Desk>, words: &Arc<Keywords>) {
+        for (operators, incoming) in self.incoming.lock().drain(..) {
+            keywords::listen(Arc::clone(desk), Arc::clone(words), operators, incoming);
+        }
     }
 
     /// Unbinds all; what was not sent stays in the outbox.
