@@ -358,7 +358,7 @@ impl Keypad {
             people.stop(number, Notice::Offers, &place, now)
         });
         match stopped.await {
-            Ok(Ok(())) => say.p("keypad-offers-stopped"),
+            Ok(Ok(_)) => say.p("keypad-offers-stopped"),
             Ok(Err(error)) => {
                 tracing::error!(%error, "offers to a number could not be stopped");
                 say.p("problem-internal")
