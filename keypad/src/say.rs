@@ -42,9 +42,7 @@ impl Say<'_> {
 
     /// What a bucket is for.
     pub fn what(&self, scope: &charge::catalog::Scope, unit: Unit) -> String {
-        let words = bare(&what_of(scope, unit, self.speech())).replace('\u{b7}', "-");
-        // "Data", not "Data - all networks": there is no other.
-        words
+        bare(&what_of(scope, unit, self.speech())).replace('\u{b7}', "-")
     }
 
     /// `2026-11-28`; `-` for never.

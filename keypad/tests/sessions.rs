@@ -9,6 +9,7 @@ fn session(number: u64) -> Session {
     Session::new(
         Who::Number(Msisdn::new(number).unwrap()),
         format!("{number:032x}/0"),
+        wire::ussd::PageSize::FULL,
     )
 }
 

@@ -3,7 +3,8 @@
 //! # Layout
 //! * here: setting up, staying up, taking down
 //! * [`story`]: what happens, step by step, and what must hold
-//! * [`stage`]: how it is told; [`handsets`]: what the page shows of it; [`dialler`]: what its handset dials with; [`rails`]: sandboxes to pay with
+//! * [`stage`]: how it is told; [`handsets`]: what the page shows of it; [`dialler`]: what its handset dials with
+//! * [`rails`]: sandboxes to pay with
 
 mod dialler;
 mod handsets;

@@ -95,8 +95,8 @@ pub const PARTS_MAX: usize = 8;
 pub fn parts(text: &str) -> Option<Vec<&str>> {
     let inner = text.strip_prefix(['*', '#'])?.strip_suffix('#')?;
     let parts: Vec<&str> = inner.split('*').collect();
-    let sound = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    (parts.len() <= PARTS_MAX && parts.iter().all(|part| sound(&part))).then_some(parts)
+    let sound = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (parts.len() <= PARTS_MAX && parts.iter().all(|part| sound(part))).then_some(parts)
 }
 
 impl Catalog {

@@ -378,7 +378,7 @@ impl Euse {
             }) => self.ended(dialogue),
             Ok(Component { invoke, .. }) => {
                 let body = Body::Error(UNEXPECTED_DATA_VALUE);
-                self.fail(message, Component { invoke, body });
+                self.fail(message, &Component { invoke, body });
                 self.ended(dialogue);
             }
             Err(_) => {
@@ -398,7 +398,7 @@ impl Euse {
         });
     }
 
-    fn fail(&mut self, message: &Message, component: Component) {
+    fn fail(&mut self, message: &Message, component: &Component) {
         self.send(&Message {
             kind: Kind::Result,
             state: State::End,

@@ -259,7 +259,7 @@ fn text_of(septets: &[u8]) -> String {
 pub fn pack(septets: &[u8]) -> Vec<u8> {
     let mut padded = septets.to_vec();
     // A full octet would read as `@`; and a text that really ends with a carriage return there gets a second one.
-    if padded.len() % 8 == 7 || (padded.len() % 8 == 0 && padded.last() == Some(&CARRIAGE_RETURN)) {
+    if padded.len() % 8 == 7 || (padded.len().is_multiple_of(8) && padded.last() == Some(&CARRIAGE_RETURN)) {
         padded.push(CARRIAGE_RETURN);
     }
     let mut octets = Vec::with_capacity((padded.len() * 7).div_ceil(8));
@@ -294,7 +294,7 @@ pub fn unpack(octets: &[u8]) -> Vec<u8> {
         }
     }
     // Seven octets hold eight septets or seven and a filling: only then can the last one be no character.
-    if octets.len() % 7 == 0 && septets.last() == Some(&CARRIAGE_RETURN) {
+    if octets.len().is_multiple_of(7) && septets.last() == Some(&CARRIAGE_RETURN) {
         septets.pop();
     }
     septets
