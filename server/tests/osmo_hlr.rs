@@ -54,7 +54,7 @@ fn what_is_dialled_comes_through_a_real_hlr() {
     let (last, menu) = msc.dial(0x2000_0003, IMSI, "*443#");
     assert!(!last && menu.contains("بیلنس") && menu.contains("98"), "{menu}");
     let (_, rest) = msc.type_in(0x2000_0003, IMSI, "98");
-    assert!(rest.contains("بند"), "{rest}");
+    assert!(rest.contains("پیکج"), "{rest}");
     let (_, balance) = msc.type_in(0x2000_0003, IMSI, "1");
     assert!(balance.starts_with("PKR 100.00 20"), "{balance}");
 
