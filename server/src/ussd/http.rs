@@ -105,7 +105,7 @@ async fn answer(State(gateway): State<Arc<Gateway>>, headers: HeaderMap, body: B
         return format.failed(
             StatusCode::UNAUTHORIZED,
             "",
-            gateway.keypad.strange("keypad-not-allowed"),
+            &gateway.keypad.strange("keypad-not-allowed"),
         );
     }
     let asked = match format {
@@ -117,13 +117,13 @@ async fn answer(State(gateway): State<Arc<Gateway>>, headers: HeaderMap, body: B
         return format.failed(
             StatusCode::BAD_REQUEST,
             "",
-            gateway.keypad.strange("keypad-bad-request"),
+            &gateway.keypad.strange("keypad-bad-request"),
         );
     };
     let keypad = &gateway.keypad;
     let Some(number) = web::number::parse(&asked.msisdn, keypad.web().catalogs()) else {
         let text = keypad.strange("problem-bad-number");
-        return format.failed(StatusCode::UNPROCESSABLE_ENTITY, &asked.session, text);
+        return format.failed(StatusCode::UNPROCESSABLE_ENTITY, &asked.session, &text);
     };
     let answer = match gateway.shape {
         Shape::Joined => gateway.joined(number, &asked).await,
@@ -266,8 +266,8 @@ impl Format {
         self.write(StatusCode::OK, session, answer.last, &answer.text)
     }
 
-    fn failed(self, status: StatusCode, session: &str, text: String) -> Response {
-        self.write(status, session, true, &text)
+    fn failed(self, status: StatusCode, session: &str, text: &str) -> Response {
+        self.write(status, session, true, text)
     }
 
     fn write(self, status: StatusCode, session: &str, last: bool, text: &str) -> Response {
