@@ -66,7 +66,8 @@ fn what_is_dialled_comes_through_a_real_hlr() {
     let hlr = hlr.restart(&program, &place);
     let mut msc = Switch::connect(&hlr.ip);
     let (last, text) = msc.dial(0x2000_0005, IMSI, "*111#");
-    assert!(last && text.starts_with("PKR 100.00 20"), "{text}");
+    // In Urdu a short page holds the line for programs alone.
+    assert!(!last && text.starts_with("PKR 100.00 20"), "{text}");
     assert_eq!(server.terminate(), 0);
     took_part(&program);
 }
