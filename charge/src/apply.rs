@@ -2,6 +2,7 @@
 
 use crate::account::{Account, LifeCycle, Lot, Purchase, Remembered, Renewal, ReplyBytes};
 use crate::auto::{AutoEvent, AutoRecharge, BudgetMark, BudgetTold};
+use crate::card::{BatchEvent, CardBatch, CardCopy, CardShelf};
 use crate::codec::Codec;
 use crate::command::{ChargeKind, OpenAccount};
 use crate::decide;
@@ -122,6 +123,40 @@ pub fn apply(slot: &mut Option<Entity>, event: &Event) {
             *slot = Some(Entity::Terms(terms));
         }
         (_, Some(Entity::TopUp(top_up))) => top_up.apply(event),
+        _ => apply_cards(slot, event),
+    }
+}
+
+fn apply_cards(slot: &mut Option<Entity>, event: &Event) {
+    match (&event.body, slot.as_mut()) {
+        (EventBody::CardRegister(happened), None | Some(Entity::CardRegister(_))) => {
+            let register = slot.get_or_insert_with(|| Entity::CardRegister(Box::default()));
+            if let Entity::CardRegister(register) = register {
+                register.apply(happened);
+            }
+        }
+        (EventBody::CardBatch(happened), None) => {
+            if let (BatchEvent::Opened(new), EntityKey::CardBatch(id)) = (&**happened, event.key) {
+                *slot = Some(Entity::CardBatch(Box::new(CardBatch::new(id, new, event.at))));
+            }
+        }
+        (EventBody::CardBatch(happened), Some(Entity::CardBatch(batch))) => batch.apply(happened, event.at),
+        (EventBody::CardCopy(happened), None | Some(Entity::CardCopy(_))) => {
+            let before = match slot.take() {
+                Some(Entity::CardCopy(copy)) => Some(*copy),
+                _ => None,
+            };
+            *slot = Some(Entity::CardCopy(Box::new(CardCopy::after(before, happened))));
+        }
+        (EventBody::CardShelf(happened), None | Some(Entity::CardShelf(_))) => {
+            let shelf = slot.get_or_insert_with(|| Entity::CardShelf(Box::<CardShelf>::default()));
+            if let Entity::CardShelf(shelf) = shelf {
+                shelf.apply(happened, event.at);
+            }
+        }
+        (EventBody::CardGuard(guard), None | Some(Entity::CardGuard(_))) => {
+            *slot = Some(Entity::CardGuard(guard.clone()));
+        }
         _ => panic!("the event does not fit the entity {:?}", event.key),
     }
 }
@@ -623,6 +658,26 @@ impl EntityKey {
                 out.push(21);
                 out.extend_from_slice(&operator.0.to_be_bytes());
                 out.extend_from_slice(&home.to_be_bytes());
+            }
+            EntityKey::CardRegister => out.push(90),
+            EntityKey::CardBatch(batch) => {
+                out.push(91);
+                out.extend_from_slice(&batch.to_be_bytes());
+            }
+            EntityKey::CardCopy(batch, home) => {
+                out.push(92);
+                out.extend_from_slice(&batch.to_be_bytes());
+                out.extend_from_slice(&home.to_be_bytes());
+            }
+            EntityKey::CardShelf(operator, shelf) => {
+                out.push(93);
+                out.extend_from_slice(&operator.0.to_be_bytes());
+                out.extend_from_slice(&shelf.to_be_bytes());
+            }
+            EntityKey::CardGuard(account, own) => {
+                out.push(94);
+                out.extend_from_slice(&account.0.to_be_bytes());
+                out.push(u8::from(own));
             }
         }
         out

@@ -154,6 +154,8 @@ pub struct Catalog {
     pub tax: TaxRules,
     /// Recharge limits and validity.
     pub recharge: RechargeRules,
+    /// Scratch cards.
+    pub cards: CardRules,
     /// Tariff rows; the first that matches wins.
     pub tariffs: Vec<TariffRow>,
     /// Bundles for sale.
@@ -488,6 +490,15 @@ impl RechargeRules {
             .find(|band| band.from <= gross)
             .map_or(0, |band| band.days)
     }
+}
+
+/// Scratch cards of an operator. Without denominations it has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CardRules {
+    /// Values that cards may have, rising.
+    pub denominations: Vec<Money>,
+    /// Digits of a PIN.
+    pub pin_digits: u8,
 }
 
 /// From this amount on, a recharge brings that many days.

@@ -1,23 +1,25 @@
-//! Commands: everything that can be asked of an entity.
+//! Commands: everything that can be asked of an entity. [`Message`]: what partitions tell each other.
+
+mod message;
 
 use crate::account::LifeCycle;
 use crate::auto::{AutoAction, BudgetMark};
+use crate::card::{CardTry, NewBatch, PinHash, RedeemCard, SetCards, ShelveCards};
 use crate::catalog::{Called, Language};
 use crate::codec::{codec_enum, codec_struct};
-use crate::ids::{
-    AccountId, Code, EntityKey, Imsi, LotId, Msisdn, OperatorId, PartnerId, SessionKey, SourceId,
-};
+use crate::ids::{AccountId, Code, EntityKey, Imsi, Msisdn, OperatorId, PartnerId, SessionKey, SourceId};
 use crate::money::Money;
 use crate::partner::{ApiKey, Scopes};
 use crate::payment::{CreatePayment, Destination, PaymentAction, PaymentId, Price};
-use crate::promotion::{BudgetMessage, ChannelClass};
-use crate::reply::{RechargeOutcome, Refusal};
-use crate::reversal::{ReverseTopUp, TakeBack, Taken};
-use crate::seller::{ChainCommand, ChainMessage, SoldBy};
+use crate::promotion::ChannelClass;
+use crate::reply::Refusal;
+use crate::reversal::ReverseTopUp;
+use crate::seller::{ChainCommand, SoldBy};
 use crate::session::ElementKey;
 use crate::tax::{RegionCode, TaxClass};
 use crate::terms::TermsChange;
 use crate::unit::{Amount, Service};
+pub use message::Message;
 use smallvec::SmallVec;
 
 /// A command. It goes to the partition of [`Command::route`].
@@ -150,6 +152,27 @@ pub enum Command {
     Tick(AccountId),
     /// The time has come for the next part of a rehearsed top-up.
     Rehearse(PartnerId, u128),
+    /// Open a batch of scratch cards.
+    OpenCardBatch(Box<NewBatch>),
+    /// Put hashed PINs on their shelves: those of one partition.
+    ShelveCards(Box<ShelveCards>),
+    /// Every hash of a batch is on its shelf.
+    CardBatchReady(u32),
+    /// Give the export of a batch out.
+    ExportCards(u32),
+    /// Change the state of cards.
+    SetCards(SetCards),
+    /// The time of a batch has come, or staff end it early.
+    ExpireCards {
+        /// The batch.
+        batch: u32,
+        /// Before its time.
+        early: bool,
+    },
+    /// Redeem a scratch card.
+    RedeemCard(RedeemCard),
+    /// Remember a try with a scratch card.
+    NoteCardTry(CardTry),
     /// A message from another partition.
     Deliver(Message),
 }
@@ -182,6 +205,17 @@ impl Command {
             Command::Payment { id, .. } => EntityKey::Payment(*id),
             Command::TendShares { operator, home } => EntityKey::Shares(*operator, *home),
             Command::Chain(asked) => asked.route(),
+            Command::OpenCardBatch(_) => EntityKey::CardRegister,
+            Command::ShelveCards(asked) => match asked.cards.first() {
+                Some((hash, _)) => hash.key(asked.operator),
+                None => EntityKey::CardBatch(asked.batch),
+            },
+            Command::CardBatchReady(batch)
+            | Command::ExportCards(batch)
+            | Command::ExpireCards { batch, .. } => EntityKey::CardBatch(*batch),
+            Command::SetCards(asked) => EntityKey::CardBatch(asked.batch),
+            Command::RedeemCard(asked) => asked.hash.key(asked.operator),
+            Command::NoteCardTry(tried) => EntityKey::CardGuard(tried.account, tried.own),
             Command::Deliver(message) => message.route(),
         }
     }
@@ -241,6 +275,16 @@ impl Command {
             }
             Command::Deliver(Message::BudgetAnswered { asked, .. }) if asked.claim.is_some() => {
                 keys.push(EntityKey::Shares(asked.operator, asked.home));
+            }
+            Command::ShelveCards(asked) => {
+                let mut shelves: Vec<EntityKey> = asked
+                    .cards
+                    .iter()
+                    .map(|(hash, _)| hash.key(asked.operator))
+                    .collect();
+                shelves.sort_unstable();
+                shelves.dedup();
+                keys.extend(shelves);
             }
             _ => {}
         }
@@ -488,6 +532,15 @@ pub enum Funding {
         /// The rail by which it came, shown as channel.
         channel: Code,
     },
+    /// A scratch card, by way of the in-transit account.
+    Card {
+        /// Whose card it is.
+        operator: OperatorId,
+        /// Which.
+        hash: PinHash,
+        /// How it was redeemed, shown as channel.
+        channel: Code,
+    },
 }
 
 impl Funding {
@@ -496,7 +549,8 @@ impl Funding {
         match self {
             Funding::Rail(code)
             | Funding::InTransit { channel: code, .. }
-            | Funding::Suspense { channel: code, .. } => *code,
+            | Funding::Suspense { channel: code, .. }
+            | Funding::Card { channel: code, .. } => *code,
         }
     }
 }
@@ -694,87 +748,6 @@ impl OpenPartner {
     /// True when a key of these scopes is asked for.
     pub fn grants(&self, scopes: Scopes) -> bool {
         self.key.as_ref().is_some_and(|key| key.scopes.allows(scopes))
-    }
-}
-
-/// A message between partitions: journalled by the sender, applied once by the receiver (design section 4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// Directory to account: a number and a SIM are claimed, open the account.
-    Open(Box<OpenAccount>),
-    /// Partner to account: credit this; the money is in transit.
-    Credit {
-        /// Digest of the external_id: with the partner, the key of the top-up.
-        external: u128,
-        /// The credit.
-        recharge: Recharge,
-    },
-    /// Account to partner: how the credit went.
-    Credited {
-        /// The partner.
-        partner: PartnerId,
-        /// Digest of the external_id.
-        external: u128,
-        /// The outcome, or why it was refused.
-        outcome: Result<RechargeOutcome, Refusal>,
-        /// The lot that the credit became.
-        lot: Option<LotId>,
-    },
-    /// Partner to account: take back what is unused of a credit.
-    TakeBack(Box<TakeBack>),
-    /// Account to partner: what was taken back is in transit.
-    TakenBack {
-        /// The partner.
-        partner: PartnerId,
-        /// Digest of the external_id.
-        external: u128,
-        /// What, or why nothing.
-        result: Result<Taken, Refusal>,
-    },
-    /// Account to suspense: how the credit of assigned money went.
-    SuspenseCredited {
-        /// What holds the money.
-        payment: PaymentId,
-        /// The outcome, or why it was refused.
-        outcome: Result<RechargeOutcome, Refusal>,
-    },
-    /// Partition to budget: may I spend so much more?
-    BudgetAsked(BudgetMessage),
-    /// Budget to partition: the answer.
-    BudgetAnswered {
-        /// What was asked.
-        asked: BudgetMessage,
-        /// May be spent; zero: the budget cannot give what was asked.
-        granted: Money,
-        /// All that the budget held at that time, spent or not.
-        budget: Money,
-    },
-    /// Partition to budget: this will not be spent.
-    BudgetReturned(BudgetMessage),
-    /// Between sellers.
-    Chain(ChainMessage),
-}
-
-impl Message {
-    /// The entity it goes to.
-    pub fn route(&self) -> EntityKey {
-        match self {
-            Message::Open(open) => EntityKey::Account(open.account),
-            Message::Credit { recharge, .. } => EntityKey::Account(recharge.account),
-            Message::Credited { partner, .. } | Message::TakenBack { partner, .. } => {
-                EntityKey::Partner(*partner)
-            }
-            Message::TakeBack(asked) => EntityKey::Account(asked.account),
-            Message::SuspenseCredited { payment, .. } => EntityKey::Payment(*payment),
-            Message::BudgetAsked(asked) | Message::BudgetReturned(asked) => {
-                EntityKey::Budget(asked.operator, asked.promotion)
-            }
-            Message::BudgetAnswered { asked, .. } => match asked.claim {
-                Some(claim) => EntityKey::Account(claim.account),
-                None => EntityKey::Shares(asked.operator, asked.home),
-            },
-            Message::Chain(message) => message.route(),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod auto;
 mod bundle;
+mod card;
 mod chain;
 mod charge;
 mod directory;
@@ -152,6 +153,14 @@ pub fn decide(
         }
         Command::Chain(asked) => chain::decide(view, catalogs, asked, now),
         Command::Tick(account) => tick::decide(view, catalogs, *account, now),
+        Command::OpenCardBatch(new) => card::open(view, catalogs, new, now),
+        Command::ShelveCards(asked) => card::shelve(view, asked, now),
+        Command::CardBatchReady(batch) => card::ready(view, *batch, now),
+        Command::ExportCards(batch) => card::export(view, *batch, now),
+        Command::SetCards(asked) => card::set(view, asked, now),
+        Command::ExpireCards { batch, early } => card::expire(view, *batch, *early, now),
+        Command::RedeemCard(asked) => card::redeem(view, asked, now),
+        Command::NoteCardTry(tried) => Ok(card::tried(view, tried, now)),
         Command::Deliver(message) => deliver(view, catalogs, message, now),
     }
 }
@@ -203,6 +212,23 @@ fn deliver(
             granted,
             budget,
         } => Ok(promotion::settle(view, asked, (*granted, *budget), now)),
+        Message::CardCopy {
+            batch,
+            home,
+            operator,
+            event,
+        } => Ok(card::copy(view, (*batch, *home, *operator), event, now)),
+        Message::CardConfirmed { batch, home, version } => {
+            Ok(card::confirmed(view, (*batch, *home, *version), now))
+        }
+        Message::CardCredited {
+            operator,
+            hash,
+            face,
+            outcome,
+        } => Ok(card::credited(view, (*operator, *hash, *face), *outcome, now)),
+        Message::CardNoted { serial, note, .. } => Ok(card::noted(view, (*serial, *note), now)),
+        Message::CardLocked(lock) => Ok(card::locked(*lock, now)),
     }
 }
 

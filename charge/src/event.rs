@@ -2,6 +2,7 @@
 
 use crate::account::{LifeCycle, Lot};
 use crate::auto::{AutoEvent, BudgetMark};
+use crate::card::{BatchEvent, CardGuard, CopyEvent, RegisterEvent, ShelfEvent};
 use crate::catalog::{FinalAction, Language};
 use crate::codec::{Codec, CodecError, Reader, codec_struct};
 use crate::command::{ChargeKind, Funding, OpenAccount};
@@ -220,6 +221,16 @@ pub enum EventBody {
         /// By this connector.
         connector: Code,
     },
+    /// A batch of scratch cards got its number, or a number was locked.
+    CardRegister(RegisterEvent),
+    /// Something happened to a batch of scratch cards.
+    CardBatch(Box<BatchEvent>),
+    /// A partition has heard of a batch.
+    CardCopy(Box<CopyEvent>),
+    /// Something happened on a shelf of scratch cards.
+    CardShelf(Box<ShelfEvent>),
+    /// A try with a scratch card: what is remembered after it.
+    CardGuard(Box<CardGuard>),
 }
 
 /// What was unused of a credit, taken back so that its money can be returned.

@@ -157,6 +157,11 @@ fn title_of(body: &EventBody, voice: Voice<'_>) -> String {
         EventBody::BonusGranted(_) | EventBody::BonusRefused { .. } => ("title.gift", None),
         EventBody::BudgetMoved(_) | EventBody::SharesChanged(_) => ("title.budget", None),
         EventBody::Chain(happened) => (chain::title_of(happened), None),
+        EventBody::CardRegister(_)
+        | EventBody::CardBatch(_)
+        | EventBody::CardCopy(_)
+        | EventBody::CardShelf(_)
+        | EventBody::CardGuard(_) => ("title.cards", None),
     };
     let offer = offer.map_or(String::new(), |offer| voice.code(offer.as_str()));
     voice.say(key, &[("offer", offer)])

@@ -2,6 +2,7 @@
 
 use crate::account::Account;
 use crate::auto::{AutoRecharge, BudgetTold};
+use crate::card::{CardBatch, CardCopy, CardGuard, CardRegister, CardShelf};
 use crate::codec::{Codec, CodecError, Reader};
 use crate::partner::{NumberRecord, Partner, PublishedCatalog, TopUp};
 use crate::payment::{Payment, PaymentId};
@@ -280,6 +281,16 @@ pub enum EntityKey {
     Sale(PartnerId, u128),
     /// A movement of stock, by giver and digest of its reference: unique for ever.
     Move(PartnerId, u128),
+    /// How many batches of scratch cards there are.
+    CardRegister,
+    /// A batch of scratch cards.
+    CardBatch(u32),
+    /// What a partition knows of a batch.
+    CardCopy(u32, u16),
+    /// A shelf of an operator's scratch cards.
+    CardShelf(OperatorId, u16),
+    /// Wrong tries with scratch cards; `true`: by the number itself.
+    CardGuard(AccountId, bool),
 }
 
 impl EntityKey {
@@ -309,7 +320,11 @@ impl EntityKey {
                     sum * 31 % 65_521 + u64::from(*byte)
                 }))
             }
-            EntityKey::Shares(_, home) => home % partitions.max(1),
+            EntityKey::Shares(_, home) | EntityKey::CardCopy(_, home) => home % partitions.max(1),
+            // Together, so that a number and its batch are made in one decision.
+            EntityKey::CardRegister | EntityKey::CardBatch(_) => spread(0),
+            EntityKey::CardShelf(_, shelf) => spread(u64::from(shelf)),
+            EntityKey::CardGuard(account, _) => spread(account.0),
         }
     }
 }
@@ -363,6 +378,16 @@ pub enum Entity {
     Sale(Box<ChainSale>),
     /// A movement of stock.
     Move(Box<StockMove>),
+    /// How many batches of scratch cards there are.
+    CardRegister(Box<CardRegister>),
+    /// A batch of scratch cards.
+    CardBatch(Box<CardBatch>),
+    /// What a partition knows of a batch.
+    CardCopy(Box<CardCopy>),
+    /// A shelf of scratch cards.
+    CardShelf(Box<CardShelf>),
+    /// Wrong tries.
+    CardGuard(Box<CardGuard>),
 }
 
 impl Entity {
@@ -468,6 +493,7 @@ impl Entity {
             Entity::Account(account) => account.next_due(),
             Entity::TopUp(top_up) => crate::sandbox::next_due(top_up),
             Entity::Auto(auto) => auto.next_due(),
+            Entity::CardBatch(batch) => batch.next_due(),
             _ => None,
         }
     }
@@ -504,6 +530,11 @@ impl Entity {
             Entity::Number(_) | Entity::Idempotency(_) | Entity::Budget(_) | Entity::BudgetTold(_) => 0,
             Entity::Auto(auto) => auto.weight(),
             Entity::Catalog(catalog) => 100 + catalog.text.len(),
+            Entity::CardRegister(register) => 64 + register.locks.len() * 48,
+            Entity::CardBatch(batch) => batch.weight(),
+            Entity::CardCopy(copy) => 100 + copy.ranges.len() * 40,
+            Entity::CardShelf(shelf) => shelf.weight(),
+            Entity::CardGuard(_) => 56,
             Entity::Shares(shares) => 100 + shares.shares.len() * 120 + shares.claims.len() * 400,
         }
     }
@@ -576,6 +607,23 @@ impl Codec for EntityKey {
                 out.push(72);
                 (*partner, *digest).encode(out);
             }
+            EntityKey::CardRegister => out.push(90),
+            EntityKey::CardBatch(batch) => {
+                out.push(91);
+                batch.encode(out);
+            }
+            EntityKey::CardCopy(batch, home) => {
+                out.push(92);
+                (*batch, *home).encode(out);
+            }
+            EntityKey::CardShelf(operator, shelf) => {
+                out.push(93);
+                (*operator, *shelf).encode(out);
+            }
+            EntityKey::CardGuard(account, own) => {
+                out.push(94);
+                (*account, *own).encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<EntityKey, CodecError> {
@@ -616,6 +664,20 @@ impl Codec for EntityKey {
             72 => {
                 let (partner, digest) = Codec::decode(input)?;
                 EntityKey::Move(partner, digest)
+            }
+            90 => EntityKey::CardRegister,
+            91 => EntityKey::CardBatch(Codec::decode(input)?),
+            92 => {
+                let (batch, home) = Codec::decode(input)?;
+                EntityKey::CardCopy(batch, home)
+            }
+            93 => {
+                let (operator, shelf) = Codec::decode(input)?;
+                EntityKey::CardShelf(operator, shelf)
+            }
+            94 => {
+                let (account, own) = Codec::decode(input)?;
+                EntityKey::CardGuard(account, own)
             }
             _ => return Err(CodecError::Invalid("entity key")),
         })
@@ -697,6 +759,26 @@ impl Codec for Entity {
                 out.push(21);
                 shares.encode(out);
             }
+            Entity::CardRegister(register) => {
+                out.push(90);
+                register.encode(out);
+            }
+            Entity::CardBatch(batch) => {
+                out.push(91);
+                batch.encode(out);
+            }
+            Entity::CardCopy(copy) => {
+                out.push(92);
+                copy.encode(out);
+            }
+            Entity::CardShelf(shelf) => {
+                out.push(93);
+                shelf.encode(out);
+            }
+            Entity::CardGuard(guard) => {
+                out.push(94);
+                guard.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Entity, CodecError> {
@@ -719,6 +801,11 @@ impl Codec for Entity {
             70 => Codec::decode(input).map(Entity::Seller),
             71 => Codec::decode(input).map(Entity::Sale),
             72 => Codec::decode(input).map(Entity::Move),
+            90 => Codec::decode(input).map(Entity::CardRegister),
+            91 => Codec::decode(input).map(Entity::CardBatch),
+            92 => Codec::decode(input).map(Entity::CardCopy),
+            93 => Codec::decode(input).map(Entity::CardShelf),
+            94 => Codec::decode(input).map(Entity::CardGuard),
             _ => Err(CodecError::Invalid("entity")),
         }
     }

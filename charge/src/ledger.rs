@@ -4,6 +4,7 @@
 //! owed or has given out is negative.
 
 use crate::account::{Lot, Origin};
+use crate::card::{BatchEvent, CardState, ShelfEvent};
 use crate::command::Funding;
 use crate::event::{Charge, ChargedBy, Event, EventBody, Recharged, SetupFee, TakenBack};
 use crate::ids::{AccountId, Code, EntityKey, PartnerId};
@@ -73,6 +74,10 @@ pub enum LedgerAccount {
     Overrun,
     /// The other side of [`LedgerAccount::Overrun`].
     OverrunUsage,
+    /// Face value of scratch cards that can be redeemed and were not.
+    Vouchers,
+    /// What dealers owe or paid for scratch cards.
+    VoucherFunding,
 }
 
 impl LedgerAccount {
@@ -106,6 +111,8 @@ impl LedgerAccount {
             LedgerAccount::Breakage => "breakage".into(),
             LedgerAccount::Overrun => "overrun".into(),
             LedgerAccount::OverrunUsage => "overrun.usage".into(),
+            LedgerAccount::Vouchers => "vouchers".into(),
+            LedgerAccount::VoucherFunding => "voucher-funding".into(),
         }
     }
 }
@@ -201,6 +208,7 @@ pub fn postings(event: &Event) -> Postings {
         EventBody::Chain(happened) => book.chain(event.key.partner().unwrap_or_default(), happened),
         EventBody::Payment(event) => book.payment(event),
         EventBody::CreditTakenBack(taken) => book.taken_back(taken),
+        EventBody::CardBatch(_) | EventBody::CardShelf(_) => book.cards(&event.body),
         _ => book.float(event),
     }
     book.out
@@ -330,6 +338,50 @@ impl Book {
         }
     }
 
+    fn cards(&mut self, body: &EventBody) {
+        match body {
+            EventBody::CardBatch(event) => self.card_batch(event),
+            EventBody::CardShelf(event) => self.card_shelf(event),
+            _ => {}
+        }
+    }
+
+    fn card_batch(&mut self, event: &BatchEvent) {
+        match event {
+            BatchEvent::Changed { issued, .. } => {
+                self.money(LedgerAccount::Vouchers, *issued);
+                self.money(LedgerAccount::VoucherFunding, -*issued);
+            }
+            BatchEvent::Lapsed { value, state, .. } => self.lapsed(*value, *state),
+            BatchEvent::CameBack {
+                lapsed: Some(state),
+                value,
+                ..
+            } => self.lapsed(*value, *state),
+            _ => {}
+        }
+    }
+
+    /// Cards that will not be redeemed: dealers get the value of those taken back, what expired is breakage.
+    fn lapsed(&mut self, value: Money, state: CardState) {
+        let to = match state {
+            CardState::Expired => LedgerAccount::Breakage,
+            _ => LedgerAccount::VoucherFunding,
+        };
+        self.money(LedgerAccount::Vouchers, -value);
+        self.money(to, value);
+    }
+
+    fn card_shelf(&mut self, event: &ShelfEvent) {
+        let face = match event {
+            ShelfEvent::Taken { face, .. } => *face,
+            ShelfEvent::Returned { face, .. } => -*face,
+            ShelfEvent::Shelved { .. } | ShelfEvent::Settled { .. } => return,
+        };
+        self.money(LedgerAccount::Vouchers, -face);
+        self.money(LedgerAccount::InTransit, face);
+    }
+
     fn taken_back(&mut self, taken: &TakenBack) {
         self.draws(&taken.draws);
         for draw in taken.draws.iter().filter(|draw| draw.origin == Origin::Bonus) {
@@ -429,7 +481,7 @@ impl Book {
 fn funding_account(funding: &Funding) -> LedgerAccount {
     match funding {
         Funding::Rail(code) => LedgerAccount::Rail(*code),
-        Funding::InTransit { .. } => LedgerAccount::InTransit,
+        Funding::InTransit { .. } | Funding::Card { .. } => LedgerAccount::InTransit,
         Funding::Suspense { .. } => LedgerAccount::Suspense,
     }
 }

@@ -18,8 +18,8 @@
 //! * [`announce`]: whom to tell of an offer, and when. [`auto`]: standing orders to recharge.
 //! * [`promotion`]: budgets, what partitions hold of them, what people earned.
 //! * [`seller`]: partners with a place in the selling chain.
+//! * [`card`]: scratch cards. [`reversal`]: top-ups taken back.
 //! * [`terms`]: commission and callbacks of partners. [`sandbox`]: what test numbers play.
-//! * [`reversal`]: top-ups taken back.
 //! * [`command`], [`event`], [`reply`]: what goes in, what is journalled, what comes out.
 //! * [`decide`]: the rules. [`rating`]: units to money. [`apply`](mod@apply): events to state.
 //! * [`ledger`]: double entry. [`explain`](mod@explain): sentences.
@@ -30,6 +30,7 @@ pub mod account;
 pub mod announce;
 pub mod apply;
 pub mod auto;
+pub mod card;
 pub mod catalog;
 pub mod codec;
 pub mod command;

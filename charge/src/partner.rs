@@ -102,16 +102,19 @@ impl Scopes {
     pub const ADMIN: Scopes = Scopes(16);
     /// Act in the selling chain: for itself and everybody below.
     pub const SELLERS: Scopes = Scopes(1 << 8);
+    /// Redeem scratch cards for numbers: partner channels, voice menus.
+    pub const REDEEM: Scopes = Scopes(64);
     /// Everything is a rehearsal: nothing real moves. Part of the key, not of what may be asked for.
     pub const TEST: Scopes = Scopes(1 << 16);
     /// Names in the API and on the command line.
-    pub const NAMES: [(&'static str, Scopes); 6] = [
+    pub const NAMES: [(&'static str, Scopes); 7] = [
         ("topup", Scopes::TOP_UP),
         ("read", Scopes::READ),
         ("purchase", Scopes::PURCHASE),
         ("subscribers", Scopes::SUBSCRIBERS),
         ("admin", Scopes::ADMIN),
         ("sellers", Scopes::SELLERS),
+        ("redeem", Scopes::REDEEM),
     ];
 
     /// True when every permission of `needed` is there.

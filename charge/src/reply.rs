@@ -1,5 +1,6 @@
 //! Replies and refusals.
 
+use crate::card::CardReply;
 use crate::catalog::FinalAction;
 use crate::codec::{Codec, CodecError, Reader, codec_enum, codec_struct};
 use crate::ids::{AccountId, Code};
@@ -37,6 +38,20 @@ pub enum Reply {
         /// The id under which the movement is known (the first one given for this reference).
         id: u128,
     },
+    /// A scratch card was redeemed, now or before.
+    Card(CardReply),
+    /// So many cards changed.
+    CardsChanged {
+        /// How many.
+        cards: u32,
+    },
+    /// Cards are on their shelves, but for these places of the batch: their hashes are those of other cards.
+    CardsShelved {
+        /// They need other PINs.
+        clashes: Vec<u32>,
+    },
+    /// A batch was opened under this number.
+    CardBatch(u32),
 }
 
 /// A credit-control answer in the words of the core.
@@ -359,6 +374,30 @@ pub enum Refusal {
     /// The device does not belong to the outlet.
     #[error("the device does not belong to this outlet")]
     DeviceUnknown,
+    /// No card has this PIN.
+    #[error("no card has this PIN")]
+    NoSuchCard,
+    /// The card was used.
+    #[error("the card was used")]
+    CardUsed,
+    /// The card is not active yet.
+    #[error("the card is not active yet")]
+    CardNotActive,
+    /// The card was recalled.
+    #[error("the card was recalled")]
+    CardRecalled,
+    /// The card was reported stolen.
+    #[error("the card was reported stolen")]
+    CardStolen,
+    /// The card is too old.
+    #[error("the card has expired")]
+    CardExpired,
+    /// There is no such batch of cards.
+    #[error("there is no such batch of cards")]
+    NoSuchCardBatch,
+    /// The operator has no cards of this value.
+    #[error("the operator has no cards of this value")]
+    NoSuchDenomination,
     /// This life-cycle change is not allowed.
     #[error("this change of state is not possible")]
     BadTransition,
@@ -366,7 +405,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal with its stable code.
-    pub const ALL: [(Refusal, u32); 51] = [
+    pub const ALL: [(Refusal, u32); 59] = [
         (Refusal::NoSuchAccount, 1_005_003),
         (Refusal::AccountNotActive, 1_005_004),
         (Refusal::Conflict, 1_007_010),
@@ -418,6 +457,14 @@ impl Refusal {
         (Refusal::RepeatedSale, 1_007_070),
         (Refusal::MonthlyLimit, 1_006_070),
         (Refusal::CountLimit, 1_006_071),
+        (Refusal::NoSuchCard, 1_008_090),
+        (Refusal::CardUsed, 1_007_090),
+        (Refusal::CardNotActive, 1_007_091),
+        (Refusal::CardRecalled, 1_007_092),
+        (Refusal::CardStolen, 1_007_093),
+        (Refusal::CardExpired, 1_007_094),
+        (Refusal::NoSuchCardBatch, 1_008_091),
+        (Refusal::NoSuchDenomination, 1_003_090),
     ];
 
     /// The stable code.
@@ -493,6 +540,22 @@ impl Codec for Reply {
                 out.push(70);
                 id.encode(out);
             }
+            Reply::Card(reply) => {
+                out.push(90);
+                reply.encode(out);
+            }
+            Reply::CardsChanged { cards } => {
+                out.push(91);
+                cards.encode(out);
+            }
+            Reply::CardsShelved { clashes } => {
+                out.push(92);
+                clashes.encode(out);
+            }
+            Reply::CardBatch(batch) => {
+                out.push(93);
+                batch.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Reply, CodecError> {
@@ -509,6 +572,14 @@ impl Codec for Reply {
             70 => Ok(Reply::StockMoved {
                 id: Codec::decode(input)?,
             }),
+            90 => Codec::decode(input).map(Reply::Card),
+            91 => Ok(Reply::CardsChanged {
+                cards: Codec::decode(input)?,
+            }),
+            92 => Ok(Reply::CardsShelved {
+                clashes: Codec::decode(input)?,
+            }),
+            93 => Codec::decode(input).map(Reply::CardBatch),
             _ => Err(CodecError::Invalid("reply")),
         }
     }

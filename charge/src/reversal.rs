@@ -156,28 +156,6 @@ impl Codec for ReversalEvent {
     }
 }
 
-impl Codec for Result<Taken, Refusal> {
-    fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            Ok(taken) => {
-                out.push(1);
-                taken.encode(out);
-            }
-            Err(refusal) => {
-                out.push(0);
-                refusal.encode(out);
-            }
-        }
-    }
-    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
-        if bool::decode(input)? {
-            Ok(Ok(Codec::decode(input)?))
-        } else {
-            Ok(Err(Codec::decode(input)?))
-        }
-    }
-}
-
 /// What a top-up has beside its beginning. Empty for those of before reversals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Afterwards {

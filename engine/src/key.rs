@@ -19,6 +19,11 @@ const BUDGET_TOLD: u8 = 41;
 const SELLER: u8 = 70;
 const SALE: u8 = 71;
 const MOVE: u8 = 72;
+const CARD_REGISTER: u8 = 90;
+const CARD_BATCH: u8 = 91;
+const CARD_COPY: u8 = 92;
+const CARD_SHELF: u8 = 93;
+const CARD_GUARD: u8 = 94;
 
 /// The entity of a snapshot key; `None` for bytes that [`EntityKey::to_key_bytes`] cannot have made.
 pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
@@ -74,6 +79,27 @@ pub fn key_of_bytes(bytes: &[u8]) -> Option<EntityKey> {
         }
         AUTO => EntityKey::Auto(AccountId(number()?)),
         BUDGET_TOLD => EntityKey::BudgetTold(AccountId(number()?)),
+        CARD_REGISTER => rest.is_empty().then_some(EntityKey::CardRegister)?,
+        CARD_BATCH => EntityKey::CardBatch(u32::from_be_bytes(rest.try_into().ok()?)),
+        CARD_COPY => {
+            let (batch, home) = rest.split_first_chunk::<4>()?;
+            let home = u16::from_be_bytes(home.try_into().ok()?);
+            EntityKey::CardCopy(u32::from_be_bytes(*batch), home)
+        }
+        CARD_SHELF => {
+            let (operator, shelf) = rest.split_first_chunk::<2>()?;
+            let shelf = u16::from_be_bytes(shelf.try_into().ok()?);
+            EntityKey::CardShelf(OperatorId(u16::from_be_bytes(*operator)), shelf)
+        }
+        CARD_GUARD => {
+            let (account, own) = rest.split_first_chunk::<8>()?;
+            let own = match own {
+                [0] => false,
+                [1] => true,
+                _ => return None,
+            };
+            EntityKey::CardGuard(AccountId(u64::from_be_bytes(*account)), own)
+        }
         _ => return None,
     })
 }
@@ -109,6 +135,12 @@ mod tests {
             EntityKey::Seller(PartnerId(7)),
             EntityKey::Sale(PartnerId(7), 1),
             EntityKey::Move(PartnerId(7), u128::MAX),
+            EntityKey::CardRegister,
+            EntityKey::CardBatch(7),
+            EntityKey::CardCopy(7, 3),
+            EntityKey::CardShelf(OperatorId(1), 65_535),
+            EntityKey::CardGuard(AccountId(7), false),
+            EntityKey::CardGuard(AccountId(7), true),
         ];
         keys.sort_unstable();
         keys

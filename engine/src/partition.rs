@@ -566,7 +566,9 @@ impl Partition {
                 self.dirty.push(id);
             }
             match key {
-                EntityKey::Account(_) | EntityKey::Auto(_) => self.timers.update(&mut self.entities, id),
+                EntityKey::Account(_) | EntityKey::Auto(_) | EntityKey::CardBatch(_) => {
+                    self.timers.update(&mut self.entities, id);
+                }
                 EntityKey::Number(_) | EntityKey::Imsi(_) => {
                     self.open.directory.push(key);
                     self.account_max = self.account_max.max(account_of(event));
@@ -617,6 +619,7 @@ impl Partition {
                 account,
                 action: AutoAction::Look,
             },
+            EntityKey::CardBatch(batch) => Command::ExpireCards { batch, early: false },
             _ => return,
         };
         for _ in 0..TICKS_IN_A_ROW_MAX {
@@ -747,7 +750,7 @@ impl Partition {
 fn waits_for_receiver(command: &Command) -> bool {
     matches!(
         command,
-        Command::OpenAccount(_) | Command::Chain(ChainCommand::Open(_))
+        Command::OpenAccount(_) | Command::RedeemCard(_) | Command::Chain(ChainCommand::Open(_))
     )
 }
 

@@ -2,9 +2,10 @@
 //!
 //! # Layout
 //! * [`setting`]: data directory, store, engine and the thread that keeps the read models up
-//! * [`recharge`]: guests who pay over HTTP
+//! * [`recharge`]: guests who pay over HTTP. [`cards`]: scratch cards
 //! * [`table`]: the figures for people
 
+mod cards;
 mod recharge;
 mod setting;
 mod table;
@@ -48,6 +49,8 @@ pub enum Mode {
     Diameter(Load),
     /// Guests who recharge over HTTP through a rail's sandbox, 1,000 a second without `--rate`; all on this machine.
     Recharge(Load),
+    /// Scratch cards: made, kept, redeemed; in process.
+    Cards(cards::CardsLoad),
 }
 
 /// The load.
@@ -126,6 +129,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> anyhow::Result<()> {
             over_tcp(load, &catalogs, setting)
         })?,
         Mode::Recharge(load) => recharge::run(load)?,
+        Mode::Cards(load) => return cards::run(load, output),
     };
     let value = serde_json::to_value(&report).context("write the figures")?;
     output.value(&value, |print| {

@@ -1,7 +1,9 @@
 //! The command line: names, arguments and help.
 
+mod cards;
 pub mod partner;
 
+pub use cards::{CardChange, CardsCommand};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -66,6 +68,9 @@ pub enum Command {
     /// The selling chain: who sells under whom, stock, limits, people, devices.
     #[command(subcommand)]
     Seller(crate::commands::seller::SellerCommand),
+    /// Scratch cards: make, print, activate, recall; who guesses.
+    #[command(subcommand)]
+    Cards(CardsCommand),
     /// Check receipts, and change the key that signs them.
     #[command(subcommand)]
     Receipt(ReceiptCommand),
@@ -525,7 +530,7 @@ pub enum PartnerCommand {
     Key {
         /// Id of the partner.
         partner: u32,
-        /// What the key may do: topup, read, purchase, subscribers, admin.
+        /// What the key may do: topup, read, purchase, subscribers, admin, redeem.
         #[arg(long, value_delimiter = ',', default_value = "topup")]
         scopes: Vec<String>,
         /// Stop this key instead.

@@ -11,6 +11,8 @@ use ureq::http::Response;
 
 /// Longest wait for an answer; imports take as long as they take.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// Longest file that is fetched, bytes.
+const FILE_BYTES_MAX: u64 = 1 << 30;
 /// Longest wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
@@ -205,6 +207,16 @@ impl Call<'_> {
             return answer(response).map(|value| value.to_string());
         }
         response.body_mut().read_to_string().context("read the answer")
+    }
+
+    /// Sends it; the bytes of the answer.
+    pub fn bytes(self) -> anyhow::Result<Vec<u8>> {
+        let mut response = self.response()?;
+        if response.status().as_u16() >= 400 {
+            return answer(response).map(|_| Vec::new());
+        }
+        let body = response.body_mut().with_config().limit(FILE_BYTES_MAX);
+        body.read_to_vec().context("read the answer")
     }
 
     fn response(&self) -> anyhow::Result<Response<ureq::Body>> {

@@ -1,10 +1,11 @@
 //! What each command does.
 //!
 //! # Layout
-//! * [`subscriber`], [`balance`], [`sale`], [`seller`], [`partner`], [`reconcile`], [`staff`]: through the API
+//! * [`subscriber`], [`balance`], [`sale`], [`seller`], [`partner`], [`reconcile`], [`staff`], [`cards`]: through the API
 //! * [`upkeep`]: in a stopped data directory. [`receipt`]: without either
 
 pub mod balance;
+pub mod cards;
 pub mod offers;
 pub mod partner;
 pub mod receipt;

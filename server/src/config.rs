@@ -67,6 +67,30 @@ pub struct Config {
     pub reconciliation: ReconciliationConfig,
     /// Those who work here.
     pub staff: StaffConfig,
+    /// Scratch cards.
+    pub cards: CardsConfig,
+}
+
+/// Scratch cards.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CardsConfig {
+    /// File with the key that hashes PINs: 64 hexadecimal digits; not set: `card-key` in the data directory.
+    pub key_file: Option<PathBuf>,
+    /// Wrong tries over all numbers that are let through in a minute.
+    pub wrong_per_minute_max: u32,
+    /// Public keys of printers by name.
+    pub printers: BTreeMap<String, String>,
+}
+
+impl Default for CardsConfig {
+    fn default() -> CardsConfig {
+        CardsConfig {
+            key_file: None,
+            wrong_per_minute_max: 600,
+            printers: BTreeMap::new(),
+        }
+    }
 }
 
 /// Partitions, threads, memory.
@@ -337,6 +361,7 @@ impl Default for Config {
             payments: PaymentsConfig::default(),
             reconciliation: ReconciliationConfig::default(),
             staff: StaffConfig::default(),
+            cards: CardsConfig::default(),
         }
     }
 }
@@ -420,6 +445,7 @@ impl Config {
             &mut config.people.key_file,
             &mut config.mail.ca_file,
             &mut config.push.key_file,
+            &mut config.cards.key_file,
         ];
         for path in paths.into_iter().flatten().chain(config.ussd.paths()) {
             *path = base.join(&*path);

@@ -8,12 +8,14 @@
 //! * [`callbacks`]: partners are told. [`notify`]: people are told beside SMS, by [`mail`] and [`push`]; announcements.
 //! * [`ussd`]: gateways of the keypad. [`keywords`]: texts from handsets.
 //! * [`demo`]: the story. [`commands`], [`client`], [`here`]: the other commands.
+//! * [`cards`]: scratch cards. [`key_file`]: files with secrets.
 //! * [`receipt_keys`]: who signs receipts. [`reconcile`]: settlement files, every day.
 //! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
 
 mod auto;
 mod bench;
 mod callbacks;
+mod cards;
 mod catalogs;
 mod cli;
 mod client;
@@ -25,6 +27,7 @@ mod failure;
 mod generate;
 mod here;
 mod instance;
+mod key_file;
 mod keywords;
 mod log;
 mod mail;
@@ -68,6 +71,7 @@ fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
     match command {
         Command::Demo(args) => demo::run(&args, output),
         Command::Serve(args) => serve::run(&args, output),
+        Command::Cards(command) => commands::cards::run(&command, output),
         Command::Catalog(CatalogCommand::Check { files, strict }) => catalogs::check(&files, strict, output),
         Command::Offers(OffersCommand::Announce(args)) => offers::announce(&args, output),
         Command::Subscriber(command) => subscriber::run(&command, output),

@@ -74,6 +74,8 @@ pub struct Node {
     pub push_key: Arc<VapidKey>,
     /// Messages to send.
     pub desk: Arc<desk::Desk>,
+    /// Scratch cards.
+    pub cards: web::cards::CardDesk,
     /// What partners are to be told.
     pub callbacks: CallbackLog,
     followers: follow::Followers,
@@ -137,6 +139,7 @@ impl Node {
         let desk = Arc::new(desk::Desk::new(outbox, around, quiet));
         let callbacks = CallbackLog::new(store.callbacks().context("open the callbacks")?);
         let followers = follow::start(&store, &reads, &catalogs, (&desk, &callbacks), &bell)?;
+        let cards = crate::cards::desk(config, &engine, &catalogs, instance.partitions)?;
         let tender = tend::start(&engine, &catalogs, instance.partitions)?;
         let node = Node {
             instance,
@@ -149,6 +152,7 @@ impl Node {
             receipt_keys,
             push_key,
             desk,
+            cards,
             callbacks,
             followers,
             tender,
@@ -248,16 +252,7 @@ fn read_key(path: &std::path::Path) -> anyhow::Result<[u8; 32]> {
         "it is too long"
     );
     let text = std::fs::read_to_string(path)?;
-    let digits = text.trim();
-    anyhow::ensure!(
-        digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        "64 hexadecimal digits are expected"
-    );
-    let mut key = [0; 32];
-    for (index, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digits[index * 2..index * 2 + 2], 16)?;
-    }
-    Ok(key)
+    crate::key_file::hex_key(&text).context("64 hexadecimal digits are expected")
 }
 
 /// Opens the files alone, without an engine.

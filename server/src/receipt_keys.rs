@@ -1,14 +1,11 @@
 //! The key file of receipts: made at the first start, readable by its owner alone, never logged.
 
 use crate::failure::{Failure, Kind};
-use anyhow::Context as _;
-use std::io::Write as _;
+use crate::key_file;
 use std::path::{Path, PathBuf};
 use web::receipt::keys::KeyRing;
 
 const FILE: &str = "receipt-keys.json";
-/// Largest key file that is read, bytes.
-const FILE_BYTES_MAX: u64 = 1 << 16;
 
 /// Where the key file of a data directory is, unless the configuration names another.
 pub fn path(data: &Path, configured: Option<&PathBuf>) -> PathBuf {
@@ -27,22 +24,15 @@ pub fn open_or_create(path: &Path) -> anyhow::Result<KeyRing> {
 
 /// The keys in a file, if it is there.
 pub fn find(path: &Path) -> anyhow::Result<Option<KeyRing>> {
-    let size = match std::fs::metadata(path) {
-        Ok(found) => found.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+    let Some(text) = key_file::read(path, "the key file of receipts")? else {
+        return Ok(None);
     };
-    warn_when_readable(path);
     let damaged = |cause: &dyn std::fmt::Display| {
         let message = format!("the key file {} is damaged: {cause}", path.display());
         Failure::new(Kind::Failed, message).hint(
             "Put it back from a backup. Without it a new key would sign, and receipts already given out could not be checked.",
         )
     };
-    if size > FILE_BYTES_MAX {
-        return Err(damaged(&format!("{size} bytes")).into());
-    }
-    let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let ring = KeyRing::from_json(&text).map_err(|error| damaged(&error))?;
     Ok(Some(ring))
 }
@@ -71,50 +61,8 @@ fn seed() -> [u8; 32] {
 }
 
 fn write(path: &Path, ring: &KeyRing) -> anyhow::Result<()> {
-    write_private(path, &ring.to_json())
+    key_file::write(path, ring.to_json().as_bytes())
 }
-
-/// Writes a file for its owner alone: beside, synced, renamed, so that after a crash there is a whole file or the one before.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
-    let new = path.with_extension("json.new");
-    let write = || -> std::io::Result<()> {
-        // One left over from a crash may have another mode.
-        match std::fs::remove_file(&new) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)?;
-        match path.parent() {
-            Some(directory) if !directory.as_os_str().is_empty() => {
-                std::fs::File::open(directory)?.sync_all()
-            }
-            _ => Ok(()),
-        }
-    };
-    write().with_context(|| format!("write {}", path.display()))
-}
-
-#[cfg(unix)]
-fn warn_when_readable(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(path).map_or(0, |found| found.permissions().mode());
-    if mode & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "others may read the key file of receipts: chmod 600");
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_when_readable(_: &Path) {}
 
 #[cfg(test)]
 mod tests {

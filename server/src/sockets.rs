@@ -124,6 +124,9 @@ impl Sockets {
             Some(payments) => Some(desk_of(node, payments, &public_url, stopped.clone())?),
             None => None,
         };
+        if let Err(error) = node.cards.tidy().await {
+            tracing::warn!(%error, "batches of cards that were not finished are looked for at the next start");
+        }
         let web = web_of(node, &mut parts, &public_url, desk);
         if let Some(watch) = autos {
             crate::auto::start(&web, &watch.autos, &stopped);
@@ -308,6 +311,7 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
         exceptions: Some(node.exceptions.clone()),
         reversal_two_from: parts.reversal_two_from,
         staff: parts.staff,
+        cards: Some(node.cards.clone()),
         https: parts.behind_tls,
     };
     match parts.demo.take() {

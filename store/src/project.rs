@@ -429,7 +429,12 @@ fn project(changes: &mut Changes, place: EventPlace, event: Event, day_of: &DayO
         | EntityKey::Budget(..)
         | EntityKey::Auto(_)
         | EntityKey::BudgetTold(_)
-        | EntityKey::Shares(..) => {}
+        | EntityKey::Shares(..)
+        | EntityKey::CardRegister
+        | EntityKey::CardBatch(_)
+        | EntityKey::CardCopy(..)
+        | EntityKey::CardShelf(..)
+        | EntityKey::CardGuard(..) => {}
     }
 }
 

@@ -10,6 +10,7 @@
 //! * [`payments`]: the trait behind which the payment desk stands. [`callbacks`]: where rails reach us.
 //! * [`chain`]: the one way to sell for every channel of the selling chain.
 //! * [`api`]: the JSON API, its keys, and the OpenAPI document. [`problem`]: its errors.
+//! * [`cards`]: scratch cards are made and redeemed.
 //! * [`partner_callback`]: what partners are told, how it is signed, where it may go.
 //! * [`receipt`]: receipts, signed, as page, PDF, JSON and message, and the page that checks them.
 //! * [`page`]: sign-in by code, the account, bundles, and the demo's handset.
@@ -19,6 +20,7 @@
 pub mod api;
 pub mod bind;
 pub mod callbacks;
+pub mod cards;
 pub mod chain;
 pub mod core;
 pub mod limits;

@@ -97,3 +97,23 @@ pub const FEED_REQUESTS_PER_MINUTE: u32 = 120;
 pub const OFFERS_MAX: usize = 500;
 /// How long caches may keep a feed without asking again, in seconds.
 pub const FEED_AGE_S: u32 = 300;
+/// Longest PIN of a scratch card that is looked at, bytes.
+pub const PIN_BYTES_MAX: usize = 96;
+/// Tries with scratch cards by one address or session in a minute.
+pub const CARD_TRIES_PER_MINUTE: u32 = 10;
+/// How long the outcome of a redemption is waited for.
+pub const CARD_OUTCOME_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Cards that one command puts on shelves.
+pub const CARDS_SHELVED_AT_ONCE: usize = 2_048;
+/// Such commands under way at once for one batch.
+pub const CARD_COMMANDS_AT_ONCE: usize = 16;
+/// How often such a command is tried, with growing pauses.
+pub const CARD_TRIES_TO_SHELVE: u32 = 40;
+/// How often clashing PINs of a batch are drawn again.
+pub const CARD_CLASH_ROUNDS_MAX: u32 = 16;
+/// Batches of scratch cards that are made at once: each holds its PINs in memory.
+pub const CARD_BATCHES_AT_ONCE: usize = 4;
+/// Batches in one list.
+pub const CARD_BATCHES_LISTED: usize = 100;
+/// Locked numbers that are remembered at the edge.
+pub const CARD_LOCKS_CACHED: usize = 65_536;

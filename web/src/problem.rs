@@ -46,6 +46,10 @@ pub enum Fault {
     CardNumber,
     /// Not a phone number.
     BadNumber,
+    /// Not the digits of a scratch card's PIN.
+    BadPin,
+    /// Too many wrong tries with scratch cards.
+    CardsLocked,
     /// Nobody here serves the number.
     NoSubscriber,
     /// Not an amount.
@@ -82,7 +86,9 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault of this crate's own.
-    pub const OWN: [Fault; 30] = [
+    pub const OWN: [Fault; 32] = [
+        Fault::BadPin,
+        Fault::CardsLocked,
         Fault::CardNumber,
         Fault::BadRequest,
         Fault::Unauthorized,
@@ -135,6 +141,8 @@ impl Fault {
             Fault::HeadersTooLarge => (1_000_431, 431, "headers-too-large"),
             Fault::BadField => (1_000_422, 422, "bad-field"),
             Fault::CardNumber => (1_000_423, 422, "card-number"),
+            Fault::BadPin => (1_005_090, 422, "bad-pin"),
+            Fault::CardsLocked => (1_005_091, 429, "cards-locked"),
             Fault::BadNumber => (1_005_001, 422, "bad-number"),
             Fault::NoSubscriber => (1_005_002, 404, "no-subscriber"),
             Fault::BadAmount => (1_003_010, 422, "bad-amount"),
@@ -231,6 +239,14 @@ fn refused(refusal: Refusal) -> (u16, &'static str) {
         Refusal::RepeatedSale => (409, "repeated-sale"),
         Refusal::MonthlyLimit => (409, "monthly-limit"),
         Refusal::CountLimit => (409, "count-limit"),
+        Refusal::NoSuchCard => (404, "no-such-card"),
+        Refusal::CardUsed => (409, "card-used"),
+        Refusal::CardNotActive => (409, "card-not-active"),
+        Refusal::CardRecalled => (409, "card-recalled"),
+        Refusal::CardStolen => (409, "card-stolen"),
+        Refusal::CardExpired => (409, "card-expired"),
+        Refusal::NoSuchCardBatch => (404, "no-such-card-batch"),
+        Refusal::NoSuchDenomination => (422, "no-such-denomination"),
     }
 }
 

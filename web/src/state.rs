@@ -134,6 +134,8 @@ pub struct WebParts {
     pub receipts: Receipts,
     /// Takes payments; `None`: this service takes none.
     pub payments: Option<Arc<dyn crate::payments::PaymentDesk>>,
+    /// Makes and redeems scratch cards; `None`: this service has none.
+    pub cards: Option<crate::cards::CardDesk>,
     /// Differences with rails that wait for people; `None`: not reconciled here.
     pub exceptions: Option<store::Exceptions>,
     /// From this amount on two must want a top-up back; zero: one is enough.

@@ -14,6 +14,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/auto.ftl")),
             include_str!(concat!("../locales/", $language, "/home.ftl")),
             include_str!(concat!("../locales/", $language, "/budget.ftl")),
+            include_str!(concat!("../locales/", $language, "/cards.ftl")),
             include_str!(concat!("../locales/", $language, "/complaints.ftl")),
             include_str!(concat!("../locales/", $language, "/help.ftl")),
             include_str!(concat!("../locales/", $language, "/keypad.ftl")),

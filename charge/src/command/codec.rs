@@ -20,6 +20,15 @@ impl Codec for Funding {
                 payment.encode(out);
                 channel.encode(out);
             }
+            Funding::Card {
+                operator,
+                hash,
+                channel,
+            } => {
+                out.push(90);
+                (*operator, *hash).encode(out);
+                channel.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Funding, CodecError> {
@@ -31,6 +40,11 @@ impl Codec for Funding {
             }),
             2 => Ok(Funding::Suspense {
                 payment: Codec::decode(input)?,
+                channel: Codec::decode(input)?,
+            }),
+            90 => Ok(Funding::Card {
+                operator: Codec::decode(input)?,
+                hash: Codec::decode(input)?,
                 channel: Codec::decode(input)?,
             }),
             _ => Err(CodecError::Invalid("funding")),
@@ -113,6 +127,42 @@ impl Codec for Message {
                 out.push(70);
                 message.encode(out);
             }
+            Message::CardCopy {
+                batch,
+                home,
+                operator,
+                event,
+            } => {
+                out.push(90);
+                (*batch, *home).encode(out);
+                operator.encode(out);
+                event.encode(out);
+            }
+            Message::CardConfirmed { batch, home, version } => {
+                out.push(91);
+                (*batch, *home).encode(out);
+                version.encode(out);
+            }
+            Message::CardCredited {
+                operator,
+                hash,
+                face,
+                outcome,
+            } => {
+                out.push(92);
+                (*operator, *hash).encode(out);
+                face.encode(out);
+                outcome.encode(out);
+            }
+            Message::CardNoted { serial, face, note } => {
+                out.push(93);
+                (*serial, *face).encode(out);
+                note.encode(out);
+            }
+            Message::CardLocked(lock) => {
+                out.push(94);
+                lock.encode(out);
+            }
         }
     }
     fn decode(input: &mut Reader<'_>) -> Result<Message, CodecError> {
@@ -152,6 +202,29 @@ impl Codec for Message {
             }),
             22 => Codec::decode(input).map(Message::BudgetReturned),
             70 => Codec::decode(input).map(Message::Chain),
+            90 => Ok(Message::CardCopy {
+                batch: Codec::decode(input)?,
+                home: Codec::decode(input)?,
+                operator: Codec::decode(input)?,
+                event: Codec::decode(input)?,
+            }),
+            91 => Ok(Message::CardConfirmed {
+                batch: Codec::decode(input)?,
+                home: Codec::decode(input)?,
+                version: Codec::decode(input)?,
+            }),
+            92 => Ok(Message::CardCredited {
+                operator: Codec::decode(input)?,
+                hash: Codec::decode(input)?,
+                face: Codec::decode(input)?,
+                outcome: Codec::decode(input)?,
+            }),
+            93 => Ok(Message::CardNoted {
+                serial: Codec::decode(input)?,
+                face: Codec::decode(input)?,
+                note: Codec::decode(input)?,
+            }),
+            94 => Codec::decode(input).map(Message::CardLocked),
             _ => Err(CodecError::Invalid("message")),
         }
     }

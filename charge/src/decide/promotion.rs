@@ -338,7 +338,7 @@ fn shares_of(view: &impl View, catalogs: &Catalogs, command: &Command) -> Option
         Command::Buy(buy) => buy.account,
         Command::Deliver(Message::Credit { recharge, .. }) => recharge.account,
         Command::Payment { account, .. } => (*account)?,
-        _ => return None,
+        _ => return super::card::also_reads(view, command),
     };
     let operator = view.get(EntityKey::Account(account))?.account()?.operator;
     let catalog = catalogs.get(operator)?;

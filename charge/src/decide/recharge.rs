@@ -253,6 +253,12 @@ pub(super) fn deliver(
             lot,
         },
         Funding::Suspense { payment, .. } => Message::SuspenseCredited { payment, outcome },
+        Funding::Card { operator, hash, .. } => Message::CardCredited {
+            operator,
+            hash,
+            face: recharge.gross,
+            outcome: outcome.map(|outcome| outcome.receipt),
+        },
         Funding::Rail(_) => return Decision::answer(Reply::Done),
     };
     decision.messages.push(answer);

@@ -4,7 +4,7 @@ use super::EventBody;
 use crate::codec::{Codec, CodecError, Reader};
 use crate::event::TakenBack;
 use crate::partner::TopUp;
-use crate::reply::{RechargeOutcome, Refusal};
+use crate::reply::Refusal;
 use crate::reversal::CreditOf;
 use crate::terms::CallbackDue;
 
@@ -53,6 +53,11 @@ mod tag {
     pub const TOP_UP_DELIVERED: u8 = 66;
     pub const CALLBACK_DUE_2: u8 = 67;
     pub const CHAIN: u8 = 70;
+    pub const CARD_REGISTER: u8 = 90;
+    pub const CARD_BATCH: u8 = 91;
+    pub const CARD_COPY: u8 = 92;
+    pub const CARD_SHELF: u8 = 93;
+    pub const CARD_GUARD: u8 = 94;
 }
 
 impl Codec for Refusal {
@@ -64,7 +69,7 @@ impl Codec for Refusal {
     }
 }
 
-impl Codec for Result<RechargeOutcome, Refusal> {
+impl<T: Codec> Codec for Result<T, Refusal> {
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Ok(outcome) => {
@@ -177,12 +182,7 @@ impl Codec for EventBody {
             | EventBody::TopUpReversed { .. }
             | EventBody::TopUpReversal(_) => encode_top_up(self, out),
             EventBody::Chain(event) => put(out, tag::CHAIN, event),
-            EventBody::BudgetReached { .. }
-            | EventBody::TermsChanged(_)
-            | EventBody::CallbackDue(_)
-            | EventBody::CommissionPaid { .. }
-            | EventBody::FloatReturned { .. }
-            | EventBody::FloatDelivered { .. } => encode_terms(self, out),
+            _ => encode_terms(self, out),
         }
     }
 
@@ -269,6 +269,11 @@ impl Codec for EventBody {
                 month: Codec::decode(input)?,
                 mark: Codec::decode(input)?,
             },
+            tag::CARD_REGISTER => EventBody::CardRegister(Codec::decode(input)?),
+            tag::CARD_BATCH => EventBody::CardBatch(Codec::decode(input)?),
+            tag::CARD_COPY => EventBody::CardCopy(Codec::decode(input)?),
+            tag::CARD_SHELF => EventBody::CardShelf(Codec::decode(input)?),
+            tag::CARD_GUARD => EventBody::CardGuard(Codec::decode(input)?),
             tag => return decode_sale(tag, input),
         })
     }
@@ -351,7 +356,7 @@ fn encode_taken_back(taken: &TakenBack, out: &mut Vec<u8>) {
     taken.encode_rest(out);
 }
 
-/// What happens to the terms of a partner, and beside its sales.
+/// What happens to the terms of a partner, beside its sales, and to scratch cards.
 fn encode_terms(body: &EventBody, out: &mut Vec<u8>) {
     match body {
         EventBody::BudgetReached { month, mark } => {
@@ -386,6 +391,18 @@ fn encode_terms(body: &EventBody, out: &mut Vec<u8>) {
             top_up.encode(out);
             connector.encode(out);
         }
+        _ => encode_cards(body, out),
+    }
+}
+
+/// What happens to scratch cards.
+fn encode_cards(body: &EventBody, out: &mut Vec<u8>) {
+    match body {
+        EventBody::CardRegister(event) => put(out, tag::CARD_REGISTER, event),
+        EventBody::CardBatch(event) => put(out, tag::CARD_BATCH, event),
+        EventBody::CardCopy(event) => put(out, tag::CARD_COPY, event),
+        EventBody::CardShelf(event) => put(out, tag::CARD_SHELF, event),
+        EventBody::CardGuard(guard) => put(out, tag::CARD_GUARD, guard),
         _ => {}
     }
 }

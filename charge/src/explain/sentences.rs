@@ -33,6 +33,7 @@ pub(super) const SENTENCES: &[Row] = &[
     ("title.float", ["Float", "فلوٹ", "备付金"]),
     ("title.catalog", ["Prices", "نرخ", "资费"]),
     ("title.payment", ["Payment", "ادائیگی", "付款"]),
+    ("title.cards", ["Scratch cards", "سکریچ کارڈ", "刮刮卡"]),
     ("title.taken-back", ["Refund of a recharge", "ریچارج کی واپسی", "充值退款"]),
     ("title.gift", ["Gift", "تحفہ", "赠送"]),
     ("title.budget", ["Promotion budget", "پروموشن بجٹ", "促销预算"]),

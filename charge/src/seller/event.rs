@@ -286,28 +286,6 @@ impl ChainEvent {
     }
 }
 
-impl Codec for Result<Money, Refusal> {
-    fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            Ok(amount) => {
-                out.push(1);
-                amount.encode(out);
-            }
-            Err(refusal) => {
-                out.push(0);
-                refusal.encode(out);
-            }
-        }
-    }
-    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
-        if bool::decode(input)? {
-            Ok(Ok(Codec::decode(input)?))
-        } else {
-            Ok(Err(Codec::decode(input)?))
-        }
-    }
-}
-
 impl Codec for ChainEvent {
     fn encode(&self, out: &mut Vec<u8>) {
         match self {

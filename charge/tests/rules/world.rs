@@ -395,6 +395,10 @@ fn catalog() -> Catalog {
             recharge_rounding: Rounding::HalfUp,
             usage_rounding: Rounding::HalfUp,
         },
+        cards: charge::catalog::CardRules {
+            denominations: [100, 300, 600, 1000].map(Money::from_units).to_vec(),
+            pin_digits: 14,
+        },
         recharge: RechargeRules {
             minimum: Money::from_units(10),
             maximum: Money::from_units(10_000),

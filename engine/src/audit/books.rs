@@ -3,6 +3,7 @@
 use super::AuditReport;
 use crate::partition::PartitionId;
 use crate::partition::channels::Channels;
+use charge::card::CardNote;
 use charge::command::{Funding, Message};
 use charge::ledger::{LedgerAccount, postings, sums};
 use charge::seller::{ChainMessage, MoveState};
@@ -30,6 +31,8 @@ pub(super) struct Books {
     outside: i128,
     /// What payments say is in suspense.
     suspense: i128,
+    /// What batches of scratch cards believe to be owed.
+    vouchers: i128,
     /// Top-ups that are not settled: their amounts.
     unsettled: HashMap<(PartnerId, u128), i128>,
     /// What budgets and shares still hold, by promotion.
@@ -100,6 +103,14 @@ impl Books {
                 let overspent = shares.shares.iter().any(|share| share.left.0 < 0);
                 overspent.then_some("has spent more than it was leased")
             }
+            (EntityKey::CardBatch(_), Entity::CardBatch(batch)) => {
+                self.vouchers += i128::from(batch.owed.0);
+                (batch.owed.0 < 0).then_some("owes less than nothing for its cards")
+            }
+            (EntityKey::CardRegister, Entity::CardRegister(_))
+            | (EntityKey::CardCopy(..), Entity::CardCopy(_))
+            | (EntityKey::CardShelf(..), Entity::CardShelf(_))
+            | (EntityKey::CardGuard(..), Entity::CardGuard(_)) => None,
             (EntityKey::Number(_) | EntityKey::Imsi(_), Entity::Number(_))
             | (EntityKey::Idempotency(..), Entity::Idempotency(_))
             | (EntityKey::Terms(..), Entity::Terms(_))
@@ -124,7 +135,7 @@ impl Books {
     pub fn finish(&mut self, report: &mut AuditReport) {
         report.events_with_postings = self.events_with_postings;
         let mut subscribers = [0; 4];
-        let (mut floats, mut refunds, mut suspense, mut owed) = (0, 0, 0, 0);
+        let (mut floats, mut refunds, mut suspense, mut owed, mut vouchers) = (0, 0, 0, 0, 0);
         for (account, amounts) in &self.ledger {
             let class = report.ledger.entry(account.class()).or_default();
             for unit in 0..4 {
@@ -143,6 +154,7 @@ impl Books {
                 LedgerAccount::RefundPending => refunds += amounts[MONEY],
                 LedgerAccount::Suspense => suspense += amounts[MONEY],
                 LedgerAccount::Owed(_) => owed -= amounts[MONEY],
+                LedgerAccount::Vouchers => vouchers += amounts[MONEY],
                 _ => {}
             }
         }
@@ -175,6 +187,12 @@ impl Books {
             ));
         }
         self.messages(report);
+        if vouchers != self.vouchers {
+            report.problem(format_args!(
+                "the ledger says {vouchers} is owed for scratch cards, batches and messages say {}",
+                self.vouchers
+            ));
+        }
         if suspense != self.suspense {
             report.problem(format_args!(
                 "the ledger says {suspense} is in suspense, payments and messages say {}",
@@ -206,7 +224,7 @@ impl Books {
 
     /// What is in transit must be what unconsumed messages carry.
     fn messages(&mut self, report: &mut AuditReport) {
-        let (mut credits, mut refused, mut credited, mut returned) = (0, 0, 0, 0);
+        let (mut credits, mut refused, mut credited, mut returned, mut cards) = (0, 0, 0, 0, 0);
         // Shares of those above: in transit for the ledger, out of the sight of whoever sold.
         let mut shares = 0;
         let mut leases = std::mem::take(&mut self.budgets);
@@ -227,7 +245,25 @@ impl Books {
                 let seen = usize::try_from(received - acknowledged).unwrap_or(usize::MAX);
                 for message in queue.iter().skip(seen) {
                     match message {
-                        Message::Open(_) | Message::BudgetAsked(_) => {}
+                        Message::Open(_)
+                        | Message::BudgetAsked(_)
+                        | Message::CardCopy { .. }
+                        | Message::CardConfirmed { .. }
+                        | Message::CardLocked(_) => {}
+                        // The shelf has booked it; the batch does not know yet.
+                        Message::CardNoted { face, note, .. } => match note {
+                            CardNote::Used => self.vouchers -= i128::from(face.0),
+                            CardNote::CameBack => self.vouchers += i128::from(face.0),
+                            CardNote::Tried(_) => {}
+                        },
+                        Message::CardCredited { face, outcome, .. } => {
+                            cards += outcome.map_or(i128::from(face.0), |_| 0);
+                        }
+                        Message::Credit { recharge, .. }
+                            if matches!(recharge.funding, Funding::Card { .. }) =>
+                        {
+                            cards += i128::from(recharge.gross.0);
+                        }
                         Message::Chain(message) => match message {
                             ChainMessage::Place(_) | ChainMessage::AboveBlocked { .. } => {}
                             ChainMessage::Stock(sent) => credits += i128::from(sent.amount.0),
@@ -287,8 +323,11 @@ impl Books {
         self.promotions(&leases, report);
         // With a connector: its partner holds it until the other operator has answered.
         let outside = self.outside;
-        if report.in_transit != credits + refused + returned + outside + shares {
-            let (booked, carried) = (report.in_transit, credits + refused + returned + outside + shares);
+        if report.in_transit != credits + refused + returned + outside + shares + cards {
+            let (booked, carried) = (
+                report.in_transit,
+                credits + refused + returned + outside + shares + cards,
+            );
             report.problem(format_args!("{booked} is in transit, messages carry {carried}"));
         }
         let believed = self.partners_in_transit;

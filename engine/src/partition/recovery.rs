@@ -409,7 +409,7 @@ impl Partition {
             self.entities.slot_mut(id).dirty = true;
             self.dirty.push(id);
         }
-        if let EntityKey::Account(_) | EntityKey::Auto(_) = key {
+        if let EntityKey::Account(_) | EntityKey::Auto(_) | EntityKey::CardBatch(_) = key {
             self.timers.update(&mut self.entities, id);
         }
         Ok(Some(id))

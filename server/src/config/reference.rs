@@ -59,6 +59,9 @@ pub const KEYS: &[Key] = &[
     key("reconciliation", "every_s", "60", "seconds between two looks for files"),
     key("reconciliation", "source", "[]", "where each rail's files come: `[[reconciliation.source]]` with `rail`, `dir`, and where they differ `file` (`\"{day}.csv\"`, `{day}` stands for 2026-11-21), `at` and `fee_max_bp`; see [how to work with a day's reconciliation](how-to/reconcile-a-day.md)"),
     key("staff", "four_eyes_above", "\"5000\"", "decisions of staff about more rupees than this, or about any other currency, need a second one of staff"),
+    key("cards", "key_file", "", "file with the key that hashes the PINs of scratch cards, 64 hexadecimal digits; made at the first start, for its owner alone. Not set: `card-key` in the data directory. Keep a copy apart from the data: without it no printed card can be redeemed, and with it and the data PINs can be guessed"),
+    key("cards", "wrong_per_minute_max", "600", "wrong PINs over all numbers that are let through in a minute; beyond, everybody waits"),
+    key("cards", "printers", "{}", "public keys of printers by name, as `raseed cards key` prints them: `printers = { press = \"raseed-printer:...\" }`"),
     key("catalogs", "dir", "", "directory with operators, tariffs, bundles and taxes; not set: the ones inside the binary"),
     key("partners", "reversal_two_from", "\"5000\"", "from this amount on two must want a top-up back: whoever asks, and somebody else whose key may manage partners; \"0\" for one"),
     key("callbacks", "allow_loopback", "false", "this very machine may be called back, and without TLS: for trying things out"),
@@ -133,6 +136,10 @@ const SECTIONS: &[(&str, &str)] = &[
     (
         "reconciliation",
         "Settlement files of rails, compared with the books every day",
+    ),
+    (
+        "cards",
+        "Scratch cards; see [how to make and sell them](how-to/scratch-cards.md)",
     ),
     ("staff", "Those who work here"),
     ("catalogs", "Operators, tariffs, bundles and taxes"),
@@ -271,6 +278,7 @@ mod tests {
             ("mail", format!("{:#?}", config.mail)),
             ("push", format!("{:#?}", config.push)),
             ("offers", format!("{:#?}", config.offers)),
+            ("cards", format!("{:#?}", config.cards)),
             ("sms.default", format!("{:#?}", SmsConfig::default())),
             ("ussd.http.default", format!("{:#?}", HttpGateway::default())),
             ("ussd.smpp.default", format!("{:#?}", SmppGateway::default())),

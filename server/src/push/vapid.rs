@@ -55,7 +55,7 @@ pub fn open_or_create(path: &Path) -> anyhow::Result<VapidKey> {
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = VapidKey::generate().context("make a key for push messages")?;
-            crate::receipt_keys::write_private(path, &key.to_json())?;
+            crate::key_file::write(path, key.to_json().as_bytes())?;
             Ok(key)
         }
         Err(error) => Err(error).with_context(|| format!("read {}", path.display())),

@@ -6,7 +6,7 @@
 //! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
 //! * [`commission`], [`reports`], [`partner_files`]: what sellers earn, and what they compare. [`reversals`]: sales taken back.
 //! * [`sellers`]: the selling chain.
-//! * [`complaints`]: for staff. [`announcements`]: promotions told to those who agreed.
+//! * [`complaints`]: for staff. [`announcements`]: promotions told to those who agreed. [`cards`]: scratch cards.
 //! * [`reconciliations`]: settlement files, and the exceptions that they leave. [`staff`]: who works here.
 //! * [`auto`]: standing orders to recharge. [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
 
@@ -15,6 +15,7 @@ pub mod auth;
 pub mod auto;
 pub mod bundles;
 pub mod callbacks;
+pub mod cards;
 pub mod commission;
 pub mod complaints;
 pub mod import;
@@ -131,6 +132,14 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(callbacks::replay_parked))
         .routes(routes!(complaints::list))
         .routes(routes!(complaints::see, complaints::work))
+        .routes(routes!(cards::redeem))
+        .routes(routes!(cards::create, cards::list))
+        .routes(routes!(cards::see))
+        .routes(routes!(cards::export))
+        .routes(routes!(cards::change))
+        .routes(routes!(cards::expire))
+        .routes(routes!(cards::card))
+        .routes(routes!(cards::attempts))
         .routes(routes!(reconciliations::reconcile, reconciliations::runs))
         .routes(routes!(reconciliations::list))
         .routes(routes!(reconciliations::remedy))

@@ -10,7 +10,8 @@
 //! * [`signup`], [`profile`], [`security`], [`privacy`]: the account of a person; [`passkey`]: its script's other side.
 //! * [`auto`]: standing orders to recharge. [`spending`]: what a month took. [`format`](mod@format): values as people read them.
 //! * [`staff`]: the side of those who work here, with their own accounts.
-//! * [`recharge`], [`ticket`], [`pay`]: paying for a recharge. [`complaints`], [`guest_complaints`]: when something went wrong.
+//! * [`recharge`], [`ticket`], [`pay`]: paying for a recharge. [`card`]: with a scratch card.
+//! * [`complaints`], [`guest_complaints`]: when something went wrong.
 
 pub mod account;
 pub mod assets;
@@ -18,6 +19,7 @@ pub mod auto;
 pub mod away;
 pub mod budget;
 pub mod bundles;
+pub mod card;
 pub mod complaints;
 pub mod demo;
 pub mod format;
@@ -57,6 +59,7 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/session", post(signin::sign_in))
         .route("/session/end", post(signin::sign_out))
         .route("/recharge", get(recharge::show))
+        .route("/recharge/card", get(card::show).post(card::redeem))
         .route("/recharge/pay", post(recharge::pay))
         .route("/pay/{id}", get(pay::show).post(pay::act))
         .route("/pay/{id}/state", get(pay::state))

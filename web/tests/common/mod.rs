@@ -47,6 +47,8 @@ pub struct Service {
     pub shop: String,
     /// Another shop, without a float.
     pub other: String,
+    pub cards: web::cards::CardDesk,
+    pub vault: Arc<Printed>,
     runtime: tokio::runtime::Runtime,
     _projection: Projection,
     pub data: tempfile::TempDir,
@@ -113,6 +115,38 @@ impl Codes {
         let (_, text) = sent.iter().rev().find(|(number, _)| number.to_string() == to)?;
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         digits.get(..6).map(str::to_owned)
+    }
+}
+
+/// A printer who opens what it gets: lines of cards by batch.
+#[derive(Default)]
+pub struct Printed(pub Mutex<std::collections::BTreeMap<u32, String>>);
+
+impl Printed {
+    /// Serial numbers and PINs of a batch.
+    pub fn cards(&self, batch: u32) -> Vec<(String, String)> {
+        let printed = self.0.lock().unwrap();
+        let lines = printed.get(&batch).map_or("", String::as_str).lines();
+        lines
+            .filter_map(|line| line.split_once(','))
+            .map(|(serial, pin)| (serial.to_owned(), pin.to_owned()))
+            .collect()
+    }
+}
+
+impl web::cards::CardVault for Printed {
+    fn printers(&self) -> Vec<String> {
+        vec!["press".to_owned()]
+    }
+    fn seal(&self, batch: u32, _: &str, cards: &web::cards::make::Printable) -> Result<(), String> {
+        let mut lines = String::new();
+        cards.write_lines(0..cards.len(), &mut lines);
+        self.0.lock().unwrap().insert(batch, lines);
+        Ok(())
+    }
+    fn take(&self, batch: u32) -> Result<Option<Vec<u8>>, String> {
+        let printed = self.0.lock().unwrap();
+        Ok(printed.get(&batch).map(|lines| lines.clone().into_bytes()))
     }
 }
 
@@ -231,6 +265,16 @@ impl Service {
             push_key: Some("BPublicKey".into()),
             push_reach: web::partner_callback::Reach::default(),
         };
+        let vault = Arc::new(Printed::default());
+        let cards = web::cards::CardDesk::new(web::cards::CardParts {
+            core: Arc::clone(&core) as Arc<dyn Core>,
+            catalogs: Arc::clone(&catalogs),
+            clock: Arc::clone(&clock),
+            key: web::cards::PinKey::new(&[9; 32]),
+            vault: Arc::clone(&vault) as Arc<dyn web::cards::CardVault>,
+            partitions: 4,
+            wrong_per_minute_max: 100,
+        });
         let parts = WebParts {
             core: Arc::clone(&core) as Arc<dyn Core>,
             reads: Reads::new(Arc::clone(&store), models),
@@ -254,6 +298,7 @@ impl Service {
             payments: desk(&core),
             exceptions: Some(store::Exceptions::open(data.path()).unwrap()),
             reversal_two_from: Money::from_units(400),
+            cards: Some(cards.clone()),
         };
         let number = Msisdn::parse(NUMBER).unwrap();
         let web = match demo {
@@ -289,6 +334,8 @@ impl Service {
             admin: String::new(),
             shop: String::new(),
             other: String::new(),
+            cards,
+            vault,
             runtime,
             _projection: projection,
             data,
@@ -298,7 +345,7 @@ impl Service {
     }
 
     fn people(&mut self) {
-        let everything = Scopes(31);
+        let everything = Scopes(31).with(Scopes::REDEEM);
         self.admin = self.partner(PartnerId(1), "desk", everything);
         self.shop = self.partner(SHOP, "shop", Scopes::TOP_UP);
         self.other = self.partner(PartnerId(3), "other", Scopes::TOP_UP);

@@ -5,8 +5,8 @@ use super::limits::{DAYS_MAX, OPERATOR_ID_MAX};
 use super::reader::{Fields, Report, Word, plain_text, read_word, shorten};
 use super::{keypad, promotion, sale, value};
 use crate::catalog::{
-    Catalog, Contact, FinalAction, GrantPolicy, Numbering, Policy, Prefix, RechargeRules, ValidityBand,
-    ValidityRule,
+    CardRules, Catalog, Contact, FinalAction, GrantPolicy, Numbering, Policy, Prefix, RechargeRules,
+    ValidityBand, ValidityRule,
 };
 use crate::ids::OperatorId;
 use crate::money::Money;
@@ -54,6 +54,10 @@ pub(super) fn read<'t>(
     let recharge = file
         .table(report, "recharge")
         .and_then(|fields| read_recharge(fields, report, country));
+    let cards = match file.optional_table(report, "cards") {
+        Some(fields) => read_cards(fields, report, country),
+        None => Some(CardRules::default()),
+    };
     let policy = file
         .table(report, "policy")
         .and_then(|fields| read_policy(fields, report, country));
@@ -86,6 +90,7 @@ pub(super) fn read<'t>(
             numbering,
             tax: country.tax.clone()?,
             recharge: recharge?,
+            cards: cards?,
             tariffs,
             offers: offers?,
             promotions: promotions?,
@@ -198,6 +203,28 @@ fn plmn(text: &str) -> Result<u32, String> {
             "\"{}\" is not a network; write MCC and MNC as 5 or 6 digits, like \"41001\"",
             shorten(text)
         )
+    })
+}
+
+/// Scratch cards: fewer digits than 12 can be guessed, more than 18 are not typed.
+fn read_cards(mut fields: Fields<'_>, report: &mut Report<'_>, country: &Country) -> Option<CardRules> {
+    let at = fields.position("denominations");
+    let words = fields.words(report, "denominations", "100");
+    let mut denominations: Vec<Money> = Vec::new();
+    for word in words {
+        denominations.extend(read_word(report, word, value::money));
+    }
+    let rising = denominations.windows(2).all(|two| two[0] < two[1]);
+    if denominations.is_empty() || !rising || denominations.iter().any(|face| !face.is_positive()) {
+        let message = "`denominations` must be amounts above zero that rise, like [\"100\", \"300\"]";
+        report.error(at, message.to_owned());
+    }
+    let pin_digits = fields.integer(report, "pin_digits", 12..=18, Some(14));
+    country.provenance(&mut fields, report);
+    fields.finish(report);
+    Some(CardRules {
+        denominations,
+        pin_digits: u8::try_from(pin_digits?).ok()?,
     })
 }
 
