@@ -166,6 +166,7 @@ impl Up {
         let keypad = Keypad::new(
             sockets.web.clone(),
             keypad::Parts {
+                cards: Some(Arc::new(crate::cards::OnKeypad(node.cards.clone()))),
                 language: ussd::language(&config.ussd.language),
                 ..keypad::Parts::default()
             },

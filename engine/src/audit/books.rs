@@ -244,26 +244,17 @@ impl Books {
                 }
                 let seen = usize::try_from(received - acknowledged).unwrap_or(usize::MAX);
                 for message in queue.iter().skip(seen) {
+                    let (unknown, carried) = of_cards(message);
+                    self.vouchers += unknown;
+                    cards += carried;
                     match message {
                         Message::Open(_)
                         | Message::BudgetAsked(_)
                         | Message::CardCopy { .. }
                         | Message::CardConfirmed { .. }
-                        | Message::CardLocked(_) => {}
-                        // The shelf has booked it; the batch does not know yet.
-                        Message::CardNoted { face, note, .. } => match note {
-                            CardNote::Used => self.vouchers -= i128::from(face.0),
-                            CardNote::CameBack => self.vouchers += i128::from(face.0),
-                            CardNote::Tried(_) => {}
-                        },
-                        Message::CardCredited { face, outcome, .. } => {
-                            cards += outcome.map_or(i128::from(face.0), |_| 0);
-                        }
-                        Message::Credit { recharge, .. }
-                            if matches!(recharge.funding, Funding::Card { .. }) =>
-                        {
-                            cards += i128::from(recharge.gross.0);
-                        }
+                        | Message::CardLocked(_)
+                        | Message::CardNoted { .. }
+                        | Message::CardCredited { .. } => {}
                         Message::Chain(message) => match message {
                             ChainMessage::Place(_) | ChainMessage::AboveBlocked { .. } => {}
                             ChainMessage::Stock(sent) => credits += i128::from(sent.amount.0),
@@ -283,7 +274,10 @@ impl Books {
                             self.suspense -= credited;
                         }
                         Message::Credit { recharge, .. }
-                            if matches!(recharge.funding, Funding::Suspense { .. }) => {}
+                            if matches!(
+                                recharge.funding,
+                                Funding::Suspense { .. } | Funding::Card { .. }
+                            ) => {}
                         Message::BudgetAnswered { asked, granted, .. } => {
                             *leases.entry(asked.promotion).or_default() += i128::from(granted.0);
                         }
@@ -337,5 +331,22 @@ impl Books {
                 "partners believe {believed} to be in transit, messages carry {carried}"
             ));
         }
+    }
+}
+
+/// What batches of scratch cards do not know yet of an unconsumed message, and what it carries.
+fn of_cards(message: &Message) -> (i128, i128) {
+    match message {
+        // The shelf has booked it.
+        Message::CardNoted { face, note, .. } => match note {
+            CardNote::Used => (-i128::from(face.0), 0),
+            CardNote::CameBack => (i128::from(face.0), 0),
+            CardNote::Tried(_) => (0, 0),
+        },
+        Message::CardCredited { face, outcome, .. } => (0, outcome.map_or(i128::from(face.0), |_| 0)),
+        Message::Credit { recharge, .. } if matches!(recharge.funding, Funding::Card { .. }) => {
+            (0, i128::from(recharge.gross.0))
+        }
+        _ => (0, 0),
     }
 }

@@ -15,3 +15,5 @@ card-balance = Balance now
 card-serial = Serial number
 card-receipt = Receipt
 card-another = Another card
+card-said = { $value } from the card, less tax, is in your balance: { $balance }.
+card-said-before = This card was already added to your number.

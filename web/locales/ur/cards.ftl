@@ -15,3 +15,5 @@ card-balance = اب بیلنس
 card-serial = سیریل نمبر
 card-receipt = رسید
 card-another = ایک اور کارڈ
+card-said = کارڈ کے { $value }، ٹیکس کاٹ کر، آپ کے بیلنس میں شامل ہیں: { $balance }۔
+card-said-before = یہ کارڈ پہلے ہی آپ کے نمبر پر استعمال ہو چکا ہے۔

@@ -15,3 +15,5 @@ card-balance = 当前余额
 card-serial = 序列号
 card-receipt = 收据
 card-another = 再充一张
+card-said = 卡面值{ $value }（已扣税）已到账，余额{ $balance }。
+card-said-before = 这张卡此前已充入您的号码。
