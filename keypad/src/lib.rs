@@ -9,7 +9,7 @@
 //! * [`desk`]: sessions, menu and core together: what gateways call.
 //! * [`joined`]: gateways that send everything typed so far.
 //! * [`words`]: which keyword a message means. [`keywords`]: messages, answered once.
-//! * [`shop`]: the grammar of sellers, on keypad and by message.
+//! * [`shop`]: the grammar of sellers, on keypad and by message. [`till`]: what they ask, done.
 //! * [`say`]: sentences for handsets. [`limits`]: every limit of this crate.
 
 pub mod desk;
@@ -20,6 +20,7 @@ pub mod menu;
 pub mod say;
 pub mod sessions;
 pub mod shop;
+pub mod till;
 pub mod words;
 
 pub use desk::{Answer, Keypad, Parts, Who};

@@ -18,6 +18,7 @@ use crate::ussd::{self, Gateways};
 use anyhow::Context as _;
 use keypad::Keypad;
 use keypad::keywords::Keywords;
+use keypad::till::Till;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -168,6 +169,7 @@ impl Up {
             keypad::Parts {
                 cards: Some(Arc::new(crate::cards::OnKeypad(node.cards.clone()))),
                 language: ussd::language(&config.ussd.language),
+                shop: Some(Arc::new(Till(sockets.web.clone()))),
                 ..keypad::Parts::default()
             },
         );

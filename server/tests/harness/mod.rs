@@ -284,6 +284,15 @@ impl Api {
         read(request.send_json(body))
     }
 
+    /// Puts a body; gives the status.
+    pub fn put(&self, path: &str, body: &Value) -> u16 {
+        let request = self
+            .agent
+            .put(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.key));
+        read(request.send_json(body)).expect("an answer").0
+    }
+
     /// As [`Api::post`], for what must work.
     #[track_caller]
     pub fn done(&self, path: &str, once: &str, body: &Value) -> Value {
