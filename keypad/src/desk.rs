@@ -14,6 +14,7 @@ use people::consents::Notice;
 use people::sessions::Place;
 use std::sync::Arc;
 use web::Web;
+use web::cards::{CardChannel, NotRedeemed};
 use web::core::{CoreError, Pending};
 use web::problem::Fault;
 use web::rate::Rate;
@@ -45,13 +46,6 @@ impl Answer {
     }
 }
 
-/// Who redeems scratch cards.
-pub trait Cards: Send + Sync {
-    /// Redeems a card for an account. The same `source` again gets the same answer and moves nothing. The answer is what
-    /// the subscriber reads, in the language of the account.
-    fn redeem(&self, account: &Account, pin: &Secret, source: SourceId) -> Pending<String>;
-}
-
 /// Who sells for shops.
 pub trait Shop: Send + Sync {
     /// Does what a seller asks from a number. The same `source` again gets the same answer and moves nothing.
@@ -61,8 +55,6 @@ pub trait Shop: Send + Sync {
 /// What a keypad needs beside the web's parts.
 #[derive(Default)]
 pub struct Parts {
-    /// Takes scratch cards; `None`: not here.
-    pub cards: Option<Arc<dyn Cards>>,
     /// Sells; `None`: not here.
     pub shop: Option<Arc<dyn Shop>>,
     /// Speaks to phones whose subscriber is not known.
@@ -250,7 +242,7 @@ impl Keypad {
             catalog,
             catalogs: web.catalogs(),
             now: web.now(),
-            cards: self.0.parts.cards.is_some(),
+            cards: web.parts.cards.is_some(),
         };
         let (stage, text) = match step(view) {
             Step::Ask(stage, text) => (Some(stage), text),
@@ -319,16 +311,39 @@ impl Keypad {
             }
             Action::StopRenewals => self.stop_renewals(account, say).await,
             Action::StopOffers => self.stop_offers(account.msisdn, say).await,
-            Action::Redeem(pin) => match &self.0.parts.cards {
-                Some(cards) => cards.redeem(account, &pin, source).await,
-                None => say.p("keypad-no-cards"),
-            },
+            Action::Redeem(pin) => self.redeem(account, &pin, say).await,
             Action::Shop(order) => match &self.0.parts.shop {
                 Some(shop) => shop.order(account.msisdn, order, source, account.language).await,
                 None => say.p("keypad-no-shop"),
             },
         };
         isolated(&text)
+    }
+
+    /// The same card for the same number again is answered with what it did.
+    async fn redeem(&self, account: &Account, pin: &Secret, say: Say<'_>) -> String {
+        let Some(cards) = &self.0.web.parts.cards else {
+            return say.p("keypad-no-cards");
+        };
+        let redeemed = cards
+            .redeem_here(CardChannel::Ussd, account.msisdn, pin.reveal())
+            .await;
+        match redeemed {
+            Ok(card) => match card.outcome {
+                Some(outcome) => {
+                    let values = [
+                        ("face", say.money(card.face).into()),
+                        ("credited", say.money(outcome.credited).into()),
+                        ("balance", say.money(outcome.balance).into()),
+                        ("date", say.day(outcome.valid_until).into()),
+                    ];
+                    say.with("keypad-redeemed", &values)
+                }
+                None => say.with("keypad-redeemed-before", &[("face", say.money(card.face).into())]),
+            },
+            Err(NotRedeemed::BadPin) => say.p("keypad-bad-card"),
+            Err(refused) => say.p(&refused.problem(self.0.web.now()).fault.key()),
+        }
     }
 
     async fn stop_renewals(&self, account: &Account, say: Say<'_>) -> String {

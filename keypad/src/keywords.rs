@@ -93,7 +93,7 @@ impl Keywords {
             catalog,
             catalogs: web.catalogs(),
             now,
-            cards: self.keypad.parts().cards.is_some(),
+            cards: web.parts.cards.is_some(),
         };
         let (text, language) = self.say(message.text, view, source).await;
         Ok(Some(Reply {

@@ -170,7 +170,6 @@ impl Up {
                 cards: Some(Arc::new(crate::cards::OnKeypad(node.cards.clone()))),
                 language: ussd::language(&config.ussd.language),
                 shop: Some(Arc::new(Till(sockets.web.clone()))),
-                ..keypad::Parts::default()
             },
         );
         centres.listen(&node.desk, &Arc::new(Keywords::new(keypad.clone())));

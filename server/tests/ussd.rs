@@ -378,3 +378,73 @@ fn a_gateway_shows_a_certificate() {
     let stranger = runtime.block_on(over_tls(address, &root, Some((&certificate, &key))));
     assert_eq!(stranger, None, "nor with somebody else's");
 }
+
+#[test]
+fn a_scratch_card_works_from_any_handset_once() {
+    let place = Place::new("");
+    let made = place
+        .run(&["cards", "key", "--out", "printer.key", "--json"])
+        .json();
+    let public = made["public_key"].as_str().unwrap();
+    place.configure(&format!(
+        "{GATEWAYS}[cards]\nprinters = {{ press = '{public}' }}\n"
+    ));
+    let server = place.serve();
+    let key = server.key.clone().unwrap();
+    let api = Api::new(&server.url, &key);
+    let open = json!({"msisdn": AYESHA, "operator": "jazz", "balance": "100"});
+    api.done("/v1/subscribers", "open", &open);
+    let sealed = place.path("batch.sealed");
+    for command in [
+        &[
+            "generate",
+            "jazz",
+            "100",
+            "20",
+            "--expires",
+            "2099-01-01",
+            "--printer",
+            "press",
+        ][..],
+        &["export", "1", "--out", sealed.to_str().unwrap()],
+        &["ship", "1", "--dealer", "lahore-1"],
+        &["activate", "1", "--dealer", "lahore-1"],
+    ] {
+        let ran = server.run(&key, &[&["cards"], command].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    let opened = place.run(&[
+        "cards",
+        "open",
+        "batch.sealed",
+        "--key",
+        "printer.key",
+        "--out",
+        "batch.csv",
+    ]);
+    assert_eq!(opened.code, 0, "{opened:?}");
+    let text = std::fs::read_to_string(place.path("batch.csv")).unwrap();
+    let pin = text.lines().nth(1).unwrap().split_once(',').unwrap().1;
+
+    let gateway = Gateway::of(&server, "joined", Some(SECRET));
+    let said = gateway.joined("k1", AYESHA, "*123#", pin);
+    assert!(
+        said.starts_with("END Card of Rs 100.00: Rs 86.96 added. Balance Rs 186.96 until"),
+        "{said}"
+    );
+    assert_eq!(balance(&api), "186.956522");
+    // The same card again, by the menu this time: told what it did, and nothing moves.
+    assert!(
+        gateway
+            .joined("k2", AYESHA, "*443#", "5")
+            .starts_with("CON Type the digits")
+    );
+    let again = gateway.joined("k2", AYESHA, "*443#", &format!("5*{pin}"));
+    assert!(again.starts_with("END "), "{again}");
+    let wrong: String = pin.chars().rev().collect();
+    let said = gateway.joined("k3", AYESHA, "*123#", &wrong);
+    assert!(said.starts_with("END ") && !said.contains("added"), "{said}");
+    assert_eq!(balance(&api), "186.956522");
+    assert_eq!(server.terminate(), 0);
+    assert_eq!(place.run_here(&["audit"]).code, 0);
+}

@@ -76,3 +76,5 @@ keypad-sale = { $number } { $amount } { $state }
 keypad-sale-completed = done
 keypad-sale-failed = not done
 keypad-sale-pending = on its way
+keypad-redeemed = Card of { $face }: { $credited } added. Balance { $balance } until { $date }.
+keypad-redeemed-before = This card of { $face } was yours already.

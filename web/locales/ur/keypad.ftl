@@ -76,3 +76,5 @@ keypad-sale = { $number } { $amount } { $state }
 keypad-sale-completed = مکمل
 keypad-sale-failed = نہیں ہوا
 keypad-sale-pending = جاری
+keypad-redeemed = { $face } کا کارڈ: { $credited } جمع۔ بیلنس { $balance }، { $date } تک
+keypad-redeemed-before = { $face } کا یہ کارڈ آپ پہلے استعمال کر چکے ہیں۔

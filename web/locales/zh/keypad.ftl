@@ -75,3 +75,5 @@ keypad-sale = { $number } { $amount } { $state }
 keypad-sale-completed = 完成
 keypad-sale-failed = 未完成
 keypad-sale-pending = 处理中
+keypad-redeemed = { $face }充值卡：到账{ $credited }。余额{ $balance }，至{ $date }
+keypad-redeemed-before = 这张{ $face }的卡您已使用过。
