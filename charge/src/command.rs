@@ -13,7 +13,7 @@ use crate::partner::{ApiKey, Scopes};
 use crate::payment::{CreatePayment, Destination, PaymentAction, PaymentId, Price};
 use crate::promotion::ChannelClass;
 use crate::reply::Refusal;
-use crate::reversal::ReverseTopUp;
+use crate::reversal::{RefuseTopUp, ReverseTopUp};
 use crate::seller::{ChainCommand, SoldBy};
 use crate::session::ElementKey;
 use crate::tax::{RegionCode, TaxClass};
@@ -33,6 +33,8 @@ pub enum Command {
     TopUp(Box<TopUpRequest>),
     /// Take back what is unused of a top-up.
     ReverseTopUp(ReverseTopUp),
+    /// Remember that a top-up which has not come is not to be sold any more.
+    RefuseTopUp(RefuseTopUp),
     /// What another operator said of a top-up that a connector handed over: its reference, or why it will never be credited.
     TopUpDelivered {
         /// Who sold it.
@@ -185,6 +187,7 @@ impl Command {
             Command::Recharge(recharge) => EntityKey::Account(recharge.account),
             Command::TopUp(request) => EntityKey::Partner(request.partner),
             Command::ReverseTopUp(asked) => EntityKey::Partner(asked.partner),
+            Command::RefuseTopUp(asked) => EntityKey::Partner(asked.partner),
             Command::Buy(buy) => EntityKey::Account(buy.account),
             Command::OpenAccount(open) => EntityKey::Number(open.msisdn),
             Command::SetNumberOperator { msisdn, .. } => EntityKey::Number(*msisdn),
@@ -268,6 +271,10 @@ impl Command {
             Command::FundFloat { partner, .. } => keys.push(EntityKey::Seller(*partner)),
             Command::Chain(asked) => asked.reads(|key| keys.push(key)),
             Command::Deliver(Message::Chain(message)) => message.reads(|key| keys.push(key)),
+            Command::RefuseTopUp(asked) => {
+                keys.push(asked.key());
+                keys.push(asked.idempotency());
+            }
             Command::ChangeTerms { partner, test, .. } => keys.push(EntityKey::Terms(*partner, *test)),
             Command::Rehearse(partner, digest) => {
                 keys.push(EntityKey::TopUp(*partner, *digest));

@@ -101,6 +101,7 @@ pub fn decide(
         Command::Recharge(recharge) => recharge::decide(view, catalogs, recharge, now),
         Command::TopUp(request) => partner::top_up(view, catalogs, request, now),
         Command::ReverseTopUp(asked) => reversal::ask(view, asked, now),
+        Command::RefuseTopUp(asked) => Ok(reversal::refuse(view, asked, now)),
         Command::TopUpDelivered {
             partner,
             external,

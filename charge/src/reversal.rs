@@ -37,6 +37,37 @@ impl ReverseTopUp {
     }
 }
 
+/// A top-up that is not to be sold any more: its reversal came first, or it was refused, and a copy that comes late must
+/// not be sold after all. What is kept stands where the top-up's own digest would, so that selling it is a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefuseTopUp {
+    /// Who would sell it.
+    pub partner: PartnerId,
+    /// Digest of its external_id.
+    pub external: u128,
+    /// Digest of its Idempotency-Key.
+    pub idempotency_key: u128,
+    /// Why, as a stable code; zero: it was reversed before it came.
+    pub reason: u32,
+}
+
+impl RefuseTopUp {
+    /// Key of the top-up.
+    pub fn key(&self) -> EntityKey {
+        EntityKey::TopUp(self.partner, self.external)
+    }
+
+    /// Key of what is remembered.
+    pub fn idempotency(&self) -> EntityKey {
+        EntityKey::Idempotency(self.partner, self.idempotency_key)
+    }
+
+    /// The reason that is kept under an Idempotency-Key; `None`: a top-up stands there.
+    pub fn kept(external: u128) -> Option<u32> {
+        u32::try_from(external).ok()
+    }
+}
+
 /// Where a reversal stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReversalState {

@@ -6,6 +6,7 @@
 
 pub mod reference;
 
+use crate::banks::config::BanksConfig;
 use crate::callbacks::CallbacksConfig;
 use crate::failure::Failure;
 use crate::mail::MailConfig;
@@ -69,6 +70,8 @@ pub struct Config {
     pub staff: StaffConfig,
     /// Scratch cards.
     pub cards: CardsConfig,
+    /// Banks that sell top-ups.
+    pub banks: BanksConfig,
 }
 
 /// Scratch cards.
@@ -362,6 +365,7 @@ impl Default for Config {
             reconciliation: ReconciliationConfig::default(),
             staff: StaffConfig::default(),
             cards: CardsConfig::default(),
+            banks: BanksConfig::default(),
         }
     }
 }
@@ -509,6 +513,7 @@ impl Config {
         }
         self.check_staff()?;
         self.ussd.check()?;
+        self.banks.check()?;
         let diameter = &self.diameter;
         if diameter.tls_certificate.is_some() != diameter.tls_key.is_some() {
             return Err("diameter.tls_certificate and diameter.tls_key belong together".to_owned());

@@ -4,6 +4,7 @@
 //! * [`cli`]: names, arguments and help. [`failure`], [`output`], [`progress`]: how commands talk.
 //! * [`config`]: the configuration file. [`instance`]: a data directory.
 //! * [`catalogs`]: tariffs from the binary or from files.
+//! * [`banks`]: banks sell top-ups: ISO 8583.
 //! * [`serve`]: the server. [`node`]: an engine with its files. [`sockets`], [`diameter`], [`sms`]: the network.
 //! * [`callbacks`]: partners are told. [`notify`]: people are told beside SMS, by [`mail`] and [`push`]; announcements.
 //! * [`ussd`]: gateways of the keypad. [`keywords`]: texts from handsets.
@@ -13,6 +14,7 @@
 //! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
 
 mod auto;
+mod banks;
 mod bench;
 mod callbacks;
 mod cards;

@@ -1,5 +1,6 @@
 //! `raseed serve`: everything together, until a signal says stop.
 
+use crate::banks::Banks;
 use crate::callbacks::{self, Deliverer};
 use crate::cli::ServeArgs;
 use crate::config::{Config, reference};
@@ -87,10 +88,14 @@ async fn serve(
         .collect();
     let ready = json!({
         "event": "ready", "http": http, "diameter": diameter, "ussd": ussd, "data": config.data,
+        "iso8583": up.banks.iso8583,
         "partitions": node.instance.partitions,
         "started_in_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
     output.value(&ready, |print| {
+        for address in &up.banks.iso8583 {
+            print.line(&format!("listening: ISO 8583 on {address}"));
+        }
         for address in &http {
             print.line(&format!("listening: {address}"));
         }
@@ -116,6 +121,7 @@ pub struct Up {
     sockets: Sockets,
     gateways: Gateways,
     charging: Charging,
+    banks: Banks,
 }
 
 impl Up {
@@ -173,6 +179,7 @@ impl Up {
             },
         );
         centres.listen(&node.desk, &Arc::new(Keywords::new(keypad.clone())));
+        let banks = Banks::open(&config.banks, &sockets.web).await?;
         Ok(Up {
             centres,
             callbacks,
@@ -180,6 +187,7 @@ impl Up {
             gateways: Gateways::open(&keypad, &config.ussd).await?,
             sockets,
             charging: Charging::open(node, &config.diameter, &watch.recharges).await?,
+            banks,
         })
     }
 
@@ -200,6 +208,7 @@ impl Up {
 
     /// Takes nothing new, lets what is under way end, closes.
     pub async fn close(self) {
+        self.banks.close();
         self.charging.close();
         self.gateways.close().await;
         self.sockets.close().await;

@@ -8,8 +8,10 @@
 //! - [`gateway`]: a packet gateway on Gy.
 //! - [`callserver`]: a call server and a message centre on Ro.
 //! - [`rails`]: sandboxes of payment rails.
+//! - [`banks`]: banks that sell top-ups.
 //! - [`post`]: a mail server and a push service.
 
+pub mod banks;
 pub mod bench;
 pub mod callserver;
 pub mod diameter;

@@ -6,11 +6,11 @@ use super::{Decision, View, account_event, account_of};
 use crate::catalog::Catalogs;
 use crate::command::Message;
 use crate::event::{Event, EventBody};
-use crate::ids::{Entity, EntityKey, PartnerId};
+use crate::ids::{Entity, EntityKey, OperatorId, PartnerId};
 use crate::money::Money;
 use crate::partner::{TopUp, TopUpState};
 use crate::reply::{Refusal, Reply};
-use crate::reversal::{CreditOf, ReversalEvent, ReversalState, ReverseTopUp, TakeBack, Taken};
+use crate::reversal::{CreditOf, RefuseTopUp, ReversalEvent, ReversalState, ReverseTopUp, TakeBack, Taken};
 use crate::time::Timestamp;
 
 /// Asks for a top-up back. Asking again while it is under way, or when it is done, changes nothing.
@@ -71,6 +71,26 @@ pub(super) fn ask(view: &impl View, asked: &ReverseTopUp, now: Timestamp) -> Res
     let mut decision = Decision::event(asking, reply);
     decision.messages.push(Message::TakeBack(Box::new(message)));
     Ok(decision)
+}
+
+/// Remembers that a top-up is not to be sold. One that was sold is told, and nothing changes; so it is when it was refused
+/// before, whatever the reason was.
+pub(super) fn refuse(view: &impl View, asked: &RefuseTopUp, now: Timestamp) -> Decision {
+    if let Some(top_up) = view.get(asked.key()).and_then(Entity::top_up) {
+        return Decision::answer(Reply::TopUpAccepted { id: top_up.id });
+    }
+    if view.get(asked.idempotency()).is_some() {
+        return Decision::answer(Reply::Done);
+    }
+    let kept = Event {
+        key: asked.idempotency(),
+        operator: OperatorId(0),
+        at: now,
+        body: EventBody::IdempotencyKept {
+            external: u128::from(asked.reason),
+        },
+    };
+    Decision::event(kept, Reply::Done)
 }
 
 /// In the sandbox nothing was used, and nothing moves.

@@ -6,10 +6,10 @@ use crate::world::{PARTNER, code};
 use charge::command::TopUpRequest;
 use charge::ledger::LedgerAccount;
 use charge::partner::{TopUp, TopUpState};
-use charge::reversal::{ReversalState, ReverseTopUp};
+use charge::reversal::{RefuseTopUp, ReversalState, ReverseTopUp};
 use charge::terms::{CommissionKind, CommissionRule, TermsChange};
 use charge::time::SECOND;
-use charge::{Code, Command, Entity, EntityKey, Event, EventBody, Money, Refusal, Unit, postings};
+use charge::{Code, Command, Entity, EntityKey, Event, EventBody, Money, Refusal, Reply, Unit, postings};
 use proptest::prelude::*;
 
 const SETUP: &str = "
@@ -394,4 +394,60 @@ fn the_sandbox_reverses_without_moving_anything() {
         .unwrap();
     assert_eq!(kept.state, TopUpState::Reversed);
     assert_eq!(Code::EMPTY, kept.after.connector);
+}
+
+/// What the script's `topup` would be known by.
+fn refused(external: &str, reason: u32) -> Command {
+    Command::RefuseTopUp(RefuseTopUp {
+        partner: PARTNER,
+        external: TopUpRequest::digest_of(external, false),
+        idempotency_key: charge::ids::digest128("idempotency", &[external.as_bytes()]),
+        reason,
+    })
+}
+
+#[test]
+fn a_top_up_that_was_reversed_before_it_came_is_refused_for_ever() {
+    let mut run = shop(CommissionKind::Upfront);
+    let (reply, events) = run.world.run(&refused("a", 0));
+    assert_eq!((reply, events.len()), (Ok(Reply::Done), 1));
+    let (reply, events) = run.world.run(&refused("a", 51));
+    assert_eq!(
+        (reply, events.len()),
+        (Ok(Reply::Done), 0),
+        "the first word stays"
+    );
+    let request = TopUpRequest {
+        id: 77,
+        partner: PARTNER,
+        external_id: "a".to_owned(),
+        idempotency_key: charge::ids::digest128("idempotency", &[b"a"]),
+        msisdn: charge::Msisdn::parse("923001234567").unwrap(),
+        account: charge::AccountId(1),
+        operator: charge::OperatorId(1),
+        gross: Money::from_units(115),
+        campaign: Code::EMPTY,
+        class: charge::promotion::ChannelClass::Atm,
+        callback_url: String::new(),
+        test: false,
+        connector: Code::EMPTY,
+    };
+    let Some(Entity::Idempotency(kept)) = run.world.entities.0.get(&request.idempotency()) else {
+        panic!("nothing is kept")
+    };
+    assert_eq!(RefuseTopUp::kept(*kept), Some(0));
+    assert_eq!(RefuseTopUp::kept(request.external_digest()), None);
+    let before = float(&run);
+    let (reply, events) = run.world.run(&Command::TopUp(Box::new(request)));
+    assert_eq!((reply, events.len()), (Err(Refusal::Conflict), 0));
+    assert_eq!(float(&run), before);
+}
+
+#[test]
+fn a_top_up_that_was_sold_is_told_and_stays() {
+    let mut run = shop(CommissionKind::Upfront);
+    run.act("topup 115 ext=a").0.unwrap();
+    let id = top_up(&run, "a").id;
+    let (reply, events) = run.world.run(&refused("a", 0));
+    assert_eq!((reply, events.len()), (Ok(Reply::TopUpAccepted { id }), 0));
 }

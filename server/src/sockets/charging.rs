@@ -30,6 +30,12 @@ const CURRENCIES: &[(&str, u32)] = &[
     ("USD", 840),
 ];
 
+/// The ISO 4217 number of a currency.
+pub fn currency_number(currency: &str) -> Option<u32> {
+    let known = CURRENCIES.iter().find(|(code, _)| *code == currency);
+    known.map(|(_, number)| *number)
+}
+
 /// Tells the front when an account has new money. Made before the front, because the engine wants to know it first.
 #[derive(Default)]
 pub struct RechargeWatch {
@@ -137,11 +143,8 @@ fn local_habits(catalogs: &Catalogs) -> (Dialling, u32) {
     let first = catalogs.iter().next();
     let country = first.map_or_else(String::new, |catalog| catalog.numbering.country.value.to_string());
     let trunk = first.map_or_else(String::new, |catalog| catalog.numbering.trunk.clone());
-    let currency = first.and_then(|catalog| CURRENCIES.iter().find(|(code, _)| *code == catalog.currency));
-    (
-        Dialling { country, trunk },
-        currency.map_or(0, |(_, number)| *number),
-    )
+    let currency = first.and_then(|catalog| currency_number(&catalog.currency));
+    (Dialling { country, trunk }, currency.unwrap_or(0))
 }
 
 fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {

@@ -160,6 +160,8 @@ pub struct Server {
     pub diameter: SocketAddr,
     /// Name and address of each USSD gateway that listens.
     pub ussd: Vec<String>,
+    /// All that it said when it was ready.
+    pub ready: Value,
     /// The admin key, when this was the first start.
     pub key: Option<String>,
     // Kept open: a server whose output nobody reads must not break.
@@ -199,6 +201,7 @@ impl Server {
                             .filter_map(|line| line.as_str().map(str::to_owned))
                             .collect(),
                         key,
+                        ready: event,
                         _out: out,
                     };
                 }

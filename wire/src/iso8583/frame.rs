@@ -56,6 +56,11 @@ impl Framer {
         self.buffer.extend_from_slice(octets);
     }
 
+    /// True when nothing waits: no message has begun.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.buffer.len()
+    }
+
     /// The next whole message, if it is there.
     ///
     /// # Errors

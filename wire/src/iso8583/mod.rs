@@ -12,7 +12,7 @@ pub mod profile;
 mod tests;
 
 pub use frame::{FrameError, Framer, Prefix, framed};
-pub use message::{Message, Mti, Reason, Refused, decode};
+pub use message::{Message, Mti, Read, Reason, Refused, decode};
 
 /// Longest message: every field that a top-up may have, twice over.
 pub const MESSAGE_BYTES_MAX: usize = 2_048;
