@@ -170,10 +170,10 @@ impl Line {
         if let Some(message) = self.early.pop_front() {
             return Ok(Some(message));
         }
-        self.from_wire(patience)
+        self.next_on_line(patience)
     }
 
-    fn from_wire(&mut self, patience: Duration) -> std::io::Result<Option<Message>> {
+    fn next_on_line(&mut self, patience: Duration) -> std::io::Result<Option<Message>> {
         let invalid = |_| std::io::Error::from(ErrorKind::InvalidData);
         let deadline = Instant::now() + patience;
         let mut input = [0; 4096];
@@ -216,7 +216,7 @@ impl Line {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Some(answer) = self.from_wire(left)? else {
+            let Some(answer) = self.next_on_line(left)? else {
                 return Ok(None);
             };
             let same = |element: u8| answer.get(element) == message.get(element);
