@@ -431,6 +431,7 @@ fn a_top_up_that_was_reversed_before_it_came_is_refused_for_ever() {
         callback_url: String::new(),
         test: false,
         connector: Code::EMPTY,
+        by: charge::seller::SoldBy::default(),
     };
     let Some(Entity::Idempotency(kept)) = run.world.entities.0.get(&request.idempotency()) else {
         panic!("nothing is kept")

@@ -9,6 +9,7 @@ use charge::ids::digest128;
 use charge::partner::{TopUp, TopUpState};
 use charge::promotion::ChannelClass;
 use charge::reversal::{RefuseTopUp, ReversalState, ReverseTopUp};
+use charge::seller::SoldBy;
 use charge::{Code, Command, Entity, EntityKey, Money, PartnerId, Refusal, Reply, SourceId};
 use std::time::Duration;
 use web::Web;
@@ -150,6 +151,10 @@ async fn attempt<'a>(web: &'a Web, asked: &Asked<'_>) -> Result<&'a Catalog, Pro
         callback_url: "",
         test: false,
         connector: Code::EMPTY,
+        by: SoldBy {
+            again: true,
+            ..SoldBy::default()
+        },
     };
     // The bank's key says whether a second identical recharge is meant.
     sell(web, &sale, None, true).await?;
