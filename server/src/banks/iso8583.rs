@@ -295,7 +295,7 @@ impl Line {
 
 /// Requests are answered; answers and what nobody knows are not, or two hosts would talk for ever.
 fn answered(mti: Mti) -> bool {
-    mti.0 / 10 % 2 == 0
+    (mti.0 / 10).is_multiple_of(2)
 }
 
 /// The name of a sale among all of a partner's.
