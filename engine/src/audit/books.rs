@@ -224,16 +224,11 @@ impl Books {
 
     /// What is in transit must be what unconsumed messages carry.
     fn messages(&mut self, report: &mut AuditReport) {
-        let (mut credits, mut refused, mut credited, mut returned, mut cards) = (0, 0, 0, 0, 0);
-        // Shares of those above: in transit for the ledger, out of the sight of whoever sold.
-        let mut shares = 0;
-        let mut leases = std::mem::take(&mut self.budgets);
-        for (from, channels) in &self.channels {
+        let mut carried = Carried::default();
+        let all = std::mem::take(&mut self.channels);
+        for (from, channels) in &all {
             for (to, acknowledged, queue) in channels.outgoing() {
-                let received = self
-                    .channels
-                    .get(&to)
-                    .map_or(0, |receiver| receiver.received(*from));
+                let received = all.get(&to).map_or(0, |receiver| receiver.received(*from));
                 let last = acknowledged + queue.len() as u64;
                 if received < acknowledged || received > last {
                     report.problem(format_args!(
@@ -244,94 +239,117 @@ impl Books {
                 }
                 let seen = usize::try_from(received - acknowledged).unwrap_or(usize::MAX);
                 for message in queue.iter().skip(seen) {
-                    let (unknown, carried) = of_cards(message);
-                    self.vouchers += unknown;
-                    cards += carried;
-                    match message {
-                        Message::Open(_)
-                        | Message::BudgetAsked(_)
-                        | Message::CardCopy { .. }
-                        | Message::CardConfirmed { .. }
-                        | Message::CardLocked(_)
-                        | Message::CardNoted { .. }
-                        | Message::CardCredited { .. } => {}
-                        Message::Chain(message) => match message {
-                            ChainMessage::Place(_) | ChainMessage::AboveBlocked { .. } => {}
-                            ChainMessage::Stock(sent) => credits += i128::from(sent.amount.0),
-                            ChainMessage::Override { amount, .. } => shares += i128::from(amount.0),
-                            ChainMessage::StockAnswered { from, digest, result } => {
-                                let amount = self.stock.get(&(*from, *digest)).copied().unwrap_or(0);
-                                *(if result.is_ok() {
-                                    &mut credited
-                                } else {
-                                    &mut refused
-                                }) += amount;
-                            }
-                        },
-                        // The ledger has moved it out of suspense with the credit; its payment does not know yet.
-                        Message::SuspenseCredited { outcome, .. } => {
-                            let credited = outcome.as_ref().map_or(0, |outcome| i128::from(outcome.gross.0));
-                            self.suspense -= credited;
-                        }
-                        Message::Credit { recharge, .. }
-                            if matches!(
-                                recharge.funding,
-                                Funding::Suspense { .. } | Funding::Card { .. }
-                            ) => {}
-                        Message::BudgetAnswered { asked, granted, .. } => {
-                            *leases.entry(asked.promotion).or_default() += i128::from(granted.0);
-                        }
-                        Message::BudgetReturned(returned) => {
-                            *leases.entry(returned.promotion).or_default() += i128::from(returned.amount.0);
-                        }
-                        Message::Credit { recharge, .. } => credits += i128::from(recharge.gross.0),
-                        Message::TakeBack(_) => {}
-                        // Out of an account, not yet in the float: its partner counts it when it hears of it.
-                        Message::TakenBack { result, .. } => {
-                            returned += result.as_ref().map_or(0, |taken| i128::from(taken.gross.0));
-                        }
-                        Message::Credited {
-                            partner,
-                            external,
-                            outcome,
-                            ..
-                        } => {
-                            let amount = self.unsettled.get(&(*partner, *external)).copied().unwrap_or(0);
-                            *(if outcome.is_ok() {
-                                &mut credited
-                            } else {
-                                &mut refused
-                            }) += amount;
-                        }
-                    }
+                    self.carry(&mut carried, message);
                 }
             }
             for (from, received) in channels.numbers().received {
-                if received > 0 && !self.channels.contains_key(&from) {
+                if received > 0 && !all.contains_key(&from) {
                     report.problem(format_args!(
                         "messages were applied from partition {from}, which does not exist"
                     ));
                 }
             }
         }
+        self.channels = all;
+        let leases = std::mem::take(&mut self.budgets);
         self.promotions(&leases, report);
+        let Carried {
+            credits,
+            refused,
+            credited,
+            returned,
+            shares,
+            cards,
+        } = carried;
         // With a connector: its partner holds it until the other operator has answered.
         let outside = self.outside;
-        if report.in_transit != credits + refused + returned + outside + shares + cards {
-            let (booked, carried) = (
-                report.in_transit,
-                credits + refused + returned + outside + shares + cards,
-            );
-            report.problem(format_args!("{booked} is in transit, messages carry {carried}"));
+        let (booked, sent) = (
+            report.in_transit,
+            credits + refused + returned + outside + shares + cards,
+        );
+        if booked != sent {
+            report.problem(format_args!("{booked} is in transit, messages carry {sent}"));
         }
-        let believed = self.partners_in_transit;
-        if believed != credits + refused + credited + outside {
-            let carried = credits + refused + credited + outside;
+        let (believed, sent) = (self.partners_in_transit, credits + refused + credited + outside);
+        if believed != sent {
             report.problem(format_args!(
-                "partners believe {believed} to be in transit, messages carry {carried}"
+                "partners believe {believed} to be in transit, messages carry {sent}"
             ));
         }
     }
+
+    /// Counts what one unconsumed message carries.
+    fn carry(&mut self, carried: &mut Carried, message: &Message) {
+        let (unknown, in_cards) = of_cards(message);
+        self.vouchers += unknown;
+        carried.cards += in_cards;
+        match message {
+            Message::Open(_)
+            | Message::BudgetAsked(_)
+            | Message::CardCopy { .. }
+            | Message::CardConfirmed { .. }
+            | Message::CardLocked(_)
+            | Message::CardNoted { .. }
+            | Message::CardCredited { .. } => {}
+            Message::Chain(message) => match message {
+                ChainMessage::Place(_) | ChainMessage::AboveBlocked { .. } => {}
+                ChainMessage::Stock(sent) => carried.credits += i128::from(sent.amount.0),
+                ChainMessage::Override { amount, .. } => carried.shares += i128::from(amount.0),
+                ChainMessage::StockAnswered { from, digest, result } => {
+                    let amount = self.stock.get(&(*from, *digest)).copied().unwrap_or(0);
+                    *(if result.is_ok() {
+                        &mut carried.credited
+                    } else {
+                        &mut carried.refused
+                    }) += amount;
+                }
+            },
+            // The ledger has moved it out of suspense with the credit; its payment does not know yet.
+            Message::SuspenseCredited { outcome, .. } => {
+                let credited = outcome.as_ref().map_or(0, |outcome| i128::from(outcome.gross.0));
+                self.suspense -= credited;
+            }
+            Message::Credit { recharge, .. }
+                if matches!(recharge.funding, Funding::Suspense { .. } | Funding::Card { .. }) => {}
+            Message::BudgetAnswered { asked, granted, .. } => {
+                *self.budgets.entry(asked.promotion).or_default() += i128::from(granted.0);
+            }
+            Message::BudgetReturned(returned) => {
+                *self.budgets.entry(returned.promotion).or_default() += i128::from(returned.amount.0);
+            }
+            Message::Credit { recharge, .. } => carried.credits += i128::from(recharge.gross.0),
+            Message::TakeBack(_) => {}
+            // Out of an account, not yet in the float: its partner counts it when it hears of it.
+            Message::TakenBack { result, .. } => {
+                carried.returned += result.as_ref().map_or(0, |taken| i128::from(taken.gross.0));
+            }
+            Message::Credited {
+                partner,
+                external,
+                outcome,
+                ..
+            } => {
+                let amount = self.unsettled.get(&(*partner, *external)).copied().unwrap_or(0);
+                *(if outcome.is_ok() {
+                    &mut carried.credited
+                } else {
+                    &mut carried.refused
+                }) += amount;
+            }
+        }
+    }
+}
+
+/// What unconsumed messages carry, in millionths.
+#[derive(Default)]
+struct Carried {
+    credits: i128,
+    refused: i128,
+    credited: i128,
+    returned: i128,
+    /// Of those above: in transit for the ledger, out of the sight of whoever sold.
+    shares: i128,
+    cards: i128,
 }
 
 /// What batches of scratch cards do not know yet of an unconsumed message, and what it carries.
