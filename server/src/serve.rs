@@ -8,6 +8,7 @@ use crate::mail::Mailer;
 use crate::node::Node;
 use crate::notify::campaign::Announcer;
 use crate::notify::courier::Courier;
+use crate::notify::security::Guard;
 use crate::notify::words::Writer;
 use crate::output::Output;
 use crate::push::Pusher;
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use web::state::{CodeMailer, Ways};
+use web::state::{CodeMailer, SecurityNotices, Ways};
 
 /// Runs the server.
 pub fn run(args: &ServeArgs, output: &Output) -> anyhow::Result<()> {
@@ -146,6 +147,7 @@ impl Up {
             reversal_two_from: config.partners.reversal_two_from.0,
             reach: config.callbacks.reach(),
             ways: Ways {
+                security: Some(Arc::new(Guard(Arc::clone(&node.desk))) as Arc<dyn SecurityNotices>),
                 mail: mail.map(|mailer| Arc::new(mailer) as Arc<dyn CodeMailer>),
                 push_key: Some(node.push_key.public()),
                 push_reach: config.push.reach(),

@@ -2,6 +2,7 @@
 //! there is one payment of it, also when the process is killed between the two.
 
 mod harness;
+mod leaks;
 mod shop;
 
 use charge::Money;
@@ -54,7 +55,8 @@ impl Scene {
         let account = card::Account::default();
         let psp = card::Card::new(account.clone());
         let served = runtime.block_on(psp.serve(0)).unwrap();
-        let place = Place::new(&format!(
+        let place = Place::new("");
+        let config = format!(
             "[engine]\npartitions = 3\ncache_mib = 16\n[sms.default]\naddress = '{}'\noutbox_interval_ms = 50\n{}",
             centre.address(),
             rail.config()
@@ -62,8 +64,9 @@ impl Scene {
                     "[[payments.rail]]\nkind = 'card'\nhost = '{}'\napi-key = '{}'\nrequest-key = '{}'\nwebhook-secrets = ['{}']\n",
                     served.url, account.api_key, account.request_key, account.webhook_secrets[0]
                 )
-        ));
-        let server = place.serve();
+        );
+        place.configure_with("", "trace", &config);
+        let server = place.serve_logged(&place.path("log.txt"));
         rail.send_to(&server);
         let key = server.key.clone().unwrap();
         Api::new(&server.url, &key).done("/v1/subscribers", "", &json!({"msisdn": NUMBER}));
@@ -193,17 +196,47 @@ impl Scene {
 
     fn crash(&mut self) {
         self.server.take().unwrap().kill();
-        let server = self.place.serve();
+        let server = self.place.serve_logged(&self.place.path("log.txt"));
         self.rail.send_to(&server);
         self.member.move_to(&server.url);
         self.server = Some(server);
     }
 
-    /// Stops in order; the books balance, and every rupee that the rail took is credited.
+    /// What may be in no log and in no table: what the payer entrusted, and what signs.
+    fn hidden(&self) -> leaks::Hidden {
+        let mut hidden = leaks::Hidden::default();
+        for wallet in ["03411728699", "923411728699", "0341 1728699"] {
+            hidden.add("the number of a wallet", wallet);
+        }
+        hidden.add("digits of an identity card", "345678");
+        let (wallet, card) = (&self.rail.account, card::Account::default());
+        for (what, secret) in [
+            ("password", &wallet.password),
+            ("salt", &wallet.salt),
+            ("PIN of the merchant", &wallet.mpin),
+            ("key of the API", &card.api_key),
+            ("key of requests", &card.request_key),
+            ("secret of the webhook", &card.webhook_secrets[0]),
+            ("key of the administrator", &self.key),
+        ] {
+            hidden.add(what, secret);
+        }
+        // What the bank calls a card that was left there, the first ones of this sandbox.
+        for number in 1..20 {
+            hidden.add("the token of a card", &format!("\"pm_{number}\""));
+            hidden.add("the token of a card", &format!("payment_method=pm_{number}"));
+            hidden.add("the token of a card", &format!("cus_{number}"));
+        }
+        hidden
+    }
+
+    /// Stops in order; the books balance, every rupee that the rail took is credited, and nothing secret was written.
     fn end(mut self) -> Vec<PaymentState> {
+        let hidden = self.hidden();
         assert_eq!(self.server.take().unwrap().terminate(), 0);
         let audit = self.place.run_here(&["audit"]).json();
         assert_eq!(audit["ok"], true, "{audit}");
+        hidden.are_in_none_of(&self.place.path("log.txt"), &self.place.data());
         let rows = payments(&self.place);
         for row in &rows {
             let order = row.id.to_string();

@@ -256,10 +256,10 @@ impl Outbox {
         query().map_err(|e| sql_error(WHAT, "count letters", e))
     }
 
-    /// Forgets letters that were done before `before`.
-    pub fn purge_letters(&mut self, before: Micros) -> Result<usize, StoreError> {
+    /// Forgets letters that were done before `before`, the oldest first and at most so many. Answers how many.
+    pub fn purge_letters(&mut self, before: Micros, limit: u32) -> Result<usize, StoreError> {
         self.db
-            .execute(&sqlite(statements::PURGE), [before])
+            .execute(&sqlite(statements::PURGE), params![before, limit])
             .map_err(|e| sql_error(WHAT, "purge letters", e))
     }
 

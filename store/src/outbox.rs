@@ -365,16 +365,12 @@ impl Outbox {
         query().map_err(|e| sql_error(WHAT, "count notifications", e))
     }
 
-    /// Forgets what was done before `before`: delivered, given up, and sent without ever a delivery receipt.
-    pub fn purge(&mut self, before: Micros) -> Result<usize, StoreError> {
-        let mut purge = || -> rusqlite::Result<usize> {
-            let tx = self.db.transaction()?;
-            let rows = tx.execute(&sqlite(statements::PURGE), [before])?
-                + tx.execute(&sqlite(statements::PURGE_UNCONFIRMED), [before])?;
-            tx.commit()?;
-            Ok(rows)
-        };
-        purge().map_err(|e| sql_error(WHAT, "purge", e))
+    /// Forgets what was done before `before`, the oldest first and at most so many: delivered, given up, and sent without ever
+    /// a delivery receipt. Answers how many.
+    pub fn purge(&mut self, before: Micros, limit: u32) -> Result<usize, StoreError> {
+        self.db
+            .execute(&sqlite(statements::PURGE), params![before, limit])
+            .map_err(|e| sql_error(WHAT, "purge", e))
     }
 
     fn put(

@@ -107,8 +107,9 @@ fn a_notification_goes_through_its_states() {
     );
     outbox.sent(ids[0], "smsc/3", LATER + 10).unwrap();
     assert_eq!(outbox.counts().unwrap().delivered, 1, "what has arrived stays so");
-    assert_eq!(outbox.purge(LATER + 1).unwrap(), 1);
-    assert_eq!(outbox.purge(LATER + 100).unwrap(), 3);
+    assert_eq!(outbox.purge(LATER + 1, 100).unwrap(), 1);
+    assert_eq!(outbox.purge(LATER + 100, 2).unwrap(), 2, "no more than asked for");
+    assert_eq!(outbox.purge(LATER + 100, 2).unwrap(), 1);
     assert_eq!(
         outbox.counts().unwrap(),
         OutboxCounts {

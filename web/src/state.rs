@@ -47,9 +47,17 @@ pub trait CodeMailer: Send + Sync {
     fn send_code(&self, to: String, subject: String, body: String) -> Pending<Result<(), CoreError>>;
 }
 
+/// Tells people about the security of their account beside the SMS: durable, by e-mail and push, as far as they agreed.
+pub trait SecurityNotices: Send + Sync {
+    /// Puts letters to somebody that say the sentence with this key.
+    fn tell(&self, person: people::PersonId, key: &'static str) -> Pending<Result<(), CoreError>>;
+}
+
 /// Ways to reach people beside SMS.
 #[derive(Clone, Default)]
 pub struct Ways {
+    /// Says by e-mail and push what changed about the security of an account; none: SMS alone.
+    pub security: Option<Arc<dyn SecurityNotices>>,
     /// Sends codes that prove e-mail addresses; none: no e-mail from here.
     pub mail: Option<Arc<dyn CodeMailer>>,
     /// The key that browsers subscribe to push messages with; none: no push from here.

@@ -2,9 +2,8 @@
 
 mod common;
 
-use charge::payment::{CreatePayment, Destination, PaymentId, Price};
-use charge::time::HOUR;
-use charge::{Code, Command, EntityKey, Money, Msisdn, OperatorId};
+use charge::payment::PaymentId;
+use charge::{EntityKey, Msisdn};
 use common::client::Client;
 use common::{NUMBER, SECOND_NUMBER, Service};
 use serde_json::json;
@@ -13,28 +12,7 @@ use std::time::Duration;
 /// A payment that a browser began, which nobody paid yet.
 fn begun(service: &Service, client: &mut Client) -> PaymentId {
     client.get("/sign-in");
-    let number = Msisdn::parse(NUMBER).unwrap();
-    let entity = service.read(EntityKey::Number(number)).unwrap();
-    let account = entity.number().unwrap().account.unwrap();
-    let id = PaymentId::new(account.0, 77).unwrap();
-    let gross = Money::from_units(500);
-    service.call_core(Command::CreatePayment(Box::new(CreatePayment {
-        id,
-        to: Destination::Account(account),
-        msisdn: number,
-        operator: OperatorId(1),
-        rail: Code::new("jazzcash").unwrap(),
-        gross,
-        price: Price::pkr(gross),
-        offer: Code::EMPTY,
-        campaign: Code::EMPTY,
-        class: charge::promotion::ChannelClass::Web,
-        region: Code::EMPTY,
-        expires_at: service.now().plus(HOUR),
-        wanted_until: service.now().plus(24 * HOUR),
-        payer: web::page::ticket::payer_of(&client.form_token()),
-    })));
-    id
+    service.begins_payment(&client.form_token())
 }
 
 /// Makes a complaint and gives its address.

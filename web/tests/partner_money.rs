@@ -403,3 +403,43 @@ fn a_partners_own_file_against_ledger_and_credits() {
     );
     assert_eq!(bad.problem().0, 400);
 }
+
+#[test]
+fn an_exception_stays_open_until_the_second_has_approved_its_reversal() {
+    let story = Story::start();
+    story.sell("a", "100");
+    story.sell("big", "450");
+    // What the books have is known.
+    story.file_of(3, "&partial=true");
+    let found = story.compare("external_id,amount\na,100\n");
+    let missing = found["exceptions"][0].clone();
+    assert_eq!(missing["reference"], "big");
+    let path = format!("/v1/exceptions/{}", missing["id"].as_str().unwrap());
+    let refund = json!({"remedy": "refund"}).to_string();
+    let float = story.float();
+    // One key alone wants it, however often: nothing has moved, and the exception is open.
+    for _ in 0..2 {
+        let asked = story.service.api(&story.service.admin, "POST", &path, &refund);
+        assert_eq!(asked.status, 200, "{asked:?}");
+        assert_eq!(asked.json()["remedy"], Value::Null, "{asked:?}");
+        assert_eq!(story.float(), float);
+    }
+    let listed = story.admin("GET", "/v1/exceptions", Value::Null).json();
+    assert_eq!(listed["exceptions"].as_array().unwrap().len(), 1);
+    let second = story
+        .service
+        .partner(charge::PartnerId(9), "second", charge::partner::Scopes(31));
+    let done = story.service.api(&second, "POST", &path, &refund);
+    assert_eq!(
+        (done.status, done.json()["remedy"].as_str()),
+        (200, Some("refund")),
+        "{done:?}"
+    );
+    assert_eq!(
+        story.float(),
+        "900.00",
+        "it has moved when the exception is closed"
+    );
+    let listed = story.admin("GET", "/v1/exceptions", Value::Null).json();
+    assert_eq!(listed["exceptions"].as_array().unwrap().len(), 0);
+}

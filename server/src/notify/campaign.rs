@@ -25,6 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const PURGE_EVERY: Duration = Duration::from_secs(3_600);
 /// Letters that are done are kept for so long.
 const KEPT: i64 = 30 * DAY;
+/// Rows that are forgotten in one step, and the rest after it.
+const FORGET_SLICE: u32 = 500;
+const FORGET_REST: Duration = Duration::from_millis(20);
 /// Most browsers that one message goes to.
 const BROWSERS_MAX: usize = 10;
 
@@ -118,21 +121,39 @@ async fn run(desk: Arc<Desk>, quiet: TimeWindow, mut stopped: watch::Receiver<bo
         tokio::select! {
             _ = stopped.changed() => return,
             () = desk.woken(), if !more => {}
-            _ = purge.tick() => forget_old(&desk).await,
+            _ = purge.tick() => {
+                let before = Timestamp(crate::node::now().0 - KEPT);
+                tokio::select! {
+                    _ = stopped.changed() => return,
+                    _ = forget_old(&desk, before) => {}
+                }
+            }
             () = tokio::time::sleep(rest) => {}
         }
     }
 }
 
-/// Letters that are done are forgotten after a while: they are about people.
-async fn forget_old(desk: &Desk) {
-    let before = crate::node::now().0 - KEPT;
-    let forgotten = desk.ask(move |outbox| outbox.purge_letters(before)).await;
-    if let Err(error) = forgotten {
-        tracing::warn!(
-            error = format!("{error:#}"),
-            "old letters were not forgotten; tried again in an hour"
-        );
+/// Notifications and letters that are done are forgotten after a while: they are about people. A slice at a time, so that
+/// what is to be sent finds the outbox free in between.
+pub async fn forget_old(desk: &Desk, before: Timestamp) -> usize {
+    let before = before.0;
+    let mut forgotten = 0;
+    loop {
+        let slice = desk.ask(move |outbox| {
+            Ok(outbox.purge(before, FORGET_SLICE)? + outbox.purge_letters(before, FORGET_SLICE)?)
+        });
+        match slice.await {
+            Ok(0) => return forgotten,
+            Ok(rows) => forgotten += rows,
+            Err(error) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "what is old in the outbox was not forgotten; tried again in an hour"
+                );
+                return forgotten;
+            }
+        }
+        tokio::time::sleep(FORGET_REST).await;
     }
 }
 

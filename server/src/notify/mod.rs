@@ -7,6 +7,7 @@
 //! * here: [`Post`], which puts letters and says what they are about; [`matter`]: what a letter is about, as it is kept
 //! * [`words`]: a letter with its address, put into words at the moment when it leaves
 //! * [`courier`]: carries letters of one way; [`crate::mail`] and [`crate::push`] are its legs
+//! * [`security`]: what changed about the security of an account
 //! * [`campaign`]: announcements of promotions. [`stop`]: one step to stop them by SMS
 //! * [`letters`]: letters that go by SMS, as the message centres take them
 
@@ -14,6 +15,7 @@ pub mod campaign;
 pub mod courier;
 pub mod letters;
 pub mod matter;
+pub mod security;
 pub mod stop;
 pub mod words;
 
@@ -105,6 +107,18 @@ impl Post {
         let decision = self.decide(tiding, now)?;
         let base = base_of(tiding, &decision, now);
         self.0.put_letters(&[by(&Way::Sms(number), &base)])
+    }
+
+    /// Tells somebody by the ways beside SMS, as far as they agreed. Durable when it returns; answers how many letters are new.
+    ///
+    /// # Errors
+    /// When people or outbox do not answer; nothing was put then.
+    pub fn tell_beside(&self, tiding: &Tiding<'_>, now: Timestamp) -> anyhow::Result<usize> {
+        let decision = self.decide(tiding, now)?;
+        let base = base_of(tiding, &decision, now);
+        let beside = decision.ways.iter().filter(|way| !matches!(way, Way::Sms(_)));
+        let letters: Vec<NewLetter> = beside.map(|way| by(way, &base)).collect();
+        self.0.put_letters(&letters)
     }
 
     fn decide(&self, tiding: &Tiding<'_>, now: Timestamp) -> anyhow::Result<Decision> {

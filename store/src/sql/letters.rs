@@ -68,7 +68,8 @@ pub const DELIVERED: &str =
 pub const UNDELIVERED: &str = "update letter set state = 3, reason = $2, updated_at = $3
     where message_id = $1 and state = 1";
 pub const COUNTS: &str = "select way, state, count(*) from letter group by way, state";
-pub const PURGE: &str = "delete from letter where updated_at < $1 and state > 0";
+pub const PURGE: &str = "delete from letter where letter in
+    (select letter from letter where state > 0 and updated_at < $1 order by updated_at limit $2)";
 
 pub const CAMPAIGN_START: &str = "insert into campaign
     (campaign, operator, promotion, per_second, stop, started_at, updated_at, next_at, reached, done, told, left_out)

@@ -26,7 +26,8 @@ create table if not exists outbox (
 create index if not exists outbox_pending on outbox (retry_at) where state = 0;
 create index if not exists outbox_pending_of on outbox (operator, retry_at) where state = 0;
 create index if not exists outbox_message on outbox (message_id) where message_id is not null;
-create index if not exists outbox_done on outbox (updated_at) where state >= 2;
+drop index if exists outbox_done;
+create index if not exists outbox_ended on outbox (updated_at) where state > 0;
 ";
 
 pub const FORMAT_GET: &str = "select max(version) from outbox_format";
@@ -55,5 +56,5 @@ pub const DELIVERED: &str =
 pub const UNDELIVERED: &str = "update outbox set state = 3, reason = $2, updated_at = $3
     where message_id = $1 and state = 1";
 pub const COUNTS: &str = "select state, count(*) from outbox group by state order by state";
-pub const PURGE: &str = "delete from outbox where updated_at < $1 and state >= 2";
-pub const PURGE_UNCONFIRMED: &str = "delete from outbox where updated_at < $1 and state = 1";
+pub const PURGE: &str = "delete from outbox where (partition, seq, record) in
+    (select partition, seq, record from outbox where state > 0 and updated_at < $1 order by updated_at limit $2)";

@@ -4,8 +4,9 @@
 use super::auth::Caller;
 use super::json::{Json, Query};
 use super::partners::existing;
-use super::reconciliations::{ExceptionAnswer, Reconciled, day_number, day_text};
+use super::reconciliations::{By, ExceptionAnswer, Reconciled, day_number, day_text};
 use super::reports::movements;
+use super::reversals;
 use crate::bind::Reader;
 use crate::limits;
 use crate::problem::{Fault, Problem};
@@ -18,11 +19,12 @@ use charge::command::TopUpRequest;
 use charge::ids::digest128;
 use charge::partner::{Scopes, TopUpState};
 use charge::payment::Price;
-use charge::reversal::ReverseTopUp;
-use charge::{Code, Command, Money, PartnerId};
+use charge::reversal::{ReversalState, ReverseTopUp};
+use charge::{Code, Command, Money, PartnerId, Refusal};
 use rails::reconcile::Kind;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use store::StoreError;
 use store::exceptions::Exception;
 use store::reads::{FloatKind, FloatLine};
@@ -30,6 +32,8 @@ use utoipa::IntoParams;
 
 /// How the rail of such an exception begins; the partner's id follows.
 const PREFIX: &str = "partner.";
+/// An account answers within this time, or the exception stays open until it is asked for again.
+const REVERSAL_WAIT: Duration = Duration::from_secs(5);
 /// Lines of a file.
 const LINES_MAX: usize = limits::REPORT_LINES_MAX;
 
@@ -126,21 +130,30 @@ pub fn remedies(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// Takes the sale of an exception back, as staff.
+/// Takes the sale of an exception back, as staff. True when the float has what was unused; false while the account was not
+/// heard or somebody else has to approve it: asking again goes on from there.
 ///
 /// # Errors
-/// What the core refuses.
-pub async fn put_right(web: &Web, by: Code, one: &Exception) -> Result<(), Problem> {
+/// What the core refuses, and what the account refused.
+pub(crate) async fn put_right(web: &Web, by: By<'_>, one: &Exception) -> Result<bool, Problem> {
     let partner = partner_of(one.rail).ok_or(Fault::Internal)?;
-    let asked = ReverseTopUp {
+    let asked = |by| ReverseTopUp {
         partner,
         external: TopUpRequest::digest_of(&one.reference, false),
         by,
         staff: true,
         two_from: web.parts.reversal_two_from,
     };
-    web.parts.core.call(Command::ReverseTopUp(asked)).await?;
-    Ok(())
+    // Where two of staff have agreed, both are told to the core, which wants two as well.
+    for by in by.first.into_iter().chain([by.key]) {
+        web.parts.core.call(Command::ReverseTopUp(asked(by))).await?;
+    }
+    let top_up = reversals::ended(web, asked(by.key).key(), REVERSAL_WAIT).await?;
+    let reversal = top_up.after.reversal.as_ref().ok_or(Fault::Internal)?;
+    match reversal.reason {
+        Some(code) => Err(Refusal::from_code(code).unwrap_or(Refusal::NotReversible).into()),
+        None => Ok(reversal.state == ReversalState::Done),
+    }
 }
 
 /// A sale as the partner has it.

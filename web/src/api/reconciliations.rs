@@ -424,7 +424,8 @@ pub struct RemedyRequest {
 
 /// Settle an exception
 ///
-/// It is closed when the remedy worked; otherwise it stays open, and the answer says what the rail said.
+/// It is closed when the remedy worked; otherwise it stays open: the rail did not agree, or a partner's sale waits for a second
+/// key that asks for the same.
 #[utoipa::path(post, path = "/v1/exceptions/{id}", tag = "books",
     params(("id" = String, Path, description = "The exception")),
     request_body = RemedyRequest,
@@ -440,6 +441,7 @@ pub async fn remedy(
     let by = By {
         name: caller.partner.code.as_str(),
         key: caller.key,
+        first: None,
     };
     let after = settle(&web, &id, &asked, by).await?;
     Ok(Json(ExceptionAnswer::of(&after, web.now())))
@@ -452,6 +454,8 @@ pub(crate) struct By<'a> {
     pub name: &'a str,
     /// What tells one from another where two must agree: the id of a key, or of somebody of staff.
     pub key: Code,
+    /// Who wanted it first, when two of staff have agreed to it already.
+    pub first: Option<Code>,
 }
 
 /// Carries a remedy out for somebody, and closes the exception when it worked.
@@ -480,7 +484,7 @@ pub(crate) async fn settle(
         short_text(&name, "owner", 64)?;
         let (file, id) = (file.clone(), id.clone());
         blocking(move || file.assign(&id, &name)).await?;
-    } else if put_right(web, by.key, &one, kind, asked).await? {
+    } else if put_right(web, by, &one, kind, asked).await? {
         let closed = Closed {
             at: web.now(),
             by: by.name.to_owned(),
@@ -495,7 +499,7 @@ pub(crate) async fn settle(
 /// Carries a remedy out; true when the difference is put right.
 async fn put_right(
     web: &Web,
-    key: Code,
+    by: By<'_>,
     one: &Exception,
     kind: Kind,
     asked: &RemedyRequest,
@@ -504,8 +508,7 @@ async fn put_right(
         return Ok(true);
     }
     if partner_files::partner_of(one.rail).is_some() {
-        partner_files::put_right(web, key, one).await?;
-        return Ok(true);
+        return partner_files::put_right(web, by, one).await;
     }
     let desk = web.parts.payments.as_ref().ok_or(Fault::NotFound)?;
     if let (Kind::Extra | Kind::Twice, Some(paid)) = (kind, one.file) {

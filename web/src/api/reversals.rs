@@ -108,7 +108,7 @@ pub async fn reverse(
 }
 
 /// Waits for the account's answer, at most that long.
-async fn ended(web: &Web, key: EntityKey, wait: Duration) -> Result<Box<TopUp>, Problem> {
+pub(super) async fn ended(web: &Web, key: EntityKey, wait: Duration) -> Result<Box<TopUp>, Problem> {
     let deadline = tokio::time::Instant::now() + wait;
     let mut pause = Duration::from_millis(2);
     loop {

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use charge::Msisdn;
 use charge::catalog::Language;
 use charge::time::{HOUR, Zone};
+use people::PersonId;
 use people::codes::Purpose;
 use people::numbers::Ended;
 use serde::Deserialize;
@@ -32,8 +33,16 @@ pub fn zone(web: &Web) -> Zone {
         .map_or(Zone::UTC, |catalog| catalog.zone.clone())
 }
 
-/// Tells the numbers of somebody by SMS that something about their account changed. The page does not wait for it.
-pub fn tell(web: &Web, numbers: &[Msisdn], language: Language, key: &str) {
+/// Tells somebody that something about their account changed: every number by SMS at once, and as far as they agreed by
+/// e-mail and push. The page does not wait for it.
+pub fn tell(web: &Web, person: PersonId, numbers: &[Msisdn], language: Language, key: &'static str) {
+    if let Some(security) = web.parts.ways.security.clone() {
+        tokio::spawn(async move {
+            if let Err(error) = security.tell(person, key).await {
+                tracing::warn!(%person, %error, "a notice by e-mail and push was not put");
+            }
+        });
+    }
     let sentence = text::plain(language, key, &[]);
     for number in numbers.iter().copied() {
         let (web, sentence) = (web.clone(), sentence.clone());

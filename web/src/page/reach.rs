@@ -181,7 +181,7 @@ async fn tell_numbers(web: &Web, visitor: &Visitor, session: &Session) -> Result
     let person = session.person;
     let owned = web.people(move |people| people.numbers_of(person)).await?;
     let numbers: Vec<charge::Msisdn> = owned.iter().map(|owned| owned.number).collect();
-    tell(web, &numbers, visitor.language, "sms-changed");
+    tell(web, person, &numbers, visitor.language, "sms-changed");
     Ok(())
 }
 

@@ -259,7 +259,7 @@ pub async fn set_password(
         people.end_sessions(person, Some(session.id), &place, now)
     })
     .await?;
-    tell(&web, &numbers, visitor.language, "sms-changed");
+    tell(&web, person, &numbers, visitor.language, "sms-changed");
     Ok(done("password"))
 }
 
@@ -401,7 +401,7 @@ pub async fn totp_confirm(
         .map_err(|throttled| Problem::rate_limited(throttled.0))?;
     if confirmed {
         let numbers = numbers_of(&web, &session).await?;
-        tell(&web, &numbers, visitor.language, "sms-changed");
+        tell(&web, person, &numbers, visitor.language, "sms-changed");
         return codes_page(&web, &visitor, &session).await;
     }
     let secret = web.people(move |people| people.totp_pending(person)).await?;
@@ -426,7 +426,7 @@ pub async fn totp_off(
     web.people(move |people| people.totp_off(person, &place, now))
         .await?;
     let numbers = numbers_of(&web, &session).await?;
-    tell(&web, &numbers, visitor.language, "sms-changed");
+    tell(&web, person, &numbers, visitor.language, "sms-changed");
     Ok(done("totp-off"))
 }
 
@@ -571,7 +571,7 @@ pub async fn lock(
     web.people(move |people| people.lock(person, &form.about, &place, now))
         .await?;
     tracing::warn!(%person, "somebody said that it was not them: the account is locked");
-    tell(&web, &numbers, visitor.language, "sms-locked");
+    tell(&web, person, &numbers, visitor.language, "sms-locked");
     let template = Locked {
         page: visitor.nobody().frame(&web, visitor.speech().p("locked-title")),
     };
@@ -604,6 +604,6 @@ pub async fn unlock(
         return Ok(to_sign_in("/security"));
     }
     let numbers = numbers_of(&web, &session).await?;
-    tell(&web, &numbers, visitor.language, "sms-changed");
+    tell(&web, person, &numbers, visitor.language, "sms-changed");
     Ok(done("unlocked"))
 }

@@ -470,7 +470,7 @@ pub async fn recover(
     match numbers {
         None => Ok(Redirect::to("/sign-in").into_response()),
         Some(numbers) => {
-            super::profile::tell(&web, &numbers, visitor.language, "sms-recovery");
+            super::profile::tell(&web, person, &numbers, visitor.language, "sms-recovery");
             Ok(Redirect::to(session::SECOND).into_response())
         }
     }

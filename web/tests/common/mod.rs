@@ -261,6 +261,7 @@ impl Service {
         let codes = Arc::new(Codes::default());
         let people = People::open(data.path(), people::Keys::new([5; 32])).unwrap();
         let ways = web::state::Ways {
+            security: None,
             mail: Some(Arc::clone(&codes) as Arc<dyn web::state::CodeMailer>),
             push_key: Some("BPublicKey".into()),
             push_reach: web::partner_callback::Reach::default(),

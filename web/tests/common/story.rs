@@ -4,8 +4,10 @@ use super::{NUMBER, SECOND_NUMBER, Service};
 use charge::auto::{AutoAction, AutoCaps, AutoDate, AutoRule};
 use charge::catalog::Called;
 use charge::command::Buy;
+use charge::payment::{CreatePayment, Destination, PaymentId, Price};
+use charge::time::HOUR;
 use charge::unit::Service as Kind;
-use charge::{Code, Command, Entity, EntityKey, Money, Msisdn, SourceId};
+use charge::{Code, Command, Entity, EntityKey, Money, Msisdn, OperatorId, SourceId};
 use std::time::Duration;
 
 impl Service {
@@ -56,6 +58,32 @@ impl Service {
             renew: false,
             at_most: None,
         }));
+    }
+
+    /// A payment of Rs 500 that the browser with this token in its forms began, and which nobody paid yet.
+    pub fn begins_payment(&self, form_token: &str) -> PaymentId {
+        let number = Msisdn::parse(NUMBER).unwrap();
+        let entity = self.read(EntityKey::Number(number)).unwrap();
+        let account = entity.number().unwrap().account.unwrap();
+        let id = PaymentId::new(account.0, 77).unwrap();
+        let gross = Money::from_units(500);
+        self.call_core(Command::CreatePayment(Box::new(CreatePayment {
+            id,
+            to: Destination::Account(account),
+            msisdn: number,
+            operator: OperatorId(1),
+            rail: Code::new("jazzcash").unwrap(),
+            gross,
+            price: Price::pkr(gross),
+            offer: Code::EMPTY,
+            campaign: Code::EMPTY,
+            class: charge::promotion::ChannelClass::Web,
+            region: Code::EMPTY,
+            expires_at: self.now().plus(HOUR),
+            wanted_until: self.now().plus(24 * HOUR),
+            payer: web::page::ticket::payer_of(form_token),
+        })));
+        id
     }
 
     /// A standing order that recharges at once: the balance is below its mark.

@@ -84,7 +84,7 @@ impl Decision {
     }
 
     /// Moves the money. What was done before is not done again: the payment's state and the exception's say so.
-    async fn carry_out(&self, web: &Web, member: &Member) -> Result<bool, Problem> {
+    async fn carry_out(&self, web: &Web, member: &Member, first: Option<i64>) -> Result<bool, Problem> {
         match self {
             Decision::Exception { id, remedy, msisdn } => {
                 let asked = RemedyRequest {
@@ -94,7 +94,8 @@ impl Decision {
                 };
                 let by = By {
                     name: &member.name,
-                    key: Code::new(&format!("s{:x}", member.id)).unwrap_or_default(),
+                    key: key_of(member.id),
+                    first: first.filter(|first| *first != member.id).map(key_of),
                 };
                 let after = settle(web, id, &asked, by).await?;
                 Ok(after.closed.is_some() || remedy == "own")
@@ -111,6 +112,11 @@ impl Decision {
             }
         }
     }
+}
+
+/// Somebody of staff where the core asks who wants something.
+fn key_of(member: i64) -> Code {
+    Code::new(&format!("s{member:x}")).unwrap_or_default()
 }
 
 /// What came of a decision.
@@ -137,7 +143,7 @@ async fn decide_or_wish(
         None => true,
     };
     if alone {
-        return carry_out(web, desk, decision).await;
+        return carry_out(web, desk, decision, None).await;
     }
     let Some(price) = price else {
         return Err(Fault::Internal.into());
@@ -157,12 +163,12 @@ async fn decide_or_wish(
     Ok(made.map_or(Came::Taken, Came::Waits))
 }
 
-/// Carries a decision out between two lines of the trail.
-async fn carry_out(web: &Web, desk: &Desk, decision: &Decision) -> Result<Came, Problem> {
+/// Carries a decision out between two lines of the trail; `first` has asked for it where two had to agree.
+async fn carry_out(web: &Web, desk: &Desk, decision: &Decision, first: Option<i64>) -> Result<Came, Problem> {
     let detail = decision.detail(web);
     desk.note(web, Deed::RemedyBegun, decision.target(), &detail)
         .await?;
-    let done = decision.carry_out(web, &desk.member).await;
+    let done = decision.carry_out(web, &desk.member, first).await;
     let (deed, said) = match &done {
         Ok(true) => (Deed::RemedyDone, detail),
         Ok(false) => (Deed::RemedyFailed, detail),
@@ -597,7 +603,7 @@ pub async fn decide(
         "deny" => false,
         // It was agreed to, and the process ended before it was done.
         "again" if before.state == WishState::Approved && before.outcome.is_empty() => {
-            return finish(&web, &desk, id, &decision).await;
+            return finish(&web, &desk, &before, &decision).await;
         }
         _ => return Err(Fault::BadField.into()),
     };
@@ -609,13 +615,13 @@ pub async fn decide(
         Err(Undecided::Unknown) => wish_page(&web, &desk, id, Some(Told::bad(t.h("staff-decided")))).await,
         Err(Undecided::Own) => wish_page(&web, &desk, id, Some(Told::bad(t.h("staff-own-wish")))).await,
         Ok(_) if !agree => Ok(Redirect::to(&format!("/staff/approvals/{id}?done=1")).into_response()),
-        Ok(_) => finish(&web, &desk, id, &decision).await,
+        Ok(_) => finish(&web, &desk, &before, &decision).await,
     }
 }
 
-async fn finish(web: &Web, desk: &Desk, id: i64, decision: &Decision) -> Result<Response, Problem> {
-    let t = desk.visitor.speech();
-    let came = carry_out(web, desk, decision).await;
+async fn finish(web: &Web, desk: &Desk, wish: &Wish, decision: &Decision) -> Result<Response, Problem> {
+    let (t, id) = (desk.visitor.speech(), wish.id);
+    let came = carry_out(web, desk, decision, Some(wish.asked_by)).await;
     let (outcome, told) = match &came {
         Ok(Came::Done) => ("done".to_owned(), None),
         Ok(_) => ("not-done".to_owned(), Some(Told::bad(t.h("staff-not-done")))),
