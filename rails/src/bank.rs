@@ -31,7 +31,7 @@ const GRACE_US: i64 = 10 * MINUTE;
 
 /// Our account at a bank.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Its name in configuration, ledger and URLs.
     #[serde(default = "default_code")]
@@ -76,7 +76,7 @@ pub struct Config {
 
 /// User and password.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// Header `username`.
     pub username: Secret,

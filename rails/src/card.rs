@@ -36,7 +36,7 @@ const SECRETS_MAX: usize = 4;
 
 /// An account at a PSP.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Its name in configuration, ledger and URLs.
     #[serde(default = "default_code")]

@@ -44,6 +44,13 @@ pub trait Connector: Send + Sync {
         reference: &'a str,
         now: Timestamp,
     ) -> Later<'a, Result<Delivery, RailError>>;
+
+    /// What our account there still holds; `None`: this connector cannot say.
+    fn balance<'a>(
+        &'a self,
+        io: &'a dyn Transport,
+        now: Timestamp,
+    ) -> Later<'a, Result<Option<Money>, RailError>>;
 }
 
 /// Value to hand over.

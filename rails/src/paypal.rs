@@ -32,7 +32,7 @@ const REQUEST_ID_US: i64 = 6 * HOUR;
 
 /// An account at PayPal.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Its name in configuration, ledger and URLs.
     #[serde(default = "default_code")]

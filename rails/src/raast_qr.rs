@@ -14,7 +14,7 @@ const LABEL_MAX: usize = 25;
 
 /// What is the same in every QR of a merchant.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Tag of the merchant account, 26 to 51.
     #[serde(default = "default_tag")]

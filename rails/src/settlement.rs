@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// How to read a settlement file. Amounts are decimals of the currency without a sign.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, default)]
 pub struct Profile {
     /// Between fields: one ASCII character.
     pub separator: char,
@@ -205,7 +205,7 @@ mod tests {
     fn a_file_of_another_shape_is_a_matter_of_names() {
         let profile: Profile = serde_json::from_str(
             r#"{"separator":";","payment":"Txn","reference":"RRN","kind":"","gross":"Gross","fee":"","currency":"",
-                "time":"When","time-format":"%d/%m/%Y"}"#,
+                "time":"When","time_format":"%d/%m/%Y"}"#,
         )
         .unwrap();
         let lines = profile

@@ -16,15 +16,15 @@ impl Transport for Away {
 
 fn jazzcash() -> Box<dyn Rail> {
     let config = serde_json::json!({
-        "host": "https://jc.test", "merchant-id": "MC12345", "password": "pw123", "salt": "TESTSALT12",
+        "host": "https://jc.test", "merchant_id": "MC12345", "password": "pw123", "salt": "TESTSALT12",
     });
     Box::new(rails::jazzcash::JazzCash::new(serde_json::from_value(config).unwrap()).unwrap())
 }
 
 fn easypaisa() -> Box<dyn Rail> {
     let config = serde_json::json!({
-        "host": "https://ep.test", "flow": "hosted-checkout", "store-id": "43", "account": "20099", "username": "u",
-        "password": "p", "hash-key": "ABCDEFGHIJKLMNOP",
+        "host": "https://ep.test", "flow": "hosted-checkout", "store_id": "43", "account": "20099", "username": "u",
+        "password": "p", "hash_key": "ABCDEFGHIJKLMNOP",
     });
     Box::new(rails::easypaisa::Easypaisa::new(serde_json::from_value(config).unwrap()).unwrap())
 }

@@ -68,6 +68,8 @@ pub struct Config {
     pub reconciliation: ReconciliationConfig,
     /// Those who work here.
     pub staff: StaffConfig,
+    /// The ways to operators whose core is elsewhere.
+    pub connector: Vec<ConnectorConfig>,
     /// Scratch cards.
     pub cards: CardsConfig,
     /// Banks that sell top-ups.
@@ -308,7 +310,7 @@ pub enum RailConfig {
 
 /// A QR code over the account of a bank rail.
 #[derive(Clone, Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct RaastConfig {
     /// Its name.
     pub code: String,
@@ -332,6 +334,23 @@ impl Default for PartnersConfig {
             reversal_two_from: web::api::json::Decimal(charge::Money::from_units(5_000)),
         }
     }
+}
+
+/// The way to an operator whose core is elsewhere.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectorConfig {
+    /// The operator, by its code in the catalogs: its numbers without an account here are recharged there.
+    pub operator: String,
+    /// Below this balance there it is told in the log and by a gauge; "0": never.
+    #[serde(default = "nothing")]
+    pub low_balance: web::api::json::Decimal,
+    /// Its XML gateway.
+    pub pretups: Box<rails::connector::pretups::Config>,
+}
+
+fn nothing() -> web::api::json::Decimal {
+    web::api::json::Decimal(charge::Money::ZERO)
 }
 
 /// Where the catalogs come from.
@@ -366,6 +385,7 @@ impl Default for Config {
             staff: StaffConfig::default(),
             cards: CardsConfig::default(),
             banks: BanksConfig::default(),
+            connector: Vec::new(),
         }
     }
 }

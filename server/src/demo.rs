@@ -71,6 +71,7 @@ fn play(
     let sandboxes = runtime.block_on(rails::Sandboxes::start())?;
     let mut config = config.clone();
     config.payments.rates = Some(sandboxes.rates.clone());
+    config.connector.clone_from(&sandboxes.connectors);
     let config = &config;
     let handset = Arc::new(dialler::Handset::default());
     let up = runtime.block_on(Up::open(

@@ -2,15 +2,18 @@
 //!
 //! # Layout
 //! * [`desk`]: presents, asks, believes. [`schedule`]: when to ask. `doubts`: what is not believed
-//! * [`transport`]: how rails are called
+//! * [`connectors`]: hands over what was sold for other operators. [`transport`]: how rails are called
 
+pub mod connectors;
 pub mod desk;
 mod doubts;
 mod schedule;
 pub mod transport;
 
-use crate::config::{PaymentsConfig, RailConfig};
+use crate::config::{ConnectorConfig, PaymentsConfig, RailConfig};
 use crate::failure::Failure;
+use charge::catalog::Catalogs;
+use connectors::Line;
 use rails::Rail;
 use rails::bank::{Bank, Raast};
 use rails::card::Card;
@@ -38,6 +41,34 @@ pub fn rails_of(config: &PaymentsConfig) -> anyhow::Result<Vec<Arc<dyn Rail>>> {
         rails.push(rail);
     }
     Ok(rails)
+}
+
+/// The connectors of a configuration.
+///
+/// # Errors
+/// When the set-up of one cannot be used, names no operator, or two lead to the same one.
+pub fn lines_of(config: &[ConnectorConfig], catalogs: &Catalogs) -> anyhow::Result<Vec<Line>> {
+    let mut lines: Vec<Line> = Vec::new();
+    for (index, one) in config.iter().enumerate() {
+        let wrong = |error: String| Failure::usage(format!("connector number {}: {error}", index + 1));
+        let catalog = catalogs.by_code(&one.operator);
+        let operator = catalog
+            .ok_or_else(|| wrong(format!("there is no operator {}", one.operator)))?
+            .operator;
+        let connector = rails::connector::pretups::Pretups::new((*one.pretups).clone())
+            .map_err(|error| wrong(error.to_string()))?;
+        let connector: Arc<dyn rails::connector::Connector> = Arc::new(connector);
+        let same = |line: &Line| line.operator == operator || line.connector.code() == connector.code();
+        if lines.iter().any(same) {
+            return Err(wrong("another one has the same operator or the same code".to_owned()).into());
+        }
+        lines.push(Line {
+            operator,
+            connector,
+            low_balance: one.low_balance.0,
+        });
+    }
+    Ok(lines)
 }
 
 fn rail_of(config: &RailConfig, banks: &mut Vec<Arc<Bank>>) -> Result<Arc<dyn Rail>, String> {

@@ -155,6 +155,7 @@ impl Up {
             passing_key: None,
             payments: Some(PaymentParts {
                 rails,
+                lines: crate::payments::lines_of(&config.connector, &node.catalogs)?,
                 config: config.payments.clone(),
                 watch: Arc::clone(watch),
             }),

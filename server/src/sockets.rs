@@ -15,6 +15,7 @@ use crate::failure::{Failure, Kind};
 use crate::node::Node;
 use crate::node::core::PassingKey;
 use crate::notify::campaign::Board;
+use crate::payments::connectors::{Forwarder, ForwarderParts, Line};
 use crate::payments::desk::{Desk, DeskParts, DeskSettings};
 use crate::payments::transport::Network;
 use anyhow::Context as _;
@@ -89,6 +90,8 @@ pub struct HttpParts {
 pub struct PaymentParts {
     /// The rails, in the order in which they are offered.
     pub rails: Vec<Arc<dyn rails::Rail>>,
+    /// The ways to operators whose core is elsewhere.
+    pub lines: Vec<Line>,
     /// Set-up.
     pub config: PaymentsConfig,
     /// Hears of payments.
@@ -229,12 +232,25 @@ fn desk_of(
     public_url: &str,
     stopped: tokio::sync::watch::Receiver<bool>,
 ) -> anyhow::Result<Desk> {
+    let core: Arc<dyn Core> = Arc::new(EngineCore(Arc::clone(&node.engine)));
+    let reads = Arc::new(Reads::new(Arc::new(node.store.clone()), node.reads.clone()));
+    let transport: Arc<dyn rails::Transport> =
+        Arc::new(Network::new().context("set up calls to payment rails")?);
+    let clock: web::state::Clock = Arc::new(crate::node::now);
+    let forwards = ForwarderParts {
+        core: Arc::clone(&core),
+        reads: Arc::clone(&reads),
+        transport: Arc::clone(&transport),
+        lines: parts.lines,
+        clock: Arc::clone(&clock),
+    };
     let desk = DeskParts {
-        core: Arc::new(EngineCore(Arc::clone(&node.engine))),
-        reads: Arc::new(Reads::new(Arc::new(node.store.clone()), node.reads.clone())),
-        transport: Arc::new(Network::new().context("set up calls to payment rails")?),
+        core,
+        reads,
+        transport,
         rails: parts.rails,
-        clock: Arc::new(crate::node::now),
+        forwarder: Forwarder::open(forwards, &parts.watch.forwards, &stopped),
+        clock,
         settings: DeskSettings {
             public_url: public_url.trim_end_matches('/').to_owned(),
             payable_s: parts.config.payable_s,
@@ -262,6 +278,7 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
         if let Some(payments) = &open_payments {
             let open = u64::try_from(payments.open_payments()).unwrap_or(u64::MAX);
             gauges.push(gauge("payments_open", "Payments that are not decided", open));
+            gauges.extend(connector_gauges(payments));
         }
         for (way, counts) in desk.outbox().lock().letter_counts().unwrap_or_default() {
             for (name, help, value) in [
@@ -318,6 +335,34 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
         Some(demo) => Web::for_demo(web, demo),
         None => Web::new(web),
     }
+}
+
+/// Balances at connectors, and what waits for them.
+fn connector_gauges(desk: &Desk) -> Vec<Gauge> {
+    let infos = web::payments::PaymentDesk::connectors(desk);
+    let waiting = infos.first().map(|info| {
+        let waiting = u64::try_from(info.waiting).unwrap_or(u64::MAX);
+        gauge(
+            "connector_sales_open",
+            "Sales for other operators that have not ended",
+            waiting,
+        )
+    });
+    let labelled = |info: &web::payments::ConnectorInfo, name, help, value| Gauge {
+        label: Some(("connector", info.code.to_string())),
+        value,
+        ..gauge(name, help, 0)
+    };
+    let mut gauges: Vec<Gauge> = waiting.into_iter().collect();
+    for info in &infos {
+        if let Some((balance, _)) = info.balance {
+            let help = "Balance of our account at a connector, millionths";
+            gauges.push(labelled(info, "connector_balance_micros", help, balance.0));
+        }
+        let help = "1 when the balance at a connector is low";
+        gauges.push(labelled(info, "connector_balance_low", help, i64::from(info.low)));
+    }
+    gauges
 }
 
 fn gauge(name: &'static str, help: &'static str, value: u64) -> Gauge {

@@ -28,8 +28,8 @@ async fn world() -> World {
     let served = sandbox.serve(0).await.unwrap();
     let config = json!({
         "title": "Raseed Demo", "iban": account.iban, "bank": "Sandbox Bank", "host": served.url,
-        "username": account.username, "password": account.password, "request-key": account.request_key,
-        "notify-secrets": [account.notify_secret],
+        "username": account.username, "password": account.password, "request_key": account.request_key,
+        "notify_secrets": [account.notify_secret],
     });
     World {
         rail: rail(&config).unwrap(),

@@ -40,7 +40,7 @@ async fn world() -> World {
 fn config(url: &str, secrets: &[&str]) -> Config {
     let account = Account::default();
     let config = json!({
-        "host": url, "api-key": account.api_key, "request-key": account.request_key, "webhook-secrets": secrets,
+        "host": url, "api_key": account.api_key, "request_key": account.request_key, "webhook_secrets": secrets,
     });
     serde_json::from_value(config).unwrap()
 }

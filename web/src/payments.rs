@@ -68,8 +68,33 @@ pub trait PaymentDesk: Send + Sync {
         Box::pin(async { None })
     }
 
+    /// The connector that serves an operator's numbers that have no account here.
+    fn connector(&self, _operator: OperatorId) -> Option<Code> {
+        None
+    }
+
+    /// What is known of the connectors.
+    fn connectors(&self) -> Vec<ConnectorInfo> {
+        Vec::new()
+    }
+
     /// Somebody looks at an open payment: its rail is asked sooner.
     fn look(&self, id: PaymentId);
+}
+
+/// A connector as staff see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectorInfo {
+    /// Its code.
+    pub code: Code,
+    /// The operator whose numbers it serves.
+    pub operator: OperatorId,
+    /// What our account there holds, and when it was asked.
+    pub balance: Option<(Money, Timestamp)>,
+    /// True when that is less than it should be.
+    pub low: bool,
+    /// Sales of all connectors that have not ended.
+    pub waiting: usize,
 }
 
 /// A rail as pages show it.

@@ -228,6 +228,11 @@ impl Web {
         &self.parts.catalogs
     }
 
+    /// The connector that serves an operator's numbers that have no account here.
+    pub fn connector(&self, operator: OperatorId) -> Option<Code> {
+        self.parts.payments.as_ref()?.connector(operator)
+    }
+
     /// The catalog of an operator.
     pub fn catalog(&self, operator: OperatorId) -> Option<&Catalog> {
         self.parts.catalogs.get(operator).map(Arc::as_ref)

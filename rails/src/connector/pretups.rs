@@ -14,11 +14,9 @@ use crate::rail::RailError;
 use crate::secret::Secret;
 use crate::time::local;
 use charge::time::SECOND;
-use charge::{Code, Timestamp};
+use charge::{Code, Money, Timestamp};
 use std::collections::BTreeMap;
 
-/// A reference that the far side does not know may still be on its way there for so long, seconds.
-const ON_ITS_WAY_S: i64 = 180;
 /// Longest code or reference taken from an answer, characters.
 const TEXT_MAX: usize = 64;
 
@@ -68,6 +66,9 @@ pub struct Config {
     /// The operator's own codes; 200, 205, 206 and 250 are known.
     #[serde(default)]
     pub codes: BTreeMap<String, Meaning>,
+    /// A reference that the far side does not know may still be on its way there for so long, seconds.
+    #[serde(default = "on_its_way")]
+    pub on_its_way_s: u32,
     /// Seconds that its clock is ahead of UTC.
     #[serde(default = "pakistan")]
     pub offset_s: i32,
@@ -75,6 +76,10 @@ pub struct Config {
 
 fn service_port() -> u16 {
     190
+}
+
+fn on_its_way() -> u32 {
+    180
 }
 
 fn pakistan() -> i32 {
@@ -270,7 +275,9 @@ impl Connector for Pretups {
             };
             match self.what_became(io, sale, now).await? {
                 Heard::Delivery(delivery) => Ok(delivery),
-                Heard::Unheard { .. } if now > tried_at.plus(ON_ITS_WAY_S * SECOND) => {
+                Heard::Unheard { .. }
+                    if now > tried_at.plus(i64::from(self.config.on_its_way_s) * SECOND) =>
+                {
                     self.transfer(io, sale, now).await
                 }
                 Heard::Unheard { code } => Ok(Delivery::Pending { code }),
@@ -320,14 +327,45 @@ impl Connector for Pretups {
             })
         })
     }
+
+    fn balance<'a>(
+        &'a self,
+        io: &'a dyn Transport,
+        now: Timestamp,
+    ) -> Later<'a, Result<Option<Money>, RailError>> {
+        Box::pin(async move {
+            let date = self.date(now);
+            let config = &self.config;
+            let request = [
+                ("TYPE", "EXUSRBALREQ"),
+                ("DATE", date.as_str()),
+                ("EXTNWCODE", config.network_code.as_str()),
+                ("MSISDN", config.retailer.as_str()),
+                ("PIN", config.pin.expose()),
+                ("LOGINID", ""),
+                ("PASSWORD", ""),
+                ("EXTCODE", config.external_code.as_str()),
+                ("EXTREFNUM", ""),
+            ];
+            let answer = io.send(self.request(&request)).await?;
+            let message = Message::parse(&answer.body)?;
+            let about =
+                message.get("TYPE") == Some("EXUSRBALRESP") && message.get("TXNSTATUS") == Some("200");
+            if answer.status != 200 || !about {
+                return Err(RailError::Malformed("no balance"));
+            }
+            let balance = message.get("BALANCE").and_then(|text| Money::parse(text).ok());
+            balance.map(Some).ok_or(RailError::Malformed("no balance"))
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::http::HttpAnswer;
+    use charge::Msisdn;
     use charge::payment::PaymentId;
-    use charge::{Money, Msisdn};
     use std::sync::Mutex;
     use std::task::{Context, Poll, Waker};
 
@@ -374,6 +412,7 @@ mod tests {
             external_code: String::new(),
             strip_prefix: "92".to_owned(),
             codes: BTreeMap::from([("1006".to_owned(), Meaning::Unheard)]),
+            on_its_way_s: 180,
             offset_s: 18_000,
         })
         .unwrap()

@@ -51,7 +51,7 @@ pub enum Flow {
 
 /// A merchant's account at Easypaisa.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Its name in configuration, ledger and URLs. Two flows are two rails with two names.
     #[serde(default = "default_code")]
@@ -98,7 +98,7 @@ pub struct Config {
 
 /// Keys of REST v5, PEM.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Rsa {
     /// Ours, PKCS#8.
     pub private_key: Secret,

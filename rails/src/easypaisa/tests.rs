@@ -113,8 +113,8 @@ fn the_raw_bytes_of_a_response_are_what_is_signed() {
 
 fn rail(flow: &str) -> Easypaisa {
     let config = serde_json::json!({
-        "host": "https://ep.test", "flow": flow, "store-id": "store123", "account": "account123", "username": "username",
-        "password": "password", "hash-key": "ABCDEFGHIJKLMNOP",
+        "host": "https://ep.test", "flow": flow, "store_id": "store123", "account": "account123", "username": "username",
+        "password": "password", "hash_key": "ABCDEFGHIJKLMNOP",
     });
     Easypaisa::new(serde_json::from_value(config).unwrap()).unwrap()
 }

@@ -201,7 +201,7 @@ fn a_field_twice_or_with_a_joint_is_refused() {
 
 fn rail(flow: &str) -> JazzCash {
     let config = format!(
-        r#"{{"host":"https://jc.test","flow":"{flow}","merchant-id":"MC12345","password":"pw123","salt":"TESTSALT12","mpin":"4321"}}"#
+        r#"{{"host":"https://jc.test","flow":"{flow}","merchant_id":"MC12345","password":"pw123","salt":"TESTSALT12","mpin":"4321"}}"#
     );
     JazzCash::new(serde_json::from_str(&config).unwrap()).unwrap()
 }
@@ -409,6 +409,6 @@ fn secrets_do_not_show() {
     for secret in ["pw123", "TESTSALT12", "4321"] {
         assert!(!shown.contains(secret));
     }
-    let unknown = r#"{"host":"https://jc.test","merchant-id":"M","password":"p","salt":"s","pasword":"x"}"#;
+    let unknown = r#"{"host":"https://jc.test","merchant_id":"M","password":"p","salt":"s","pasword":"x"}"#;
     assert!(serde_json::from_str::<Config>(unknown).is_err());
 }

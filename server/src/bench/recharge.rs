@@ -65,7 +65,7 @@ pub(super) fn run(load: &Load) -> anyhow::Result<Report> {
         let sandbox = JazzCash::new(account.clone());
         let served = sandbox.serve(0).await.context("start the sandbox")?;
         let rail = rails::jazzcash::JazzCash::new(serde_json::from_value(json!({
-            "code": RAIL, "flow": "wallet", "host": served.url, "merchant-id": account.merchant_id,
+            "code": RAIL, "flow": "wallet", "host": served.url, "merchant_id": account.merchant_id,
             "password": account.password, "salt": account.salt, "mpin": account.mpin,
         }))?)?;
         let up = Up::open(&config, &node, &watch, vec![Arc::new(rail)], None).await?;

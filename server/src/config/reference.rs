@@ -28,6 +28,7 @@ const fn key(section: &'static str, name: &'static str, default: &'static str, m
 pub const KEYS: &[Key] = &[
     key("", "data", "\"raseed-data\"", "directory of the journal, the snapshots and the read models; made when it is not there. `--data` wins over it"),
     key("", "log", "\"info\"", "what to log: `error`, `warn`, `info`, `debug`, or filters such as `info,server::sms=debug`. `RASEED_LOG` wins over it"),
+    key("", "connector", "[]", "the ways to operators whose core is elsewhere: `[[connector]]` with `operator`, `low_balance` and `[connector.pretups]`; see [how to connect an operator](how-to/connect-an-operator.md)"),
     key("engine", "partitions", "9", "parts of the accounts, the directory of numbers included. Fixed when the data directory is made"),
     key("engine", "threads", "0", "threads that own partitions; 0 takes half of the cores"),
     key("engine", "cache_mib", "512", "memory for accounts, MiB; the others are read from the snapshots when they are needed"),

@@ -1,13 +1,14 @@
 //! Sandboxes of payment rails for the demonstration: loopback servers that speak the wire formats of the real ones. No money
 //! moves; every account, secret and rate in them is synthetic.
 
+use crate::config::ConnectorConfig;
 use anyhow::Context as _;
 use rails::Rail;
 use rails::fx::Rates;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sim::rails::{Desk, Served, serve};
-use sim::rails::{bank, card, easypaisa, jazzcash, paypal};
+use sim::rails::{bank, card, easypaisa, jazzcash, paypal, pretups};
 use std::sync::Arc;
 
 /// The sandboxes at work, and the rails that lead to them.
@@ -16,6 +17,8 @@ pub struct Sandboxes {
     pub rails: Vec<Arc<dyn Rail>>,
     /// Rates of exchange.
     pub rates: Rates,
+    /// The way to the operator whose core is elsewhere.
+    pub connectors: Vec<ConnectorConfig>,
     desks: Vec<(&'static str, Arc<Desk>)>,
     served: Vec<Served>,
 }
@@ -29,6 +32,7 @@ impl Sandboxes {
                 "local": "PKR", "set_at": "2026-11-21T00:00:00Z", "valid_s": 315_360_000, "spread_bp": 150,
                 "quote_s": 900, "rates": { "USD": "281.50" },
             }))?,
+            connectors: Vec::new(),
             desks: Vec::new(),
             served: Vec::new(),
         };
@@ -37,6 +41,7 @@ impl Sandboxes {
         all.card().await.context("start the card sandbox")?;
         all.bank().await.context("start the bank sandbox")?;
         all.paypal().await.context("start the PayPal sandbox")?;
+        all.ufone().await.context("start the PreTUPS sandbox")?;
         Ok(all)
     }
 
@@ -53,7 +58,7 @@ impl Sandboxes {
         let served = sandbox.serve(0).await?;
         for (code, flow) in [("jazzcash", "hosted-page"), ("jazzcash-wallet", "wallet")] {
             let rail = rails::jazzcash::JazzCash::new(config(json!({
-                "code": code, "flow": flow, "host": served.url, "merchant-id": account.merchant_id,
+                "code": code, "flow": flow, "host": served.url, "merchant_id": account.merchant_id,
                 "password": account.password, "salt": account.salt, "mpin": account.mpin,
             }))?)?;
             self.rails.push(Arc::new(rail));
@@ -67,7 +72,7 @@ impl Sandboxes {
         let sandbox = easypaisa::Easypaisa::new(account.clone(), None);
         let served = sandbox.serve(0).await?;
         let rail = rails::easypaisa::Easypaisa::new(config(json!({
-            "host": served.url, "flow": "mobile-account", "store-id": account.store_id, "account": account.account,
+            "host": served.url, "flow": "mobile-account", "store_id": account.store_id, "account": account.account,
             "username": account.username, "password": account.password,
         }))?)?;
         self.rails.push(Arc::new(rail));
@@ -80,8 +85,8 @@ impl Sandboxes {
         let sandbox = card::Card::new(account.clone());
         let served = sandbox.serve(0).await?;
         let rail = rails::card::Card::new(config(json!({
-            "host": served.url, "api-key": account.api_key, "request-key": account.request_key,
-            "webhook-secrets": account.webhook_secrets,
+            "host": served.url, "api_key": account.api_key, "request_key": account.request_key,
+            "webhook_secrets": account.webhook_secrets,
         }))?)?;
         self.rails.push(Arc::new(rail));
         self.keep("card", &sandbox.desk, served);
@@ -94,8 +99,8 @@ impl Sandboxes {
         let served = sandbox.serve(0).await?;
         let bank = Arc::new(rails::bank::Bank::new(config(json!({
             "title": "Raseed Demo (synthetic)", "iban": account.iban, "bank": "Sandbox Bank", "host": served.url,
-            "username": account.username, "password": account.password, "request-key": account.request_key,
-            "notify-secrets": [account.notify_secret],
+            "username": account.username, "password": account.password, "request_key": account.request_key,
+            "notify_secrets": [account.notify_secret],
         }))?)?);
         let profile = config(json!({
             "account": [[0, "pk.raast"], [1, account.iban]], "category": "4814", "name": "Raseed", "city": "Lahore",
@@ -111,12 +116,27 @@ impl Sandboxes {
         let sandbox = paypal::PayPal::new(Desk::new())?;
         let served = serve(sandbox.router(), 0).await?;
         let rail = rails::paypal::PayPal::new(config(json!({
-            "host": served.url, "client-id": paypal::CLIENT.0, "client-secret": paypal::CLIENT.1,
-            "webhook-id": paypal::WEBHOOK_ID, "brand-name": "Raseed", "currency": "USD",
-            "roots-pem": sandbox.root_pem(), "sandbox-certificates": format!("{}/v1/notifications/certs/", served.url),
+            "host": served.url, "client_id": paypal::CLIENT.0, "client_secret": paypal::CLIENT.1,
+            "webhook_id": paypal::WEBHOOK_ID, "brand_name": "Raseed", "currency": "USD",
+            "roots_pem": sandbox.root_pem(), "sandbox_certificates": format!("{}/v1/notifications/certs/", served.url),
         }))?)?;
         self.rails.push(Arc::new(rail));
         self.keep("paypal", &sandbox.desk, served);
+        Ok(())
+    }
+
+    /// Numbers of Ufone have no account in the demonstration: they are recharged at this core.
+    async fn ufone(&mut self) -> anyhow::Result<()> {
+        let account = pretups::Account::default();
+        let served = pretups::Pretups::new(account.clone()).serve(0).await?;
+        self.connectors.push(config(json!({
+            "operator": "ufone", "low_balance": "50000", "pretups": {
+                "code": "ufone-pretups", "url": format!("{}/pretups/C2SReceiver", served.url), "login": account.login,
+                "password": account.password, "gateway_code": account.gateway, "network_code": account.network,
+                "retailer": account.retailer, "pin": account.pin, "strip_prefix": "92", "codes": { "1006": "unheard" },
+            },
+        }))?);
+        self.served.push(served);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! It keeps nothing that matters: after a restart the open payments are found in the read models, and asked about again.
 
+use super::connectors::Forwarder;
 use super::doubts::Doubts;
 use super::schedule::Schedule;
 use charge::command::Unmatched;
@@ -11,7 +12,7 @@ use charge::payment::{
 };
 use charge::promotion::ChannelClass;
 use charge::time::{DAY, SECOND};
-use charge::{Code, Command, Entity, EntityKey, Event, EventBody, Money, Reply, Timestamp};
+use charge::{Code, Command, Entity, EntityKey, Event, EventBody, Money, OperatorId, Reply, Timestamp};
 use engine::Observer;
 use parking_lot::Mutex;
 use rails::fx::Rates;
@@ -25,7 +26,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use web::bind::Reads;
 use web::core::{Core, CoreError, Pending};
-use web::payments::{PaymentDesk, Priced, RailInfo, Start, StartError};
+use web::payments::{ConnectorInfo, PaymentDesk, Priced, RailInfo, Start, StartError};
 use web::state::Clock;
 
 /// Questions to rails under way at the same time.
@@ -66,6 +67,8 @@ pub struct DeskParts {
     pub transport: Arc<dyn Transport>,
     /// The rails, in the order in which they are offered.
     pub rails: Vec<Arc<dyn Rail>>,
+    /// Hands over what was sold for other operators.
+    pub forwarder: Forwarder,
     /// Tells the time.
     pub clock: Clock,
     /// Set-up.
@@ -816,7 +819,16 @@ impl PaymentDesk for Desk {
         Box::pin(async move { inner.ask_for_staff(id).await })
     }
 
+    fn connector(&self, operator: OperatorId) -> Option<Code> {
+        self.0.parts.forwarder.of(operator)
+    }
+
+    fn connectors(&self) -> Vec<ConnectorInfo> {
+        self.0.parts.forwarder.infos()
+    }
+
     fn look(&self, id: PaymentId) {
+        self.0.parts.forwarder.look(id);
         self.0.schedule.lock().look(id, self.0.now());
         self.0.bell.notify_one();
     }

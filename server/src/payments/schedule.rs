@@ -5,17 +5,27 @@ use charge::Timestamp;
 use charge::payment::PaymentId;
 use charge::time::SECOND;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 
 /// Seconds to wait before each question; the last one repeats.
 const WAITS_S: [i64; 6] = [5, 15, 60, 300, 900, 3600];
 /// Somebody who looks has the rail asked again no sooner than this.
 const LOOK_S: i64 = 5;
 
-/// Payments to ask about, by the moment at which they are due.
-#[derive(Debug, Default)]
-pub struct Schedule {
-    due: BTreeSet<(Timestamp, PaymentId)>,
-    asks: HashMap<PaymentId, Ask>,
+/// Payments (or other things) to ask about, by the moment at which they are due.
+#[derive(Debug)]
+pub struct Schedule<K = PaymentId> {
+    due: BTreeSet<(Timestamp, K)>,
+    asks: HashMap<K, Ask>,
+}
+
+impl<K> Default for Schedule<K> {
+    fn default() -> Schedule<K> {
+        Schedule {
+            due: BTreeSet::new(),
+            asks: HashMap::new(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +35,10 @@ struct Ask {
     last: Timestamp,
 }
 
-impl Schedule {
+impl<K: Copy + Ord + Hash> Schedule<K> {
     /// Begins to ask about a payment, unless that has begun. One that is old (after a restart) is asked about at once, and
     /// then as seldom as its age says.
-    pub fn begin(&mut self, id: PaymentId, since: Timestamp, now: Timestamp) {
+    pub fn begin(&mut self, id: K, since: Timestamp, now: Timestamp) {
         if self.asks.contains_key(&id) {
             return;
         }
@@ -57,7 +67,7 @@ impl Schedule {
     }
 
     /// Asks from the beginning again: something new is to be found out (a refund, a delivery).
-    pub fn begin_anew(&mut self, id: PaymentId, now: Timestamp) {
+    pub fn begin_anew(&mut self, id: K, now: Timestamp) {
         self.end(id);
         self.put(
             id,
@@ -70,7 +80,7 @@ impl Schedule {
     }
 
     /// Somebody looks at the payment.
-    pub fn look(&mut self, id: PaymentId, now: Timestamp) {
+    pub fn look(&mut self, id: K, now: Timestamp) {
         let Some(ask) = self.asks.get(&id).copied() else {
             return;
         };
@@ -81,7 +91,7 @@ impl Schedule {
     }
 
     /// Takes out what is due; each comes back by [`Schedule::again`] or is ended by [`Schedule::end`].
-    pub fn take_due(&mut self, now: Timestamp, most: usize) -> Vec<PaymentId> {
+    pub fn take_due(&mut self, now: Timestamp, most: usize) -> Vec<K> {
         let mut taken = Vec::new();
         while taken.len() < most
             && let Some((due, id)) = self.due.first().copied()
@@ -94,7 +104,7 @@ impl Schedule {
     }
 
     /// A question brought no decision: the next one is later.
-    pub fn again(&mut self, id: PaymentId, now: Timestamp) {
+    pub fn again(&mut self, id: K, now: Timestamp) {
         let Some(ask) = self.asks.get(&id).copied() else {
             return;
         };
@@ -111,7 +121,7 @@ impl Schedule {
     }
 
     /// The payment is decided.
-    pub fn end(&mut self, id: PaymentId) {
+    pub fn end(&mut self, id: K) {
         if let Some(ask) = self.asks.remove(&id) {
             self.due.remove(&(ask.due, id));
         }
@@ -128,11 +138,11 @@ impl Schedule {
     }
 
     /// True the first time that a payment is asked about.
-    pub fn is_first(&self, id: PaymentId) -> bool {
+    pub fn is_first(&self, id: K) -> bool {
         self.asks.get(&id).is_none_or(|ask| ask.asked == 0)
     }
 
-    fn put(&mut self, id: PaymentId, ask: Ask) {
+    fn put(&mut self, id: K, ask: Ask) {
         if let Some(old) = self.asks.insert(id, ask) {
             self.due.remove(&(old.due, id));
         }
@@ -151,7 +161,7 @@ mod tests {
     #[test]
     fn waits_grow_and_then_stay() {
         let id = PaymentId::new(1, 1).unwrap();
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::<PaymentId>::default();
         schedule.begin(id, at(0), at(0));
         let mut now = 0;
         for wait in [5, 15, 60, 300, 900, 3600, 3600, 3600] {
@@ -168,7 +178,7 @@ mod tests {
     #[test]
     fn after_a_restart_age_decides() {
         let id = PaymentId::new(1, 1).unwrap();
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::<PaymentId>::default();
         schedule.begin(id, at(0), at(400));
         assert_eq!(schedule.take_due(at(400), 9), [id]);
         schedule.again(id, at(400));
@@ -182,7 +192,7 @@ mod tests {
     #[test]
     fn somebody_looks() {
         let id = PaymentId::new(1, 1).unwrap();
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::<PaymentId>::default();
         schedule.begin(id, at(0), at(0));
         schedule.take_due(at(5), 9);
         schedule.again(id, at(5));

@@ -389,7 +389,7 @@ async fn stage(way: Way) -> Stage {
             let sandbox = jazzcash::JazzCash::new(account.clone());
             let served = sandbox.serve(0).await.unwrap();
             let config = json!({
-                "kind": "jazzcash", "code": code, "flow": flow, "host": served.url, "merchant-id": account.merchant_id,
+                "kind": "jazzcash", "code": code, "flow": flow, "host": served.url, "merchant_id": account.merchant_id,
                 "password": account.password, "salt": account.salt, "mpin": account.mpin,
             });
             Stage {
@@ -410,9 +410,9 @@ async fn stage(way: Way) -> Stage {
             let sandbox = easypaisa::Easypaisa::new(account.clone(), None);
             let served = sandbox.serve(0).await.unwrap();
             let config = json!({
-                "kind": "easypaisa", "host": served.url, "flow": flow, "store-id": account.store_id,
+                "kind": "easypaisa", "host": served.url, "flow": flow, "store_id": account.store_id,
                 "account": account.account, "username": account.username, "password": account.password,
-                "hash-key": account.hash_key,
+                "hash_key": account.hash_key,
             });
             Stage {
                 desk: Arc::clone(&sandbox.desk),
@@ -427,8 +427,8 @@ async fn stage(way: Way) -> Stage {
             let sandbox = card::Card::new(account.clone());
             let served = sandbox.serve(0).await.unwrap();
             let config = json!({
-                "kind": "card", "host": served.url, "api-key": account.api_key, "request-key": account.request_key,
-                "webhook-secrets": account.webhook_secrets,
+                "kind": "card", "host": served.url, "api_key": account.api_key, "request_key": account.request_key,
+                "webhook_secrets": account.webhook_secrets,
             });
             let mut secrets = account.webhook_secrets;
             secrets.extend([account.api_key, account.request_key]);
@@ -444,10 +444,10 @@ async fn stage(way: Way) -> Stage {
             let sandbox = paypal::PayPal::new(Desk::new()).unwrap();
             let served = sim::rails::serve(sandbox.router(), 0).await.unwrap();
             let config = json!({
-                "kind": "paypal", "host": served.url, "client-id": paypal::CLIENT.0, "client-secret": paypal::CLIENT.1,
-                "webhook-id": paypal::WEBHOOK_ID, "brand-name": "Raseed", "currency": "USD",
-                "roots-pem": sandbox.root_pem(),
-                "sandbox-certificates": format!("{}/v1/notifications/certs/", served.url),
+                "kind": "paypal", "host": served.url, "client_id": paypal::CLIENT.0, "client_secret": paypal::CLIENT.1,
+                "webhook_id": paypal::WEBHOOK_ID, "brand_name": "Raseed", "currency": "USD",
+                "roots_pem": sandbox.root_pem(),
+                "sandbox_certificates": format!("{}/v1/notifications/certs/", served.url),
             });
             let rates = "local = 'PKR'\nset_at = '2026-11-21T00:00:00Z'\nvalid_s = 315360000\nspread_bp = 150\nquote_s = 900\n\
                          rates.USD = '281.50'\n";
@@ -468,8 +468,8 @@ async fn stage(way: Way) -> Stage {
             let served = sandbox.serve(0).await.unwrap();
             let config = json!({
                 "kind": "bank", "title": "Raseed Test", "iban": account.iban, "bank": "Sandbox Bank", "host": served.url,
-                "username": account.username, "password": account.password, "request-key": account.request_key,
-                "notify-secrets": [account.notify_secret],
+                "username": account.username, "password": account.password, "request_key": account.request_key,
+                "notify_secrets": [account.notify_secret],
             });
             let raast = json!({
                 "kind": "raast", "code": "raast", "bank": "bank", "profile": {

@@ -57,7 +57,7 @@ impl Rail {
         let flows = [(HOSTED, "hosted-page"), (WALLET, "wallet")];
         let rails = flows.map(|(code, flow)| {
             format!(
-                "[[payments.rail]]\nkind = 'jazzcash'\ncode = '{code}'\nflow = '{flow}'\nhost = '{}'\nmerchant-id = \
+                "[[payments.rail]]\nkind = 'jazzcash'\ncode = '{code}'\nflow = '{flow}'\nhost = '{}'\nmerchant_id = \
                  '{merchant_id}'\npassword = '{password}'\nsalt = '{salt}'\nmpin = '{mpin}'\n",
                 self.served.url
             )

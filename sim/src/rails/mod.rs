@@ -6,6 +6,7 @@
 //! - [`misbehaviour`]: what can go wrong, and the ways to ask for it.
 //! - [`Desk`]: what all sandboxes share: orders to misbehave, the book of what was really taken, callbacks on their way.
 //! - [`jazzcash`], [`easypaisa`], [`paypal`], [`card`], [`bank`]: the rails.
+//! - [`pretups`]: an operator's core, for connectors.
 //! - [`page`]: hosted pages. [`browser`]: a payer's browser for tests without a real one.
 //! - [`transport`]: carries the requests of the clients, in tests.
 
@@ -18,6 +19,7 @@ pub mod jazzcash;
 pub mod misbehaviour;
 pub mod page;
 pub mod paypal;
+pub mod pretups;
 pub mod transport;
 
 pub use desk::{Callback, Desk, Direction, Movement, Served, dropped, serve};

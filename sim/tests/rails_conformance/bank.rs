@@ -31,8 +31,8 @@ async fn stage(rail: impl FnOnce(Bank) -> Box<dyn Rail>) -> Transfers {
     let served = sandbox.serve(0).await.unwrap();
     let config: Config = serde_json::from_value(serde_json::json!({
         "title": "Raseed Demo", "iban": account.iban, "bank": "Sandbox Bank", "host": served.url,
-        "username": account.username, "password": account.password, "request-key": account.request_key,
-        "notify-secrets": [account.notify_secret],
+        "username": account.username, "password": account.password, "request_key": account.request_key,
+        "notify_secrets": [account.notify_secret],
     }))
     .unwrap();
     Transfers {

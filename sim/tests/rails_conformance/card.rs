@@ -18,8 +18,8 @@ pub async fn page() -> Psp {
     let sandbox = Sandbox::new(account.clone());
     let served = sandbox.serve(0).await.unwrap();
     let config: Config = serde_json::from_value(serde_json::json!({
-        "host": served.url, "api-key": account.api_key, "request-key": account.request_key,
-        "webhook-secrets": account.webhook_secrets,
+        "host": served.url, "api_key": account.api_key, "request_key": account.request_key,
+        "webhook_secrets": account.webhook_secrets,
     }))
     .unwrap();
     Psp {

@@ -21,14 +21,14 @@ pub async fn stage(flow: &'static str, v5: bool) -> Paisa {
     let keys = v5.then(|| Keys::generate().unwrap());
     let rsa = keys.as_ref().map(|keys| {
         serde_json::json!({
-            "private-key": keys.merchant.private_pem, "public-key": keys.easypaisa.public_pem,
+            "private_key": keys.merchant.private_pem, "public_key": keys.easypaisa.public_pem,
         })
     });
     let sandbox = Sandbox::new(account.clone(), keys);
     let served = sandbox.serve(0).await.unwrap();
     let config: Config = serde_json::from_value(serde_json::json!({
-        "host": served.url, "flow": flow, "store-id": account.store_id, "account": account.account,
-        "username": account.username, "password": account.password, "hash-key": account.hash_key, "rsa": rsa,
+        "host": served.url, "flow": flow, "store_id": account.store_id, "account": account.account,
+        "username": account.username, "password": account.password, "hash_key": account.hash_key, "rsa": rsa,
     }))
     .unwrap();
     Paisa {

@@ -26,7 +26,7 @@ async fn stage(flow: &str) -> Jazz {
     let sandbox = Sandbox::new(account.clone());
     let served = sandbox.serve(0).await.unwrap();
     let config: Config = serde_json::from_value(serde_json::json!({
-        "host": served.url, "flow": flow, "merchant-id": account.merchant_id, "password": account.password,
+        "host": served.url, "flow": flow, "merchant_id": account.merchant_id, "password": account.password,
         "salt": account.salt, "mpin": account.mpin,
     }))
     .unwrap();

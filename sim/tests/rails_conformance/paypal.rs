@@ -19,9 +19,9 @@ pub async fn orders() -> Pal {
     let sandbox = Sandbox::new(Desk::new()).unwrap();
     let served = serve(sandbox.router(), 0).await.unwrap();
     let config: Config = serde_json::from_value(serde_json::json!({
-        "host": served.url, "client-id": CLIENT.0, "client-secret": CLIENT.1, "webhook-id": WEBHOOK_ID,
-        "brand-name": "Raseed", "currency": "USD", "roots-pem": sandbox.root_pem(),
-        "sandbox-certificates": format!("{}/v1/notifications/certs/", served.url),
+        "host": served.url, "client_id": CLIENT.0, "client_secret": CLIENT.1, "webhook_id": WEBHOOK_ID,
+        "brand_name": "Raseed", "currency": "USD", "roots_pem": sandbox.root_pem(),
+        "sandbox_certificates": format!("{}/v1/notifications/certs/", served.url),
     }))
     .unwrap();
     Pal {

@@ -302,6 +302,19 @@ impl ReadsReader {
         )
     }
 
+    /// Payments whose money is booked for a connector and that no other operator has credited yet, oldest first, behind `after`.
+    pub fn payments_undelivered(
+        &mut self,
+        after: Option<(Timestamp, PaymentId)>,
+        limit: usize,
+    ) -> Result<Vec<PaymentRow>, StoreError> {
+        let (at, id) = after.map_or((i64::MIN, [0; 16]), |(at, id)| (at.0, id.bits().to_be_bytes()));
+        let by = "state = $1 and connector is not null and delivered is null
+            and (created_at > $2 or (created_at = $2 and id > $3)) order by created_at, id limit $4";
+        let values = params![code_of(&PaymentState::Succeeded), at, id, page(limit)];
+        self.many(&statements::payment(by), values, payment)
+    }
+
     /// Payments for an account, newest first.
     pub fn payments_of_account(
         &mut self,

@@ -8,7 +8,7 @@ use crate::state::Web;
 use axum::extract::{Path, State};
 use charge::catalog::{Catalog, Language};
 use charge::partner::Scopes;
-use charge::{AccountId, Entity, EntityKey, Msisdn, Refusal};
+use charge::{AccountId, Code, Entity, EntityKey, Msisdn, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -94,7 +94,40 @@ pub async fn find<'a>(web: &'a Web, typed: &str) -> Result<Found<'a>, Problem> {
     })
 }
 
+/// Who is recharged.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipient<'a> {
+    /// The account; 0 for a connector's and in the sandbox.
+    pub account: AccountId,
+    /// The operator.
+    pub catalog: &'a Catalog,
+    /// The connector that leads to it; empty: it is served here.
+    pub connector: Code,
+}
+
 impl<'a> Found<'a> {
+    /// Who is recharged: an account here, or a number of an operator that a connector leads to.
+    ///
+    /// # Errors
+    /// [`Fault::NoSubscriber`] when the number is served neither here nor by a connector.
+    pub fn recipient(&self, web: &Web, test: bool) -> Result<Recipient<'a>, Problem> {
+        if let (None, Some(catalog), false) = (self.account, self.operator, test)
+            && let Some(connector) = web.connector(catalog.operator)
+        {
+            return Ok(Recipient {
+                account: AccountId(0),
+                catalog,
+                connector,
+            });
+        }
+        let (account, catalog) = self.payee(test)?;
+        Ok(Recipient {
+            account,
+            catalog,
+            connector: Code::EMPTY,
+        })
+    }
+
     /// The account and its catalog.
     ///
     /// # Errors
@@ -134,6 +167,6 @@ pub async fn lookup(
         identified: found.operator.is_some(),
         operator: found.operator.map(OperatorName::of),
         source: found.source,
-        rechargeable: found.payee(caller.test).is_ok(),
+        rechargeable: found.recipient(&web, caller.test).is_ok(),
     }))
 }

@@ -6,7 +6,7 @@
 //! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
 //! * [`commission`], [`reports`], [`partner_files`]: what sellers earn, and what they compare. [`reversals`]: sales taken back.
 //! * [`sellers`]: the selling chain.
-//! * [`complaints`]: for staff. [`announcements`]: promotions told to those who agreed. [`cards`]: scratch cards.
+//! * [`complaints`], [`connectors`]: for staff. [`announcements`]: promotions told to those who agreed. [`cards`]: scratch cards.
 //! * [`reconciliations`]: settlement files, and the exceptions that they leave. [`staff`]: who works here.
 //! * [`auto`]: standing orders to recharge. [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
 
@@ -18,6 +18,7 @@ pub mod callbacks;
 pub mod cards;
 pub mod commission;
 pub mod complaints;
+pub mod connectors;
 pub mod import;
 pub mod json;
 pub mod lookup;
@@ -130,6 +131,7 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(callbacks::list))
         .routes(routes!(callbacks::replay))
         .routes(routes!(callbacks::replay_parked))
+        .routes(routes!(connectors::list))
         .routes(routes!(complaints::list))
         .routes(routes!(complaints::see, complaints::work))
         .routes(routes!(cards::redeem))

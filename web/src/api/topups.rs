@@ -2,7 +2,7 @@
 
 use super::auth::Caller;
 use super::json::{Decimal, Json, Moment, Query, short_text};
-use super::lookup::find;
+use super::lookup::{Recipient, find};
 use super::once::idempotency_key;
 use super::quotes::{self, Occasion, Price};
 use super::reversals::ReversalAnswer;
@@ -247,7 +247,11 @@ pub async fn create(
         checked_url(web.parts.reach, callback_url, caller.test, "callback_url")?;
     }
     let found = find(&web, &body.msisdn).await?;
-    let (account, catalog) = found.payee(caller.test)?;
+    let Recipient {
+        account,
+        catalog,
+        connector,
+    } = found.recipient(&web, caller.test)?;
     let (campaign, class) = (body.campaign.as_deref(), body.channel.as_deref());
     let occasion = Occasion::read(caller.partner.code, campaign, class)?;
     let sale = Sale {
@@ -264,7 +268,7 @@ pub async fn create(
         class: occasion.class,
         callback_url,
         test: caller.test,
-        connector: Code::EMPTY,
+        connector,
     };
     let _guard = web.in_flight.begin(sale.partner, sale.idempotency_key)?;
     let (accepted, replayed) = sell(&web, &sale, body.quote.as_deref(), body.again).await?;

@@ -14,7 +14,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use charge::catalog::Catalog;
-use charge::payment::{Payment, PaymentAction, PaymentId, PaymentState, RefundReason};
+use charge::payment::{Destination, Payment, PaymentAction, PaymentId, PaymentState, RefundReason};
 use charge::{Entity, Refusal};
 use serde::Deserialize;
 
@@ -62,7 +62,7 @@ pub async fn state(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let payment = payment_of(&web, &id).await?;
-    if payment.state.needs_asking() {
+    if payment.state.needs_asking() || is_on_its_way(&payment) {
         desk(&web)?.look(payment.id());
     }
     let state = state_of(&web, &visitor, &payment, None)?;
@@ -163,7 +163,7 @@ fn state_of(
             .as_ref()
             .filter(|_| mine)
             .map(|outcome| crate::receipt::view::path_with_token(&web.parts.secret, outcome.receipt)),
-        open: open || payment.state == PaymentState::RefundRequested,
+        open: open || payment.state == PaymentState::RefundRequested || is_on_its_way(payment),
         can_cancel: mine && open && !payment.cancelled,
         can_undo: mine && payment.can_undo(now),
         can_claim: mine && payment.can_claim(now) && !payment.can_undo(now),
@@ -176,11 +176,20 @@ fn state_of(
     })
 }
 
+/// Paid, and another operator has not said yet that it credited it.
+fn is_on_its_way(payment: &Payment) -> bool {
+    matches!(payment.asked.to, Destination::Connector(_))
+        && payment.state == PaymentState::Succeeded
+        && payment.delivered.is_none()
+}
+
 /// The sentence's key: the state, or what is special about it.
 fn key_of(payment: &Payment) -> &'static str {
     match payment.state {
         _ if payment.fault.is_some() => "checked",
         PaymentState::InSuspense | PaymentState::Assigned => "checked",
+        PaymentState::Succeeded if is_on_its_way(payment) => "delivering",
+        PaymentState::Succeeded if payment.delivered.is_some() && payment.outcome.is_none() => "delivered",
         PaymentState::Failed => payment.failure.map_or("failed", |class| match class {
             charge::payment::FailureClass::Payer => "failed-payer",
             charge::payment::FailureClass::Funds => "failed-funds",
@@ -198,7 +207,7 @@ fn key_of(payment: &Payment) -> &'static str {
 
 fn mood(payment: &Payment) -> &'static str {
     match payment.state {
-        _ if payment.fault.is_some() => "info",
+        _ if payment.fault.is_some() || is_on_its_way(payment) => "info",
         PaymentState::Succeeded | PaymentState::Refunded => "good",
         PaymentState::Failed
         | PaymentState::Expired
@@ -237,6 +246,7 @@ fn steps(visitor: &Visitor, payment: &Payment) -> Vec<(Html, &'static str)> {
     let dead = matches!(payment.state, PaymentState::Failed | PaymentState::Expired);
     let (second, third) = match (paid, credited, dead) {
         (true, true, _) => ("done", "done"),
+        (true, false, _) if is_on_its_way(payment) => ("done", "now"),
         (true, false, _) => ("done", "failed"),
         (false, _, true) => ("failed", ""),
         (false, _, false) => ("now", ""),
@@ -277,6 +287,13 @@ fn facts(
     facts.push((t.h("pay-reference"), Html::bdi(&payment.id().to_string())));
     let begun = t.moment(payment.created_at, &catalog.zone);
     facts.push((t.h("pay-begun"), Html::isolated(&begun)));
+    let far = payment
+        .delivered
+        .as_ref()
+        .filter(|_| matches!(payment.asked.to, Destination::Connector(_)));
+    if let Some(reference) = far {
+        facts.push((t.h("pay-far-reference"), Html::bdi(reference)));
+    }
     if !payment.code.is_empty() && mine {
         facts.push((t.h("pay-code"), Html::bdi(&payment.code)));
     }

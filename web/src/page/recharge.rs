@@ -4,7 +4,7 @@
 use super::away;
 use super::frame::{Frame, Visitor, page};
 use super::ticket::{Ticket, payer_of};
-use crate::api::lookup::find;
+use crate::api::lookup::{Recipient, find};
 use crate::number;
 use crate::payments::{PaymentDesk, Priced, RailInfo, Start, StartError};
 use crate::problem::{Fault, Problem};
@@ -126,11 +126,12 @@ async fn view(web: &Web, visitor: &Visitor, asked: &Asked, error: Option<Html>) 
         }
         Err(problem) => return Err(problem),
     };
-    let Ok((account, catalog)) = found.subscriber() else {
+    let Ok(to) = found.recipient(web, false) else {
         let values = [("number", number::shown(found.msisdn, web.catalogs()).into())];
         form.error = Some(text::html(visitor.language, "recharge-not-here", &values));
         return Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
+    let catalog = to.catalog;
     let by_prefix = web.catalogs().operator_by_prefix(found.msisdn);
     let range = [catalog.recharge.minimum, catalog.recharge.maximum].map(|m| t.money(m, &catalog.currency));
     let [least, most] = range;
@@ -151,8 +152,7 @@ async fn view(web: &Web, visitor: &Visitor, asked: &Asked, error: Option<Html>) 
     if !asked.amount.is_empty() {
         let wanted = Wanted {
             msisdn: found.msisdn,
-            account,
-            catalog,
+            to,
             amount: &asked.amount,
             offer: &asked.offer,
             campaign: &asked.campaign,
@@ -192,8 +192,7 @@ fn amounts(visitor: &Visitor, catalog: &Catalog) -> Vec<(String, Html)> {
 /// What is to be reviewed.
 struct Wanted<'a> {
     msisdn: Msisdn,
-    account: AccountId,
-    catalog: &'a Catalog,
+    to: Recipient<'a>,
     amount: &'a str,
     offer: &'a str,
     campaign: &'a str,
@@ -211,7 +210,11 @@ async fn review(web: &Web, visitor: &Visitor, wanted: &Wanted<'_>) -> Result<Rev
     if gross.0 % (charge::money::MICROS / 100) != 0 {
         return Err(bad_amount());
     }
-    let catalog = wanted.catalog;
+    let Recipient {
+        account,
+        catalog,
+        connector,
+    } = wanted.to;
     let code = |text: &str| Code::new(text.trim()).ok_or(Fault::BadField);
     let offer = code(wanted.offer)?;
     let bundle = match offer.is_empty() {
@@ -219,11 +222,6 @@ async fn review(web: &Web, visitor: &Visitor, wanted: &Wanted<'_>) -> Result<Rev
         false => Some(catalog.offer(offer.as_str()).ok_or(Refusal::NoSuchOffer)?),
     };
     let now = web.now();
-    let entity = web.parts.core.read(EntityKey::Account(wanted.account)).await?;
-    let account = entity
-        .as_ref()
-        .and_then(Entity::account)
-        .ok_or(Fault::NoSubscriber)?;
     let terms = Terms {
         gross,
         region: RegionCode::EMPTY,
@@ -231,12 +229,22 @@ async fn review(web: &Web, visitor: &Visitor, wanted: &Wanted<'_>) -> Result<Rev
         class: ChannelClass::Web,
         campaign: code(wanted.campaign)?,
     };
-    let quote = quote_for(account, catalog, &terms, now)?;
-    let id = PaymentId::new(wanted.account.0, rand::random()).ok_or(Fault::Internal)?;
+    let (lines, home) = if connector.is_empty() {
+        let entity = web.parts.core.read(EntityKey::Account(account)).await?;
+        let known = entity.as_ref().and_then(Entity::account);
+        let quote = quote_for(known.ok_or(Fault::NoSubscriber)?, catalog, &terms, now)?;
+        (lines(visitor, catalog, &quote), account.0)
+    } else {
+        (
+            lines_elsewhere(visitor, catalog, gross, offer)?,
+            wanted.msisdn.number(),
+        )
+    };
+    let id = PaymentId::new(home, rand::random()).ok_or(Fault::Internal)?;
     let ticket = Ticket {
         id,
         msisdn: wanted.msisdn,
-        account: wanted.account,
+        account,
         operator: catalog.operator,
         gross,
         offer,
@@ -255,7 +263,7 @@ async fn review(web: &Web, visitor: &Visitor, wanted: &Wanted<'_>) -> Result<Rev
     let needed = |need| infos.iter().any(|info| info.needs.contains(&need));
     Ok(Review {
         ticket: ticket.seal(&web.parts.secret, payer(web, visitor)),
-        lines: lines(visitor, catalog, &quote),
+        lines,
         bundle: bundle.map(|offer| Html::isolated(offer.name.get(visitor.language))),
         retype: !own && gross >= RETYPE_FROM,
         rails,
@@ -302,6 +310,37 @@ fn lines(visitor: &Visitor, catalog: &Catalog, quote: &Quote) -> Vec<(Html, Html
         lines.push((t.h("recharge-promotion"), Html::isolated(name), "good"));
     }
     lines
+}
+
+/// The price block of a number that another operator credits: its tax and its validity are that operator's.
+fn lines_elsewhere(
+    visitor: &Visitor,
+    catalog: &Catalog,
+    gross: Money,
+    offer: Code,
+) -> Result<Vec<(Html, Html, &'static str)>, Problem> {
+    if !offer.is_empty() {
+        return Err(Refusal::NoSuchOffer.into());
+    }
+    if gross < catalog.recharge.minimum {
+        return Err(Refusal::AmountTooSmall.into());
+    }
+    if gross > catalog.recharge.maximum {
+        return Err(Refusal::AmountTooLarge.into());
+    }
+    let t = visitor.speech();
+    Ok(vec![
+        (
+            t.h("recharge-gross"),
+            Html::bdi(&t.money(gross, &catalog.currency)),
+            "total",
+        ),
+        (
+            t.h("recharge-credited-by"),
+            Html::isolated(catalog.name.get(visitor.language)),
+            "",
+        ),
+    ])
 }
 
 /// Digest of what every rail takes.
@@ -410,9 +449,13 @@ pub async fn pay(
         Ok(priced) => priced,
         Err(_) => return view(&web, &visitor, &asked, Some(t.h("recharge-rail-away"))).await,
     };
+    let to = match ticket.account {
+        AccountId(0) => Destination::Connector(web.connector(ticket.operator).ok_or(Fault::NoSubscriber)?),
+        account => Destination::Account(account),
+    };
     let start = Start {
         id: ticket.id,
-        to: Destination::Account(ticket.account),
+        to,
         msisdn: ticket.msisdn,
         operator: ticket.operator,
         rail,

@@ -23,7 +23,7 @@ pub struct Ticket {
     pub id: PaymentId,
     /// The number.
     pub msisdn: Msisdn,
-    /// Its account.
+    /// Its account; 0: another operator credits it, by a connector.
     pub account: AccountId,
     /// Its operator.
     pub operator: OperatorId,
