@@ -61,7 +61,7 @@ impl Scene {
             centre.address(),
             rail.config()
                 + &format!(
-                    "[[payments.rail]]\nkind = 'card'\nhost = '{}'\napi-key = '{}'\nrequest-key = '{}'\nwebhook-secrets = ['{}']\n",
+                    "[[payments.rail]]\nkind = 'card'\nhost = '{}'\napi_key = '{}'\nrequest_key = '{}'\nwebhook_secrets = ['{}']\n",
                     served.url, account.api_key, account.request_key, account.webhook_secrets[0]
                 )
         );

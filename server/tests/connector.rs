@@ -162,6 +162,22 @@ fn numbers_of_another_operator_are_recharged_from_rails_and_floats() {
     );
     assert_eq!(float(&server, &shop), "1000.00");
     far.misbehave(Misbehaviour::default());
+    let quote =
+        Api::new(&server.url, &shop).done("/v1/quotes", "", &json!({"msisdn": NUMBER, "amount": "100"}));
+    assert_eq!(
+        (
+            &quote["operator"]["code"],
+            &quote["net_credit"],
+            &quote["elsewhere"]
+        ),
+        (&json!("ufone"), &json!("100.00"), &json!(true))
+    );
+    assert_eq!((&quote["tax"], &quote["valid_until"]), (&json!([]), &Value::Null));
+    let body = json!({"msisdn": NUMBER, "amount": "120", "external_id": "dear", "quote": quote["id"]});
+    let dear = Api::new(&server.url, &shop)
+        .post("/v1/topups", "dear", &body)
+        .unwrap();
+    assert_eq!(dear.0, 409, "a quote is for its amount: {dear:?}");
     let yes = sell(&server, &shop, "yes", "100");
     assert_eq!(yes["state"], "COMPLETED", "{yes}");
     assert!(yes["delivered"].as_str().unwrap().starts_with("R261122."));
@@ -189,7 +205,9 @@ fn numbers_of_another_operator_are_recharged_from_rails_and_floats() {
     // A number of Jazz's range that has moved there goes there too.
     let moved = "923001119999";
     let port = json!({"operator": "ufone"});
-    let (status, answer) = put(&server, &key, &format!("/v1/numbers/{moved}/operator"), &port);
+    let (status, answer) = admin
+        .put(&format!("/v1/numbers/{moved}/operator"), &port)
+        .unwrap();
     assert!(status < 300, "{status} {answer}");
     let body = json!({"msisdn": moved, "amount": "100", "external_id": "ported"});
     let ported = Api::new(&server.url, &shop).done("/v1/topups?wait=10", "ported", &body);
@@ -228,20 +246,6 @@ fn no_secrets(place: &Place, account: &Account) {
         }
     }
     assert!(files > 3);
-}
-
-fn put(server: &Server, key: &str, path: &str, body: &Value) -> (u16, String) {
-    let mut answer = ureq::put(format!("{}{path}", server.url))
-        .config()
-        .http_status_as_error(false)
-        .build()
-        .header("authorization", format!("Bearer {key}"))
-        .send_json(body)
-        .unwrap();
-    (
-        answer.status().as_u16(),
-        answer.body_mut().read_to_string().unwrap(),
-    )
 }
 
 #[test]

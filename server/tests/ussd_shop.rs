@@ -46,7 +46,7 @@ fn a_shop_sells_by_dialling() {
     give(&admin, root, distributor, "50000");
     give(&above, distributor, retailer, "1000");
     let owner = json!({"name": "Ali", "role": "owner", "pin": "2580"});
-    assert_eq!(shop.put("/v1/sellers/me/staff/ali", &owner), 204);
+    assert_eq!(shop.put("/v1/sellers/me/staff/ali", &owner).unwrap().0, 204);
 
     let address = server.ussd[0].rsplit(' ').next().unwrap().to_owned();
     let session = std::cell::Cell::new(0);

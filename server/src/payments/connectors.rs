@@ -380,7 +380,8 @@ impl Inner {
                 tracing::info!(connector = %wanted.connector, sale = %wanted.sale.id, %code, "a connector does not know yet");
                 None
             }
-            Err(RailError::NotTaken(why)) if before.is_none() => Some(Err(why.to_owned())),
+            // Said before anything is sent, and the same each time.
+            Err(RailError::NotTaken(why)) => Some(Err(why.to_owned())),
             Err(RailError::Transport(TransportError::NotSent)) => unsent("unreachable"),
             Err(error) => {
                 tracing::warn!(connector = %wanted.connector, sale = %wanted.sale.id, %error, "a connector did not work");
@@ -421,7 +422,7 @@ impl Inner {
                     }
                     Ok(None) => {}
                     Err(error) => {
-                        tracing::info!(connector = %code, %error, "a connector's balance is not known")
+                        tracing::info!(connector = %code, %error, "a connector's balance is not known");
                     }
                 }
             }

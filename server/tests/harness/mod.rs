@@ -287,13 +287,18 @@ impl Api {
         read(request.send_json(body))
     }
 
-    /// Puts a body; gives the status.
-    pub fn put(&self, path: &str, body: &Value) -> u16 {
+    /// The same server for another key.
+    pub fn with_key(&self, key: &str) -> Api {
+        Api::new(&self.url, key)
+    }
+
+    /// Puts a body.
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
         let request = self
             .agent
             .put(format!("{}{path}", self.url))
             .header("authorization", format!("Bearer {}", self.key));
-        read(request.send_json(body)).expect("an answer").0
+        read(request.send_json(body))
     }
 
     /// As [`Api::post`], for what must work.

@@ -5,7 +5,7 @@
 
 use super::auth::{Caller, same_bytes};
 use super::json::{Decimal, Json, Moment};
-use super::lookup::{OperatorName, find};
+use super::lookup::{OperatorName, Recipient, find};
 use super::topups::Commission;
 use crate::limits;
 use crate::problem::{Fault, Problem};
@@ -192,29 +192,35 @@ pub struct QuoteAnswer {
     /// The price.
     #[serde(flatten)]
     pub price: Price,
-    /// The balance would be valid until then.
-    pub valid_until: Moment,
+    /// The balance would be valid until then; left out when another operator decides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Moment>,
+    /// True: another operator credits the number. It is handed `net_credit`, and takes its own tax and fee from that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
     /// What the partner would earn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commission: Option<Commission>,
 }
 
 /// For whom a price is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payee {
     /// An account.
     Account(AccountId),
+    /// A number that another operator credits.
+    Elsewhere,
     /// Nobody: a rehearsal.
     Rehearsal,
 }
 
 impl Payee {
     /// Of a sale.
-    pub fn of(account: AccountId, test: bool) -> Payee {
-        if test {
-            Payee::Rehearsal
-        } else {
-            Payee::Account(account)
+    pub fn of(account: AccountId, connector: Code, test: bool) -> Payee {
+        match (test, connector.is_empty()) {
+            (true, _) => Payee::Rehearsal,
+            (false, true) => Payee::Account(account),
+            (false, false) => Payee::Elsewhere,
         }
     }
 }
@@ -229,13 +235,18 @@ pub async fn create(
 ) -> Result<Json<QuoteAnswer>, Problem> {
     caller.require(Scopes::TOP_UP)?;
     let found = find(&web, &request.msisdn).await?;
-    let (account, catalog) = found.payee(caller.test)?;
+    let Recipient {
+        account,
+        catalog,
+        connector,
+    } = found.recipient(&web, caller.test)?;
     caller.may_see(catalog.operator)?;
     let now = web.now();
     let (campaign, class) = (request.campaign.as_deref(), request.channel.as_deref());
     let occasion = Occasion::read(caller.partner.code, campaign, class)?;
     let sale = (request.amount.0, occasion);
-    let quote = current(&web, Payee::of(account, caller.test), catalog, sale, now).await?;
+    let payee = Payee::of(account, connector, caller.test);
+    let quote = current(&web, payee, catalog, sale, now).await?;
     let rule = web.terms(caller.partner.id, caller.test).await?.commission;
     let expires_at = Timestamp(now.seconds() * SECOND).plus(limits::QUOTE_S * SECOND);
     let signed = Signed {
@@ -243,19 +254,25 @@ pub async fn create(
         msisdn: found.msisdn,
         expires_at,
     };
+    let mut price = Price::of(
+        catalog,
+        (quote.gross, quote.fee, quote.credited),
+        (quote.tax, quote.tax_rate),
+        Some(quote.region),
+        (quote.promotion, &quote.earned),
+    );
+    let elsewhere = payee == Payee::Elsewhere;
+    if elsewhere {
+        price.tax.clear();
+    }
     Ok(Json(QuoteAnswer {
         id: signed.id(&web.parts.secret, &quote),
         expires_at: Moment(expires_at),
         msisdn: found.msisdn.to_string(),
         operator: OperatorName::of(catalog),
-        price: Price::of(
-            catalog,
-            (quote.gross, quote.fee, quote.credited),
-            (quote.tax, quote.tax_rate),
-            Some(quote.region),
-            (quote.promotion, &quote.earned),
-        ),
-        valid_until: Moment(quote.valid_until),
+        price,
+        valid_until: (!elsewhere).then_some(Moment(quote.valid_until)),
+        elsewhere,
         commission: Commission::of(rule.on(quote.gross), rule.kind),
     }))
 }
@@ -296,8 +313,16 @@ async fn current(
     (gross, occasion): (Money, Occasion),
     now: Timestamp,
 ) -> Result<Quote, Problem> {
-    let Payee::Account(account) = payee else {
-        return Ok(decide::quote_rehearsal(catalog, gross, now)?);
+    let account = match payee {
+        Payee::Account(account) => account,
+        Payee::Rehearsal => return Ok(decide::quote_rehearsal(catalog, gross, now)?),
+        Payee::Elsewhere => {
+            return Ok(Quote {
+                tax: Money::ZERO,
+                credited: gross,
+                ..decide::quote_rehearsal(catalog, gross, now)?
+            });
+        }
     };
     let entity = web.parts.core.read(EntityKey::Account(account)).await?;
     let account = entity

@@ -389,7 +389,10 @@ pub async fn sell(
     if fresh {
         if let Some(id) = quote {
             let catalog = web.catalog(sale.operator).ok_or(Refusal::NoSuchOperator)?;
-            let account = (quotes::Payee::of(sale.account, sale.test), catalog);
+            let account = (
+                quotes::Payee::of(sale.account, sale.connector, sale.test),
+                catalog,
+            );
             let occasion = Occasion {
                 channel: sale.channel,
                 class: sale.class,
