@@ -37,7 +37,8 @@ create index if not exists payment_state on payment (state, created_at, id);
 create index if not exists payment_account on payment (account, created_at);
 create index if not exists payment_payer on payment (payer, created_at);
 create index if not exists payment_rail on payment (rail, created_at);
-create index if not exists payment_undelivered on payment (state, created_at, id) where connector is not null and delivered is null;
+create index if not exists payment_undelivered on payment (state, created_at, id)
+    where connector is not null and delivered is null;
 create index if not exists payment_fault on payment (fault, faulted_at);
 ";
 
