@@ -10,17 +10,14 @@ use crate::failure::{Failure, Kind};
 use crate::key_file;
 use anyhow::Context as _;
 use charge::catalog::Catalogs;
-use charge::{Account, SourceId};
 use engine::Engine;
-use keypad::menu::Secret;
 use sealed::PrinterKey;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use web::bind::EngineCore;
 use web::cards::make::Printable;
-use web::cards::{CardChannel, CardDesk, CardParts, CardVault, PinKey};
-use web::core::Pending;
+use web::cards::{CardDesk, CardParts, CardVault, PinKey};
 
 /// The key file in the data directory.
 const KEY_FILE: &str = "card-key";
@@ -126,40 +123,6 @@ impl CardVault for Vault {
             Ok(Some(sealed))
         };
         take().map_err(|error| error.to_string())
-    }
-}
-
-/// Redeems what is typed on a keypad.
-pub struct OnKeypad(pub CardDesk);
-
-impl keypad::desk::Cards for OnKeypad {
-    fn redeem(&self, account: &Account, pin: &Secret, _: SourceId) -> Pending<String> {
-        // The card is its own id: the same one for the same number again moves nothing.
-        let (desk, pin) = (self.0.clone(), pin.reveal().to_owned());
-        let (number, language, operator) = (account.msisdn, account.language, account.operator);
-        Box::pin(async move {
-            let catalogs = Arc::clone(&desk.parts().catalogs);
-            let currency = catalogs
-                .get(operator)
-                .map_or("", |catalog| catalog.currency.as_str());
-            let money = |money| web::page::format::Speech { language }.money(money, currency);
-            match desk.redeem_here(CardChannel::Ussd, number, &pin).await {
-                Ok(done) => match done.outcome.filter(|_| !done.repeated) {
-                    Some(outcome) => {
-                        let values = [
-                            ("value", money(done.face).into()),
-                            ("balance", money(outcome.balance).into()),
-                        ];
-                        web::text::text(language, "card-said", &values)
-                    }
-                    None => web::text::text(language, "card-said-before", &[]),
-                },
-                Err(error) => {
-                    let problem = error.problem(crate::node::now());
-                    web::text::text(language, &problem.fault.key(), &[])
-                }
-            }
-        })
     }
 }
 

@@ -176,7 +176,6 @@ impl Up {
         let keypad = Keypad::new(
             sockets.web.clone(),
             keypad::Parts {
-                cards: Some(Arc::new(crate::cards::OnKeypad(node.cards.clone()))),
                 language: ussd::language(&config.ussd.language),
                 shop: Some(Arc::new(Till(sockets.web.clone()))),
             },

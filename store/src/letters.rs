@@ -489,7 +489,7 @@ mod tests {
             }
         );
         assert_eq!(of("push").pending, 1);
-        assert_eq!(outbox.purge_letters(60).unwrap(), 2);
+        assert_eq!(outbox.purge_letters(60, 100).unwrap(), 2);
         assert_eq!(outbox.put_letters(&[new("c", LetterWay::Sms, 1)]).unwrap(), 1);
     }
 

@@ -3,7 +3,6 @@
 mod common;
 
 use charge::payment::PaymentId;
-use charge::{EntityKey, Msisdn};
 use common::client::Client;
 use common::{NUMBER, SECOND_NUMBER, Service};
 use serde_json::json;
