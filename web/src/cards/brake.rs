@@ -40,7 +40,7 @@ impl Brake {
         let mut bucket = self.bucket.lock();
         self.refill(&mut bucket, now);
         if bucket.left < UNIT {
-            let wait = (UNIT - bucket.left) * MINUTE / (self.per_minute * UNIT);
+            let wait = times(UNIT - bucket.left, MINUTE, self.per_minute * UNIT);
             return Err(Duration::from_micros(u64::try_from(wait).unwrap_or(0).max(1)));
         }
         bucket.left -= UNIT;
@@ -57,12 +57,18 @@ impl Brake {
     fn refill(&self, bucket: &mut Bucket, now: Timestamp) {
         // Longer pauses than a minute fill it anyway.
         let passed = now.0.saturating_sub(bucket.at.0).clamp(0, MINUTE);
-        let more = passed * self.per_minute * UNIT / MINUTE;
+        let more = times(self.per_minute * UNIT, passed, MINUTE);
         if more > 0 || bucket.at.0 == i64::MIN {
             bucket.left = (bucket.left + more).min(self.per_minute * UNIT);
             bucket.at = now;
         }
     }
+}
+
+/// `a` times `b` by `c`: the product alone may be larger than it can be.
+fn times(a: i64, b: i64, c: i64) -> i64 {
+    let product = i128::from(a) * i128::from(b) / i128::from(c.max(1));
+    i64::try_from(product).unwrap_or(i64::MAX)
 }
 
 /// A place that was taken.
@@ -100,5 +106,8 @@ mod tests {
         brake.take(now(10_001)).expect("one has come").give_back();
         assert_eq!(brake.left(now(10_001)), 1);
         assert_eq!(taken(9_000), 1, "a clock that goes back brings nothing");
+        let wide = Brake::per_minute(u32::MAX);
+        assert!(wide.take(now(0)).is_ok() && wide.take(now(59)).is_ok());
+        assert_eq!(wide.left(now(100)), u32::MAX);
     }
 }
