@@ -308,6 +308,30 @@ pub struct CallbackDue {
 }
 
 impl CallbackDue {
+    /// Its form in a queue, where it has no tag: what came after the sale stands at the end, if anything did.
+    pub fn to_row(&self) -> Vec<u8> {
+        let mut row = Vec::new();
+        match self.top_up.is_long() {
+            true => self.encode_long(&mut row),
+            false => self.encode(&mut row),
+        }
+        row
+    }
+
+    /// Reads [`CallbackDue::to_row`].
+    ///
+    /// # Errors
+    /// [`CodecError`], also when bytes are left over.
+    pub fn from_row(row: &[u8]) -> Result<CallbackDue, CodecError> {
+        let mut input = Reader::new(row);
+        let mut due = CallbackDue::decode(&mut input)?;
+        if input.remaining() > 0 {
+            due.top_up.after = Codec::decode(&mut input)?;
+        }
+        input.finish()?;
+        Ok(due)
+    }
+
     pub(crate) fn encode_long(&self, out: &mut Vec<u8>) {
         self.sequence.encode(out);
         self.url.encode(out);

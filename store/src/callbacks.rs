@@ -8,7 +8,6 @@ use crate::project::{Step, decode, parse, read_on};
 use crate::sql::{callbacks as statements, sqlite};
 use crate::sqlite::{Shared, connect, create_tables, sql_error};
 use crate::traits::{Head, JournalReader, JournalRow, Micros, Partition, Seq, StoreError};
-use charge::codec::Codec;
 use charge::terms::CallbackDue;
 use charge::{EntityKey, EventBody, PartnerId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -349,7 +348,7 @@ impl Callbacks {
                     id.sequence.cast_signed(),
                     due.top_up.id.to_be_bytes(),
                     due.url,
-                    due.to_bytes(),
+                    due.to_row(),
                     at,
                 ])?;
             }
@@ -403,7 +402,7 @@ fn callback(row: &Row<'_>) -> rusqlite::Result<Callback> {
             sequence: row.get::<_, i64>(2)?.cast_unsigned(),
         },
         url: row.get(3)?,
-        due: CallbackDue::from_bytes(row.get_ref(4)?.as_blob()?)
+        due: CallbackDue::from_row(row.get_ref(4)?.as_blob()?)
             .map_err(|e| FromSqlError::Other(Box::new(e)))?,
         at: row.get(5)?,
         state: CallbackState::ALL
