@@ -34,7 +34,7 @@ impl Scene {
     fn new() -> Scene {
         let place = Place::new(
             "[engine]\npartitions = 3\ncache_mib = 16\n[[payments.rail]]\nkind = 'bank'\ntitle = 'Test'\n\
-             iban = 'PK36SCBL0000001123456702'\nbank = 'A bank'\nnotify-secrets = ['secret-of-a-test']\n\
+             iban = 'PK36SCBL0000001123456702'\nbank = 'A bank'\nnotify_secrets = ['secret-of-a-test']\n\
              [reconciliation]\nat = '00:00'\nevery_s = 1\nlate_days = 3\n[[reconciliation.source]]\nrail = 'bank'\n\
              dir = 'files'\nfile = 'bank-{day}.csv'\n",
         );

@@ -58,8 +58,8 @@ impl BankRail {
         format!(
             "[engine]\npartitions = 3\ncache_mib = 16\nsnapshot_interval_s = 1\n[[payments.rail]]\nkind = 'bank'\n\
              title = 'Test'\niban = '{iban}'\nbank = 'Sandbox Bank'\nhost = '{}'\nusername = '{username}'\n\
-             password = '{password}'\nrequest-key = '{request_key}'\nnotify-secrets = ['{notify_secret}']\n\
-             return-after-s = {return_after_s}\n",
+             password = '{password}'\nrequest_key = '{request_key}'\nnotify_secrets = ['{notify_secret}']\n\
+             return_after_s = {return_after_s}\n",
             self.served.url
         )
     }

@@ -244,7 +244,7 @@ async fn notifications_need_every_proof_that_is_configured() {
         .pay(&reference::compact(order(3).id), 10_000, Outcome::Approve);
     let good = world.sandbox.desk.callbacks().pop().unwrap();
     let mut config = world.config.clone();
-    config["notify-credentials"] = json!({"username": "bank", "password": "secret"});
+    config["notify_credentials"] = json!({"username": "bank", "password": "secret"});
     let both = rail(&config).unwrap();
     let hear = async |rail: &Bank, headers: &[(&str, &str)], signed: bool| {
         let mut request = request(&good);

@@ -93,6 +93,10 @@ fn a_golden_journal_can_be_projected() {
         ("float_line", 4),
         ("top_up_back", 0),
         ("top_up_outside", 0),
+        ("seller", 0),
+        ("stock_move", 0),
+        ("seller_sale", 0),
+        ("seller_earned", 0),
         ("gl_day_total", 16),
     ];
     assert_eq!(counts, expected);

@@ -421,7 +421,8 @@ fn an_exception_stays_open_until_the_second_has_approved_its_reversal() {
     for _ in 0..2 {
         let asked = story.service.api(&story.service.admin, "POST", &path, &refund);
         assert_eq!(asked.status, 200, "{asked:?}");
-        assert_eq!(asked.json()["remedy"], Value::Null, "{asked:?}");
+        assert_eq!(asked.json()["remedy"], "", "{asked:?}");
+        assert_eq!(asked.json()["closed_at"], Value::Null, "{asked:?}");
         assert_eq!(story.float(), float);
     }
     let listed = story.admin("GET", "/v1/exceptions", Value::Null).json();

@@ -631,8 +631,8 @@ mod tests {
         assert_eq!(silent.absent, ["browser took no part in any test"]);
         assert_eq!(
             silent.skipped.len(),
-            4,
-            "the three peers and axe are not used in this case"
+            5,
+            "the peers and axe are not used in this case"
         );
         let reported = roll(&chromium(true), "chromium 1 page.rs\n", false, browser);
         assert!(reported.absent.is_empty());

@@ -186,6 +186,11 @@ impl<'a> Person<'a> {
         let wrong = if code == "000000" { "111111" } else { "000000" };
         assert_eq!(self.post("/profile/email/prove", &[("code", wrong)]).0, 422);
         assert_eq!(self.post("/profile/email/prove", &[("code", &code)]).0, 303);
+        // The address is told that it was added.
+        wait_for("the notice of a new address", || {
+            let mails = self.world.mail.mails();
+            (mails[before + 1..].iter().any(|mail| mail.to == address)).then_some(())
+        });
         assert!(self.get("/profile").contains(address));
     }
 

@@ -83,7 +83,7 @@ fn the_vectors_of_a_real_hlr_are_read_and_written() {
     assert_eq!((message.kind, message.state), (Kind::Result, State::End));
     assert_eq!(
         &last[..27],
-        &hex("0039ee 05 22 01 08 00010100000000f1 30 04 20000001 31 01 03 35 19 a2")[..],
+        &hex("0032ee 05 22 01 08 00010100000000f1 30 04 20000001 31 01 03 35 18 a2")[..],
         "{last:02x?}"
     );
     assert_eq!(euse.dialogues(), 0);
