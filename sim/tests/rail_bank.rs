@@ -262,7 +262,7 @@ async fn notifications_need_every_proof_that_is_configured() {
     assert!(!hear(&both, &right, false).await);
     assert!(!hear(&both, &[], true).await);
     assert!(!hear(&both, &[("username", "bank"), ("password", "secreT")], true).await);
-    config["notify-secrets"] = json!([]);
+    config["notify_secrets"] = json!([]);
     let credentials_only = rail(&config).unwrap();
     assert!(hear(&credentials_only, &right, false).await);
     assert!(!hear(&credentials_only, &[("username", "bank")], false).await);
