@@ -4,7 +4,7 @@ use crate::keys::Keys;
 use crate::limits;
 use crate::{
     addresses, audit, budgets, codes, complaints, consents, mandates, numbers, passkeys, password, person,
-    recipients, recovery, sessions, staff, staff_trail, staff_wishes, throttle, totp,
+    pos, recipients, recovery, sessions, staff, staff_trail, staff_wishes, throttle, totp,
 };
 use charge::Timestamp;
 use parking_lot::Mutex;
@@ -37,6 +37,7 @@ pub const MODULES: &[Module] = &[
     staff::MODULE,
     staff_trail::MODULE,
     staff_wishes::MODULE,
+    pos::MODULE,
 ];
 
 /// A kind of data with its tables.

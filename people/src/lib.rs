@@ -16,6 +16,7 @@
 //! * [`budgets`]: targets for a month. [`mandates`]: from what an auto-recharge takes its money.
 //!   [`complaints`]: what went wrong, and what both sides said.
 //! * [`staff`]: who works here, with roles and short sign-ins. [`staff_trail`]: all that they do. [`staff_wishes`]: four eyes.
+//! * [`pos`]: days and asks of outlets.
 //! * [`audit`]: what was done to the account, and what support must see. [`personal`]: export and deletion.
 //!
 //! Another kind of personal data is one more module: a [`db::Module`] with its own migrations, in [`db::MODULES`]. Every
@@ -37,6 +38,7 @@ pub mod password;
 pub mod person;
 pub mod personal;
 pub mod pins;
+pub mod pos;
 pub mod recipients;
 pub mod recovery;
 pub mod sessions;

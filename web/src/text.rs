@@ -20,6 +20,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/keypad.ftl")),
             include_str!(concat!("../locales/", $language, "/notify.ftl")),
             include_str!(concat!("../locales/", $language, "/offers.ftl")),
+            include_str!(concat!("../locales/", $language, "/pos.ftl")),
             include_str!(concat!("../locales/", $language, "/page.ftl")),
             include_str!(concat!("../locales/", $language, "/pay.ftl")),
             include_str!(concat!("../locales/", $language, "/people.ftl")),

@@ -9,7 +9,7 @@ const SHELL = "raseed-shell-" + VERSION;
 const KEPT = "raseed-kept";
 const OFFLINE = "/offline";
 const KEPT_MAX = 40;
-const NEVER = ["/pay", "/recharge", "/rails", "/session", "/code", "/sign-in", "/sign-up", "/staff", "/v1", "/profile", "/stop", "/demo"];
+const NEVER = ["/pay", "/recharge", "/rails", "/session", "/code", "/sign-in", "/sign-up", "/staff", "/pos", "/v1", "/profile", "/stop", "/demo"];
 
 self.addEventListener("install", (event) => {
   const fill = async () => {

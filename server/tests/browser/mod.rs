@@ -374,6 +374,19 @@ impl Browser {
         std::fs::write(path, bytes).unwrap();
     }
 
+    /// The page as a printer with a roll of that width gets it (DevTools protocol, `Page.printToPDF`).
+    #[allow(dead_code, reason = "not every test file prints")]
+    pub fn pdf(&self, paper_mm: u32) -> Vec<u8> {
+        let inches = |mm: u32| f64::from(mm) / 25.4;
+        let params = json!({"paperWidth": inches(paper_mm), "paperHeight": inches(200), "marginTop": 0.08,
+            "marginBottom": 0.08, "marginLeft": 0.08, "marginRight": 0.08});
+        let command = json!({"cmd": "Page.printToPDF", "params": params});
+        let made = self.call("POST", "/goog/cdp/execute", Some(&command));
+        base64::engine::general_purpose::STANDARD
+            .decode(made["data"].as_str().unwrap())
+            .unwrap()
+    }
+
     /// What the browser complained about: refused styles, failed requests, script errors.
     pub fn complaints(&self) -> Vec<String> {
         let log = self.call("POST", "/se/log", Some(&json!({"type": "browser"})));

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use charge::partner::{Scopes, TopUp};
 use charge::reversal::{Reversal, ReversalState, ReverseTopUp};
-use charge::{Command, EntityKey, Money, Refusal};
+use charge::{Code, Command, EntityKey, Money, Refusal};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -76,7 +76,7 @@ pub async fn reverse(
         caller.require(Scopes::TOP_UP)?;
     }
     let (key, wait) = (key_of(&web, &id, caller.test).await?, wait.seconds()?);
-    let EntityKey::TopUp(partner, external) = key else {
+    let EntityKey::TopUp(partner, _) = key else {
         return Err(Fault::NoSuchTopUp.into());
     };
     if !staff && partner != caller.partner.id {
@@ -86,25 +86,43 @@ pub async fn reverse(
     if top_up.details.test != caller.test {
         return Err(Fault::NoSuchTopUp.into());
     }
-    let command = Command::ReverseTopUp(ReverseTopUp {
-        partner,
-        external,
-        by: caller.key,
-        staff,
-        two_from: web.parts.reversal_two_from,
-    });
-    web.parts.core.call(command).await?;
-    let top_up = ended(&web, key, wait).await?;
+    let top_up = take_back(&web, key, (caller.key, staff), wait).await?;
     let reversal = top_up.after.reversal.as_ref().ok_or(Fault::Internal)?;
-    if let Some(code) = reversal.reason {
-        return Err(Refusal::from_code(code).unwrap_or(Refusal::NotReversible).into());
-    }
     let status = match reversal.state {
         ReversalState::Done => StatusCode::OK,
         _ => StatusCode::ACCEPTED,
     };
     let answer = TopUpAnswer::of(&top_up, web.catalog(top_up.operator));
     Ok((status, Json(answer)).into_response())
+}
+
+/// Takes a top-up back, and waits at most that long; `by` is who asks, and whether that is the operator's staff.
+///
+/// # Errors
+/// What the core or the account refuses.
+pub async fn take_back(
+    web: &Web,
+    key: EntityKey,
+    (by, staff): (Code, bool),
+    wait: Duration,
+) -> Result<Box<TopUp>, Problem> {
+    let EntityKey::TopUp(partner, external) = key else {
+        return Err(Fault::NoSuchTopUp.into());
+    };
+    let command = Command::ReverseTopUp(ReverseTopUp {
+        partner,
+        external,
+        by,
+        staff,
+        two_from: web.parts.reversal_two_from,
+    });
+    web.parts.core.call(command).await?;
+    let top_up = ended(web, key, wait).await?;
+    let reversal = top_up.after.reversal.as_ref().ok_or(Fault::Internal)?;
+    match reversal.reason {
+        Some(code) => Err(Refusal::from_code(code).unwrap_or(Refusal::NotReversible).into()),
+        None => Ok(top_up),
+    }
 }
 
 /// Waits for the account's answer, at most that long.

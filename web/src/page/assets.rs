@@ -27,6 +27,7 @@ const CSS: &str = concat!(
     include_str!("../../static/css/budget.css"),
     include_str!("../../static/css/complaints.css"),
     include_str!("../../static/css/staff.css"),
+    include_str!("../../static/css/pos.css"),
 );
 
 /// A file as it is sent.
@@ -40,7 +41,7 @@ static FILES: LazyLock<BTreeMap<String, File>> = LazyLock::new(|| {
     let css = "text/css; charset=utf-8";
     let script = "text/javascript; charset=utf-8";
     let svg = "image/svg+xml";
-    let fixed: [(&str, &str, &[u8]); 14] = [
+    let fixed: [(&str, &str, &[u8]); 15] = [
         ("app.css", css, CSS.as_bytes()),
         ("dark.css", css, include_bytes!("../../static/css/dark.css")),
         ("htmx.min.js", script, include_bytes!("../../static/htmx.min.js")),
@@ -48,6 +49,7 @@ static FILES: LazyLock<BTreeMap<String, File>> = LazyLock::new(|| {
         ("receipt.css", css, include_bytes!("../../static/receipt.css")),
         ("receipt.js", script, include_bytes!("../../static/receipt.js")),
         ("passkey.js", script, include_bytes!("../../static/passkey.js")),
+        ("pos.js", script, include_bytes!("../../static/pos.js")),
         ("push.js", script, include_bytes!("../../static/push.js")),
         ("icon.svg", svg, include_bytes!("../../static/icon.svg")),
         ("icons.svg", svg, include_bytes!("../../static/icons.svg")),

@@ -9,7 +9,7 @@
 //! * [`reach`]: e-mail and push on the profile.
 //! * [`signup`], [`profile`], [`security`], [`privacy`]: the account of a person; [`passkey`]: its script's other side.
 //! * [`auto`]: standing orders to recharge. [`spending`]: what a month took. [`format`](mod@format): values as people read them.
-//! * [`staff`]: the side of those who work here, with their own accounts.
+//! * [`staff`]: the side of those who work here, with their own accounts. [`pos`]: those who sell, at a till.
 //! * [`recharge`], [`ticket`], [`pay`]: paying for a recharge. [`card`]: with a scratch card.
 //! * [`complaints`], [`guest_complaints`]: when something went wrong.
 
@@ -31,6 +31,7 @@ pub mod offers;
 pub mod passkey;
 pub mod pay;
 pub mod places;
+pub mod pos;
 pub mod privacy;
 pub mod profile;
 pub mod reach;
@@ -87,7 +88,7 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/statement/more", get(statement::more))
         .route("/statement.csv", get(statement::file))
         .route("/statement/why/{kind}/{id}", get(statement::why));
-    pages = pages.merge(people()).merge(staff::router());
+    pages = pages.merge(people()).merge(staff::router()).merge(pos::router());
     if web.demo().is_some() {
         pages = pages
             .route("/demo", get(demo::show))
