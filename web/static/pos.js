@@ -20,9 +20,9 @@
   async function send(form, body, round) {
     for (const button of form.querySelectorAll("button")) button.disabled = true;
     tell("asking");
-    let answer;
     try {
-      answer = await fetch(form.action, { method: "POST", body, headers: { accept: "text/html" }, signal: AbortSignal.timeout(25000) });
+      const signal = AbortSignal.timeout(25000);
+      const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "text/html" }, signal });
       if (answer.status >= 500) throw new Error("not known");
       if (answer.redirected) { location.replace(answer.url); return; }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");

@@ -306,7 +306,7 @@ pub async fn sell(State(web): State<Web>, till: Till, Form(typed): Form<Typed>) 
     let accepted = read_top_up(&web, key(till.seller.place.id, &reference)).await;
     let doubtful = problem.fault.spec().1 >= 500 || problem.fault == Fault::InFlight;
     let other = problem.fault == Fault::Refused(Refusal::Conflict);
-    if matches!(accepted, Ok(Some(_))) && !other || problem.fault == Fault::InFlight {
+    if (matches!(accepted, Ok(Some(_))) && !other) || problem.fault == Fault::InFlight {
         return Ok(to("?asked=1"));
     }
     let repeated = matches!(
