@@ -174,8 +174,8 @@ fn a_sale_is_made_once_and_a_second_one_must_be_meant() {
     // A form of another browser, and one without a token.
     let token = till.form_token();
     let foreign = outlet.enter(outlet.shop.0, "ali").form_token();
-    let third = check(&mut till, SECOND_NUMBER, "50");
-    let body = format!("ticket={third}&number={SECOND_NUMBER}&amount=50&form=");
+    let third = check(&mut till, NUMBER, "50");
+    let body = format!("ticket={third}&number={NUMBER}&amount=50&form=");
     assert_ne!(token, foreign);
     for bad in [foreign.as_str(), ""] {
         let answer = till.send("POST", "/pos/sell", &[], &format!("{body}{bad}"));
