@@ -174,8 +174,8 @@ fn a_sale_is_made_once_and_a_second_one_must_be_meant() {
     // A form of another browser, and one without a token.
     let token = till.form_token();
     let foreign = outlet.enter(outlet.shop.0, "ali").form_token();
-    let third = check(&mut till, NUMBER, "50");
-    let body = format!("ticket={third}&number={NUMBER}&amount=50&form=");
+    let third = check(&mut till, NUMBER, "120");
+    let body = format!("ticket={third}&number={NUMBER}&amount=120&form=");
     assert_ne!(token, foreign);
     for bad in [foreign.as_str(), ""] {
         let answer = till.send("POST", "/pos/sell", &[], &format!("{body}{bad}"));
@@ -446,16 +446,13 @@ fn a_cheap_phone_sells_in_three_languages_and_prints() {
     browser.click(".till-list a");
     browser.until("document.querySelector('.slip') !== null");
     // 58 and 80 mm in points (1/72 inch).
-    for (paper_mm, width) in [(58, "164"), (80, "226")] {
+    for (paper_mm, width) in [(58, 164..=166), (80, 226..=228)] {
         let pdf = browser.pdf(paper_mm);
         assert!(pdf.starts_with(b"%PDF-"));
         let text = String::from_utf8_lossy(&pdf);
         let page = text.split("/MediaBox [0 0 ").nth(1).expect("a page");
-        assert!(
-            page.starts_with(width),
-            "{}",
-            page.chars().take(20).collect::<String>()
-        );
+        let points: String = page.chars().take_while(char::is_ascii_digit).collect();
+        assert!(width.contains(&points.parse::<u32>().unwrap()), "{points}");
         if let Some(directory) = std::env::var_os("RASEED_SCREENSHOTS") {
             std::fs::create_dir_all(&directory).unwrap();
             let name = format!("pos-receipt-{paper_mm}.pdf");

@@ -113,7 +113,7 @@ fn first(web: &Web, till: &Till, typed: &Typed, told: Option<Told>) -> Response 
         told,
         number: typed.number.chars().take(32).collect(),
         amount: typed.amount.chars().take(16).collect(),
-        amounts: [50, 100, 200, 500, 1_000, 2_000],
+        amounts: [100, 200, 300, 500, 1_000, 2_000],
     };
     page(status, &template)
 }
