@@ -122,7 +122,7 @@ fn html_of(
         rows: view.rows(web, catalog, t).into_iter().map(row).collect(),
         qr: Qr::of(&evidence.verify_url).map_or_else(String::new, |qr| qr.svg(&label)),
         coded: Html::bdi(&evidence.coded),
-        verify_host: Html::bdi(&format!("{}/verify", host(&web.parts.receipts.public_url))),
+        verify_host: Html::bdi(&verify_host(web)),
         verify_path: format!("/verify?r={}", evidence.signed),
         signed: evidence.signed.clone(),
         pdf: format!("/receipts/{number}.pdf{query}"),
@@ -249,6 +249,11 @@ fn name_and_form(name: &str) -> Option<(Receipt, Form)> {
         Some(_) => return None,
     };
     Some((Receipt::parse(number)?, form))
+}
+
+/// The address at which a receipt is checked, as people type it.
+pub fn verify_host(web: &Web) -> String {
+    format!("{}/verify", host(&web.parts.receipts.public_url))
 }
 
 /// The address without its scheme, as people write it.

@@ -61,6 +61,7 @@ struct Slip {
     bundle: Option<Html>,
     rows: Vec<(Html, Html, bool)>,
     qr: String,
+    verify_host: Html,
     coded: Html,
 }
 
@@ -139,10 +140,7 @@ async fn one(
         None => t.h(&format!("pos-state-{name}-detail")),
     };
     let bad = told.as_ref().is_some_and(|told| told.class == "bad");
-    let told = told.or_else(|| match beside.back {
-        Some(_) => Some(Told::good(t.h("pos-back-done"))),
-        None => None,
-    });
+    let told = told.or_else(|| beside.back.as_ref().map(|_| Told::good(t.h("pos-back-done"))));
     let asking = match state {
         None => beside.asked.is_some(),
         Some(state) => !state.is_final(),
@@ -242,6 +240,7 @@ async fn slip(web: &Web, till: &Till, top_up: &TopUp, bundle: Option<Html>) -> R
         bundle,
         rows: rows.collect(),
         qr: Qr::of(&evidence.verify_url).map_or_else(String::new, |qr| qr.svg(&t.p("slip-qr"))),
+        verify_host: Html::bdi(&receipt::page::verify_host(web)),
         coded: Html::bdi(&evidence.coded),
     }))
 }
