@@ -407,7 +407,7 @@ fn a_cheap_phone_sells_in_three_languages_and_prints() {
             axe.wrong(&browser)
                 .into_iter()
                 .map(|told| format!("{name}: {told}")),
-        )
+        );
     };
     browser.go(&format!("{url}/pos/sign-in?lang=en"));
     look("sign-in");
