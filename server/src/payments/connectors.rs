@@ -4,7 +4,7 @@
 //! nothing that matters: after a restart the open ones are found in the read models, and asked about before anything is sent
 //! again.
 
-use super::schedule::Schedule;
+use super::schedule::{SCAN_EVERY, SCAN_SOON, Schedule};
 use charge::payment::{Credited, Destination, PaymentAction, PaymentEvent, PaymentId, PaymentState};
 use charge::time::SECOND;
 use charge::{Code, Command, Entity, EntityKey, Event, EventBody, Money, Msisdn, OperatorId, PartnerId};
@@ -26,8 +26,6 @@ use web::state::Clock;
 const QUESTIONS_MAX: usize = 64;
 /// Sales whose ids end alike take turns.
 const TURNS: usize = 256;
-/// The open ones are looked for in the read models so often, in case one was missed.
-const SCAN_EVERY: Duration = Duration::from_secs(60);
 /// Balances are asked for so often.
 const BALANCE_EVERY: Duration = Duration::from_secs(60);
 /// Rows of one question to the read models.
@@ -220,14 +218,16 @@ impl Inner {
 
     /// Finds open sales in the read models: at the start, and now and then.
     async fn scan(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+        let mut pause = SCAN_SOON;
         loop {
             self.scan_sales().await;
             self.scan_payments().await;
             self.bell.notify_one();
             tokio::select! {
-                () = tokio::time::sleep(SCAN_EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
                 _ = stopped.wait_for(|stop| *stop) => return,
             }
+            pause = (pause * 2).min(SCAN_EVERY);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::connectors::Forwarder;
 use super::doubts::Doubts;
-use super::schedule::Schedule;
+use super::schedule::{SCAN_EVERY, SCAN_SOON, Schedule};
 use charge::command::Unmatched;
 use charge::payment::{
     CreatePayment, Currency, Destination, Payment, PaymentAction, PaymentEvent, PaymentId, PaymentReply,
@@ -39,8 +39,6 @@ const PROMPTS_MAX: usize = 10_000;
 const PAGE_WAIT: Duration = Duration::from_secs(4);
 /// After its end a payment is given so long before "not paid" is believed.
 const EXPIRY_GRACE_S: i64 = 60;
-/// The open payments are looked for in the read models so often, in case one was missed.
-const SCAN_EVERY: Duration = Duration::from_secs(60);
 /// Rows of one question to the read models.
 const SCAN_ROWS: usize = 500;
 
@@ -215,8 +213,9 @@ impl Inner {
         }
     }
 
-    /// Finds open payments in the read models: at the start, and now and then.
+    /// Finds open payments in the read models: often at the start, when they may be behind the journal, later now and then.
     async fn scan(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+        let mut pause = SCAN_SOON;
         loop {
             for state in PaymentState::ALL.into_iter().filter(|state| state.needs_asking()) {
                 self.scan_state(state).await;
@@ -224,9 +223,10 @@ impl Inner {
             self.return_unclaimed().await;
             self.bell.notify_one();
             tokio::select! {
-                () = tokio::time::sleep(self.scan_every()) => {}
+                () = tokio::time::sleep(pause.min(self.scan_every())) => {}
                 _ = stopped.wait_for(|stop| *stop) => return,
             }
+            pause = (pause * 2).min(SCAN_EVERY);
         }
     }
 
@@ -828,8 +828,13 @@ impl PaymentDesk for Desk {
     }
 
     fn look(&self, id: PaymentId) {
+        let now = self.0.now();
         self.0.parts.forwarder.look(id);
-        self.0.schedule.lock().look(id, self.0.now());
+        let mut schedule = self.0.schedule.lock();
+        // After a restart the read models may not show it yet, and so no scan has found it.
+        schedule.begin(id, now, now);
+        schedule.look(id, now);
+        drop(schedule);
         self.0.bell.notify_one();
     }
 }

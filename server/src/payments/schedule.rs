@@ -6,11 +6,16 @@ use charge::payment::PaymentId;
 use charge::time::SECOND;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
+use std::time::Duration;
 
 /// Seconds to wait before each question; the last one repeats.
 const WAITS_S: [i64; 6] = [5, 15, 60, 300, 900, 3600];
 /// Somebody who looks has the rail asked again no sooner than this.
 const LOOK_S: i64 = 5;
+/// What is open is looked for in the read models so often, in case one was missed.
+pub const SCAN_EVERY: Duration = Duration::from_secs(60);
+/// ... and so soon after the start, when the read models may be behind the journal; the pauses double.
+pub const SCAN_SOON: Duration = Duration::from_secs(2);
 
 /// Payments (or other things) to ask about, by the moment at which they are due.
 #[derive(Debug)]
