@@ -64,10 +64,12 @@ pub enum Deed {
     LockSeen,
     Unlocked,
     Exported,
+    /// Changed the directory of outlets.
+    OutletsChanged,
 }
 names!(
     Deed,
-    29,
+    30,
     Added = "added",
     InvitedAgain = "invited-again",
     RoleChanged = "role-changed",
@@ -96,7 +98,8 @@ names!(
     OwnWish = "own-wish",
     LockSeen = "lock-seen",
     Unlocked = "unlocked",
-    Exported = "exported"
+    Exported = "exported",
+    OutletsChanged = "outlets-changed"
 );
 
 /// Who acts.

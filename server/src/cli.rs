@@ -1,6 +1,7 @@
 //! The command line: names, arguments and help.
 
 mod cards;
+pub mod outlet;
 pub mod partner;
 
 pub use cards::{CardChange, CardsCommand};
@@ -80,6 +81,9 @@ pub enum Command {
                             raseed reconcile --rail jazzcash --day 2026-11-21 --file settlement.csv\n  raseed reconcile --figures csv"
     )]
     Reconcile(ReconcileArgs),
+    /// Outlets: import a file of them, list them, find the nearest.
+    #[command(subcommand)]
+    Outlet(outlet::OutletCommand),
     /// Those who work here: add, change, list.
     #[command(subcommand)]
     Staff(StaffCommand),

@@ -2,11 +2,13 @@
 //!
 //! # Layout
 //! * [`subscriber`], [`balance`], [`sale`], [`seller`], [`partner`], [`reconcile`], [`staff`], [`cards`]: through the API
+//! * [`subscriber`], [`balance`], [`sale`], [`seller`], [`partner`], [`reconcile`], [`staff`], [`outlet`]: through the API
 //! * [`upkeep`]: in a stopped data directory. [`receipt`]: without either
 
 pub mod balance;
 pub mod cards;
 pub mod offers;
+pub mod outlet;
 pub mod partner;
 pub mod receipt;
 pub mod reconcile;

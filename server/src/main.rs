@@ -107,6 +107,9 @@ fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
         Command::Reconcile(args) => with(&args.target, |client| {
             commands::reconcile::run(client, &args, output)
         }),
+        Command::Outlet(command) => with(command.target(), |client| {
+            commands::outlet::run(client, &command, output)
+        }),
         Command::Staff(command) => {
             let (StaffCommand::Add { target, .. }
             | StaffCommand::Set { target, .. }

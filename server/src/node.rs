@@ -66,6 +66,8 @@ pub struct Node {
     pub reads: ReadModels,
     /// Accounts of people.
     pub people: People,
+    /// The directory of outlets.
+    pub outlets: outlets::Outlets,
     /// Differences with rails that wait for people.
     pub exceptions: store::Exceptions,
     /// Signs receipts.
@@ -108,6 +110,7 @@ impl Node {
         let push_key = Arc::new(vapid::open_or_create(&push_key)?);
         let catalogs = Arc::new(catalogs::load(config.catalogs.dir.as_deref())?);
         let people = open_people(config, &instance)?;
+        let outlets = outlets::Outlets::open(&config.data).context("open the directory of outlets")?;
         let exceptions = store::Exceptions::open(&config.data).context("open the exceptions")?;
         let reads = store.read_models().context("open the read models")?;
         let outbox = store.outbox().context("open the outbox")?;
@@ -148,6 +151,7 @@ impl Node {
             store,
             reads,
             people,
+            outlets,
             exceptions,
             receipt_keys,
             push_key,

@@ -316,6 +316,7 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
         gauges: Arc::new(gauges),
         codes: Arc::clone(&parts.centres) as Arc<dyn web::state::CodeSender>,
         people: node.people.clone(),
+        outlets: node.outlets.clone(),
         ways: std::mem::take(&mut parts.ways),
         announcements: Some(Arc::new(Board(Arc::clone(&node.desk)))),
         origin: parts.origin.take(),

@@ -14,6 +14,7 @@
 //! * [`partner_callback`]: what partners are told, how it is signed, where it may go.
 //! * [`receipt`]: receipts, signed, as page, PDF, JSON and message, and the page that checks them.
 //! * [`page`]: sign-in by code, the account, bundles, and the demo's handset.
+//! * [`outlets`]: which of them somebody looks for, for the API and the page alike.
 //! * [`text`]: sentences in English, Urdu and Chinese. [`number`]: phone numbers as people type them.
 //! * [`meter`]: counters and latencies. [`rate`]: rate limits. [`limits`]: every limit of this crate, in one file.
 
@@ -26,6 +27,7 @@ pub mod core;
 pub mod limits;
 pub mod meter;
 pub mod number;
+pub mod outlets;
 pub mod page;
 pub mod partner_callback;
 pub mod payments;

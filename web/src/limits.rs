@@ -95,6 +95,14 @@ pub const BUDGET_MAX: charge::Money = charge::Money::from_units(1_000_000);
 pub const FEED_REQUESTS_PER_MINUTE: u32 = 120;
 /// Promotions that the public page and the feeds show at most.
 pub const OFFERS_MAX: usize = 500;
+/// Largest file of outlets, in bytes.
+pub const OUTLETS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Outlets on the public page.
+pub const OUTLETS_SHOWN_MAX: usize = 20;
+/// Outlets in the drawing.
+pub const OUTLETS_DRAWN_MAX: usize = 9;
+/// Places that one can choose from.
+pub const OUTLET_PLACES_MAX: usize = 400;
 /// How long caches may keep a feed without asking again, in seconds.
 pub const FEED_AGE_S: u32 = 300;
 /// Longest PIN of a scratch card that is looked at, bytes.

@@ -128,6 +128,8 @@ pub struct WebParts {
     pub gauges: Arc<dyn Fn() -> Vec<Gauge> + Send + Sync>,
     /// The accounts of people.
     pub people: People,
+    /// The directory of outlets.
+    pub outlets: outlets::Outlets,
     /// The address of the site as people type it, `https://...`: passkeys belong to it. Not set: what each request says.
     pub origin: Option<String>,
     /// Sends one-time codes.
@@ -179,6 +181,8 @@ pub struct Inner {
     pub feed_rate: Rate,
     /// Wrong API keys by address.
     pub bad_key_rate: Rate,
+    /// How crowded outlets are.
+    pub crowds: crate::outlets::Crowds,
     /// Turns of people whose PIN is verified.
     pub pins: crate::chain::pin::PinGate,
     /// Requests that move value and are not answered yet, and those just answered.
@@ -208,6 +212,7 @@ impl Web {
             rail_rate: Rate::per_second(limits::RAIL_MESSAGES_PER_S),
             feed_rate: Rate::per_minute(limits::FEED_REQUESTS_PER_MINUTE),
             bad_key_rate: Rate::per_minute(limits::ADDRESS_BAD_KEYS_PER_MINUTE),
+            crowds: crate::outlets::Crowds::default(),
             pins: crate::chain::pin::PinGate::default(),
             in_flight: InFlight::default(),
         }))

@@ -21,6 +21,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/notify.ftl")),
             include_str!(concat!("../locales/", $language, "/offers.ftl")),
             include_str!(concat!("../locales/", $language, "/pos.ftl")),
+            include_str!(concat!("../locales/", $language, "/outlets.ftl")),
             include_str!(concat!("../locales/", $language, "/page.ftl")),
             include_str!(concat!("../locales/", $language, "/pay.ftl")),
             include_str!(concat!("../locales/", $language, "/people.ftl")),

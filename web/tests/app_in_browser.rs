@@ -18,11 +18,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Pages of anybody, then pages of a member. A new page gets a line.
-const OPEN_PAGES: [(&str, &str); 10] = [
+const OPEN_PAGES: [(&str, &str); 11] = [
     ("welcome", "/"),
     ("more", "/more"),
     ("offline", "/offline"),
     ("help", "/help"),
+    ("outlets", "/outlets?near=Karachi"),
     ("verify", "/verify"),
     ("offers", "/offers"),
     ("recharge", "/recharge"),
@@ -155,6 +156,7 @@ fn member() -> Service {
     service.pass(Duration::from_secs(3_600));
     service.buys("daily-extreme", 71);
     service.orders_auto();
+    service.has_outlets();
     service
 }
 

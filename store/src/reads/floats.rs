@@ -421,6 +421,23 @@ impl ReadsReader {
         Ok(count.unwrap_or(0).cast_unsigned())
     }
 
+    /// How many sales a partner made in each hour of a span in which it sold: hours since 1970 on a clock that is so many
+    /// microseconds ahead of UTC.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn sales_by_hour(
+        &mut self,
+        partner: PartnerId,
+        (from, until): (Timestamp, Timestamp),
+        ahead_us: i64,
+    ) -> Result<Vec<(i64, u64)>, StoreError> {
+        let values = params![partner.0, from.0, until.0, FloatKind::Sale.number(), ahead_us];
+        self.many(statements::SALES_BY_HOUR, values, |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
+        })
+    }
+
     /// Sums by day, operator, kind and state; days begin so many microseconds before those of UTC.
     pub fn float_sums(
         &mut self,

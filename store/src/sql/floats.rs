@@ -64,6 +64,9 @@ pub const LINES: &str =
 /// Sales of a span that have not ended.
 pub const UNDECIDED: &str = "select count(*) from float_line l join top_up t on t.id = l.top_up
     where l.partner = $1 and l.at >= $2 and l.at < $3 and l.kind = $4 and t.state = $5";
+/// Sales of a span by the hour since 1970 on a clock that is $5 microseconds ahead of UTC.
+pub const SALES_BY_HOUR: &str = "select (at + $5) / 3600000000, count(*) from float_line
+    where partner = $1 and at >= $2 and at < $3 and kind = $4 group by 1 order by 1";
 /// Sums by day (shifted by $4), operator, kind and state of a sale.
 pub const SUMMARY: &str = "select (l.at + $4) / 86400000000, l.operator, l.kind, coalesce(t.state, -1), count(*),
     sum(l.gross), sum(case when l.kind = $5 then coalesce(b.tax, 0) else coalesce(t.tax, 0) end),

@@ -15,6 +15,7 @@ place-receipts = Receipts
 place-budget = Budget
 place-auto = Auto-recharge
 place-offers = Offers
+place-outlets = Outlets
 place-complaints = Complaints
 place-profile = Profile
 place-verify = Check a receipt

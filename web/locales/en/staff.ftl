@@ -169,3 +169,4 @@ staff-deed-own-wish = Tried to approve their own wish
 staff-deed-lock-seen = Lock looked into
 staff-deed-unlocked = Lock taken off
 staff-deed-exported = Exported
+staff-deed-outlets-changed = Outlets changed

@@ -15,6 +15,7 @@ place-receipts = رسیدیں
 place-budget = بجٹ
 place-auto = خودکار ریچارج
 place-offers = آفرز
+place-outlets = دکانیں
 place-complaints = شکایات
 place-profile = پروفائل
 place-verify = رسید کی جانچ

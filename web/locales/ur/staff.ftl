@@ -169,3 +169,4 @@ staff-deed-own-wish = اپنی درخواست منظور کرنے کی کوشش
 staff-deed-lock-seen = تالا دیکھا
 staff-deed-unlocked = تالا کھولا
 staff-deed-exported = برآمد کیا
+staff-deed-outlets-changed = دکانوں کی فہرست بدلی

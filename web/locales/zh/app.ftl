@@ -15,6 +15,7 @@ place-receipts = 收据
 place-budget = 预算
 place-auto = 自动充值
 place-offers = 优惠
+place-outlets = 网点
 place-complaints = 投诉
 place-profile = 个人资料
 place-verify = 查验收据

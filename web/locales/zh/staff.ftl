@@ -166,3 +166,4 @@ staff-deed-own-wish = 尝试批准自己的申请
 staff-deed-lock-seen = 核查锁定
 staff-deed-unlocked = 解除锁定
 staff-deed-exported = 导出
+staff-deed-outlets-changed = 更改了网点目录

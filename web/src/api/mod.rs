@@ -5,7 +5,7 @@
 //! * [`auth`]: API keys. [`json`]: bodies, amounts, times. [`once`]: requests that must happen once.
 //! * [`lookup`], [`quotes`], [`topups`]: recharging. [`partners`]: sellers; [`callbacks`]: what they are told.
 //! * [`commission`], [`reports`], [`partner_files`]: what sellers earn, and what they compare. [`reversals`]: sales taken back.
-//! * [`sellers`]: the selling chain.
+//! * [`sellers`]: the selling chain. [`outlets`]: where people find it.
 //! * [`complaints`], [`connectors`]: for staff. [`announcements`]: promotions told to those who agreed. [`cards`]: scratch cards.
 //! * [`reconciliations`]: settlement files, and the exceptions that they leave. [`staff`]: who works here.
 //! * [`auto`]: standing orders to recharge. [`subscribers`], [`import`], [`bundles`], [`statement`]: accounts.
@@ -23,6 +23,7 @@ pub mod import;
 pub mod json;
 pub mod lookup;
 pub mod once;
+pub mod outlets;
 pub mod partner_files;
 pub mod partners;
 pub mod quotes;
@@ -145,6 +146,9 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(reconciliations::reconcile, reconciliations::runs))
         .routes(routes!(reconciliations::list))
         .routes(routes!(reconciliations::remedy))
+        .routes(routes!(outlets::list))
+        .routes(routes!(outlets::put, outlets::remove))
+        .routes(routes!(outlets::import))
         .routes(routes!(staff::add, staff::list))
         .routes(routes!(staff::change))
         .routes(routes!(announcements::announce))

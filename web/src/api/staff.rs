@@ -128,7 +128,7 @@ pub async fn change(
 }
 
 /// Staff is of all operators: a caller of some of them has no business here.
-fn administrator(caller: &Caller) -> Result<Actor, Problem> {
+pub(super) fn administrator(caller: &Caller) -> Result<Actor, Problem> {
     caller.require(Scopes::ADMIN)?;
     if !caller.partner.operators.is_empty() {
         return Err(Refusal::OperatorNotAllowed.into());

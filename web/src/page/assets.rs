@@ -26,6 +26,7 @@ const CSS: &str = concat!(
     include_str!("../../static/css/bundles.css"),
     include_str!("../../static/css/budget.css"),
     include_str!("../../static/css/complaints.css"),
+    include_str!("../../static/css/outlets.css"),
     include_str!("../../static/css/staff.css"),
     include_str!("../../static/css/pos.css"),
 );
@@ -50,6 +51,7 @@ static FILES: LazyLock<BTreeMap<String, File>> = LazyLock::new(|| {
         ("receipt.js", script, include_bytes!("../../static/receipt.js")),
         ("passkey.js", script, include_bytes!("../../static/passkey.js")),
         ("pos.js", script, include_bytes!("../../static/pos.js")),
+        ("outlets.js", script, include_bytes!("../../static/outlets.js")),
         ("push.js", script, include_bytes!("../../static/push.js")),
         ("icon.svg", svg, include_bytes!("../../static/icon.svg")),
         ("icons.svg", svg, include_bytes!("../../static/icons.svg")),

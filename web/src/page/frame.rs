@@ -22,6 +22,9 @@ const THEME_COOKIE: &str = "raseed_theme";
 /// Tells the service worker what to do with a page: `keep` for later without a network, or `forget` all that was kept.
 const OFFLINE: header::HeaderName = header::HeaderName::from_static("raseed-offline");
 
+/// What scripts may ask the browser for.
+pub const PERMISSIONS: header::HeaderName = header::HeaderName::from_static("permissions-policy");
+
 /// No script, style or image but our own, no frames, no plug-ins; forms go to ourselves.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -168,6 +171,10 @@ pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> 
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // Where somebody is, only the page of outlets may ask, and only when a button is pressed.
+    headers
+        .entry(PERMISSIONS)
+        .or_insert(HeaderValue::from_static("geolocation=()"));
     if visitor.sign_in.is_none() {
         headers.insert(OFFLINE, HeaderValue::from_static("forget"));
     }

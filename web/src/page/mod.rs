@@ -9,6 +9,7 @@
 //! * [`reach`]: e-mail and push on the profile.
 //! * [`signup`], [`profile`], [`security`], [`privacy`]: the account of a person; [`passkey`]: its script's other side.
 //! * [`auto`]: standing orders to recharge. [`spending`]: what a month took. [`format`](mod@format): values as people read them.
+//! * [`outlets`]: where one can go, and whether it is open.
 //! * [`staff`]: the side of those who work here, with their own accounts. [`pos`]: those who sell, at a till.
 //! * [`recharge`], [`ticket`], [`pay`]: paying for a recharge. [`card`]: with a scratch card.
 //! * [`complaints`], [`guest_complaints`]: when something went wrong.
@@ -28,6 +29,7 @@ pub mod guest_complaints;
 pub mod help;
 pub mod home;
 pub mod offers;
+pub mod outlets;
 pub mod passkey;
 pub mod pay;
 pub mod places;
@@ -67,6 +69,7 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/more", get(shell::more))
         .route("/offline", get(shell::offline))
         .route("/offers", get(offers::show))
+        .route("/outlets", get(outlets::show))
         .route("/bundles", get(bundles::show))
         .route("/bundles/compare", get(bundles::compare))
         .route("/bundles/buy", post(bundles::buy))

@@ -31,7 +31,7 @@ pub struct Place {
 }
 
 /// All places in their order.
-pub const PLACES: [Place; 13] = [
+pub const PLACES: [Place; 14] = [
     place("/", "home", Who::All, true, true),
     place("/recharge", "recharge", Who::All, true, true),
     place("/bundles", "bundles", Who::Member, true, true),
@@ -40,6 +40,7 @@ pub const PLACES: [Place; 13] = [
     place("/budget", "budget", Who::Member, false, true),
     place("/auto", "auto", Who::Member, false, true),
     place("/offers", "offers", Who::All, false, true),
+    place("/outlets", "outlets", Who::All, false, true),
     place("/complaints", "complaints", Who::All, false, true),
     place("/profile", "profile", Who::Member, false, true),
     place("/verify", "verify", Who::All, false, true),

@@ -4,6 +4,7 @@
 pub mod catalogs;
 pub mod client;
 pub mod file_desk;
+pub mod outlets;
 pub mod staff;
 pub mod story;
 pub mod wallet;
@@ -286,6 +287,7 @@ impl Service {
             gauges: Arc::new(Vec::new),
             codes: Arc::clone(&codes) as Arc<dyn CodeSender>,
             people: people.clone(),
+            outlets: outlets::Outlets::open(data.path()).unwrap(),
             ways: ways.clone(),
             announcements: None,
             origin: None,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Finding, Tree};
 
 /// What a crate must not reach through its normal and build dependencies, however deep, and why.
-const BOUNDARIES: [Boundary; 7] = [
+const BOUNDARIES: [Boundary; 8] = [
     Boundary {
         of: "charge",
         never: &["tokio", "wire", "rusqlite", "rand", "jiff", "tracing"],
@@ -35,6 +35,11 @@ const BOUNDARIES: [Boundary; 7] = [
         of: "people",
         never: &["tokio", "axum", "engine", "store", "wire"],
         why: "personal data stands apart: nothing of it is in the journal",
+    },
+    Boundary {
+        of: "outlets",
+        never: &["tokio", "axum", "engine", "store", "wire"],
+        why: "the directory of outlets moves no money and follows from no journal",
     },
     Boundary {
         of: "web",
