@@ -1,8 +1,7 @@
 //! What each command does.
 //!
 //! # Layout
-//! * [`subscriber`], [`balance`], [`sale`], [`seller`], [`partner`], [`reconcile`], [`staff`], [`cards`]: through the API
-//! * [`subscriber`], [`balance`], [`sale`], [`seller`], [`partner`], [`reconcile`], [`staff`], [`outlet`]: through the API
+//! * [`subscriber`], [`balance`], [`sale`], [`seller`], [`partner`], [`reconcile`], [`staff`], [`cards`], [`outlet`]: through the API
 //! * [`upkeep`]: in a stopped data directory. [`receipt`]: without either
 
 pub mod balance;
