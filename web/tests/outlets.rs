@@ -218,7 +218,7 @@ fn the_page_needs_no_script_and_lets_no_name_become_one() {
 /// Sells so many top-ups at the shop, each of another amount.
 fn sell(service: &Service, count: u32, name: &str) {
     for index in 0..count {
-        let body = json!({"msisdn": NUMBER, "amount": (10 + index).to_string(), "external_id": format!("{name}-{index}")});
+        let body = json!({"msisdn": NUMBER, "amount": (100 + index).to_string(), "external_id": format!("{name}-{index}")});
         let key = format!("{name}-{index}");
         let answer = service.once(&service.shop, "/v1/topups?wait=10", &key, &body.to_string());
         assert!(answer.status < 300, "{answer:?}");

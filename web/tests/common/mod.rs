@@ -287,7 +287,7 @@ impl Service {
             gauges: Arc::new(Vec::new),
             codes: Arc::clone(&codes) as Arc<dyn CodeSender>,
             people: people.clone(),
-            outlets: outlets::Outlets::open(data.path()).unwrap(),
+            outlets: ::outlets::Outlets::open(data.path()).unwrap(),
             ways: ways.clone(),
             announcements: None,
             origin: None,
