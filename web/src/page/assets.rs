@@ -42,7 +42,7 @@ static FILES: LazyLock<BTreeMap<String, File>> = LazyLock::new(|| {
     let css = "text/css; charset=utf-8";
     let script = "text/javascript; charset=utf-8";
     let svg = "image/svg+xml";
-    let fixed: [(&str, &str, &[u8]); 15] = [
+    let fixed: [(&str, &str, &[u8]); 16] = [
         ("app.css", css, CSS.as_bytes()),
         ("dark.css", css, include_bytes!("../../static/css/dark.css")),
         ("htmx.min.js", script, include_bytes!("../../static/htmx.min.js")),
