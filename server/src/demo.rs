@@ -4,11 +4,12 @@
 //! * here: setting up, staying up, taking down
 //! * [`story`]: what happens, step by step, and what must hold
 //! * [`stage`]: how it is told; [`handsets`]: what the page shows of it; [`dialler`]: what its handset dials with
-//! * [`rails`]: sandboxes to pay with
+//! * [`shop`]: a till and outlets to try. [`rails`]: sandboxes to pay with
 
 mod dialler;
 mod handsets;
 mod rails;
+mod shop;
 mod stage;
 mod story;
 
@@ -32,9 +33,6 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::Runtime;
 use wire::smpp::CentreConfig;
-
-/// Outlets that are invented, with the date on which they were.
-const OUTLETS: &str = include_str!("../demo/outlets.csv");
 
 /// Plays the demo.
 pub fn run(args: &DemoArgs, output: &Output) -> anyhow::Result<()> {
@@ -105,7 +103,9 @@ fn play(
         &smsc.address().to_string(),
         &place_name(args, config),
     );
+    let mut shop = 0;
     let told = story::tell(&world, &mut stage).and_then(|()| {
+        shop = shop::open(&world, &mut stage)?;
         let audited = audit_live(node)?;
         story::tell_audit(&audited, &mut stage);
         Ok(())
@@ -118,9 +118,7 @@ fn play(
     }
     let failed = stage.end(output)?;
     if failed == 0 && !args.once {
-        // Not part of the story: something to look at under /outlets, invented and said to be.
-        crate::commands::outlet::import(&world.admin, OUTLETS)?;
-        stage.stay(&url, &key);
+        stage.stay(&url, &key, shop);
         runtime.block_on(async {
             Signals::listen()?.wait().await;
             anyhow::Ok(())

@@ -19,6 +19,7 @@
       set("lat", position.coords.latitude);
       set("lon", position.coords.longitude);
       byId("near").value = "";
+      form.elements.namedItem("open").checked = true;
       form.requestSubmit();
     }, () => {
       button.disabled = false;

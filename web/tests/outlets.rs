@@ -4,7 +4,7 @@
 mod browser;
 mod common;
 
-use browser::{Browser, Programs};
+use browser::{Axe, Browser, Programs};
 use charge::{Command, Money, SourceId};
 use common::client::Client;
 use common::outlets::OUTLETS;
@@ -271,6 +271,7 @@ fn crowds_follow_from_the_sales_of_the_hour() {
 #[test]
 fn the_button_asks_the_browser_and_the_list_answers() {
     let Some(programs) = Programs::find() else { return };
+    let axe = Axe::find();
     let service = Service::start();
     service.has_outlets();
     let browser = Browser::open(&programs, false);
@@ -292,6 +293,11 @@ fn the_button_asks_the_browser_and_the_list_answers() {
         "{asked}"
     );
     let order = browser.run("return [...document.querySelectorAll('.outlets > li')].map(one => one.id)");
+    assert_eq!(order, json!(["outlet-night", "outlet-near"]), "open now");
+    browser.click("#find input[name=open]");
+    browser.click("#find button.primary");
+    browser.until("document.querySelectorAll('.outlets > li').length === 3");
+    let order = browser.run("return [...document.querySelectorAll('.outlets > li')].map(one => one.id)");
     assert_eq!(order, json!(["outlet-night", "outlet-near", "outlet-shut"]));
     assert_eq!(
         browser.run("return document.querySelectorAll('.compass g').length"),
@@ -305,14 +311,32 @@ fn the_button_asks_the_browser_and_the_list_answers() {
     browser.run("navigator.geolocation.getCurrentPosition = (good, bad) => bad(new Error('no')); return 1");
     browser.click("#here");
     browser.until("!document.querySelector('#here-failed').hidden");
-    for (width, name) in [(360, "phone"), (1280, "desktop")] {
-        browser.size(width, 900);
-        let wide = browser.run("return document.documentElement.scrollWidth - window.innerWidth");
-        assert!(wide.as_i64().unwrap() <= 0, "{name}");
-        if let Some(place) = std::env::var_os("RASEED_PICTURES") {
-            browser.screenshot(&std::path::Path::new(&place).join(format!("outlets-{name}.png")));
+    let query = browser.run("return location.search");
+    let query = query.as_str().unwrap();
+    for language in ["en", "ur", "zh"] {
+        browser.go(&format!("{}/more?lang={language}", service.url));
+        for (width, name) in [(360, "phone"), (1280, "desktop")] {
+            browser.size(width, 900);
+            browser.go(&format!("{}/outlets{query}", service.url));
+            browser.click("#outlet-near summary");
+            let wide = browser.run("return document.documentElement.scrollWidth - window.innerWidth");
+            assert!(wide.as_i64().unwrap() <= 0, "{language} {name}");
+            if let Some(axe) = &axe {
+                let wrong = axe.wrong(&browser);
+                assert!(wrong.is_empty(), "{language} {name}: {wrong:#?}");
+            }
+            if let Some(place) = std::env::var_os("RASEED_SCREENSHOTS") {
+                let name = format!("outlets-{language}-{name}.png");
+                browser.screenshot(&std::path::Path::new(&place).join(name));
+            }
         }
     }
+    let strange: Vec<String> = browser.requests();
+    let strange: Vec<&String> = strange
+        .iter()
+        .filter(|asked| asked.starts_with("http") && !asked.starts_with(&service.url))
+        .collect();
+    assert!(strange.is_empty(), "nobody else learns where one is: {strange:?}");
     let complaints = browser.complaints();
     assert!(complaints.is_empty(), "{complaints:?}");
     programs.took_part("outlets.rs");

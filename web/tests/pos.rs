@@ -9,6 +9,11 @@ use browser::{Axe, Browser, Programs};
 use common::client::Client;
 use common::{Answer, NUMBER, SECOND_NUMBER, Service};
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const PIN: &str = "7391";
 
@@ -393,6 +398,198 @@ fn sales_are_taken_back_the_day_adds_up_and_stock_is_asked_for() {
 }
 
 #[test]
+fn a_bundle_is_sold_once_and_nobody_prints_another() {
+    let outlet = outlet();
+    let mut till = outlet.enter(outlet.shop.0, "sana");
+    let fields = format!("number={NUMBER}&what=bundle");
+    let offers = till.post("/pos/check", &fields);
+    assert_eq!(offers.status, 200, "{}", offers.body);
+    let offer = offers
+        .body
+        .split("name=\"offer\" value=\"")
+        .nth(1)
+        .expect("an offer");
+    let offer = offer.split('"').next().unwrap().to_owned();
+    let confirm = till.post("/pos/check", &format!("{fields}&offer={offer}"));
+    assert_eq!(confirm.status, 200, "{}", confirm.body);
+    let id = till.field_after("data-sells", "ticket");
+    let order = format!("ticket={id}&number={NUMBER}&offer={offer}");
+    assert_eq!(
+        till.post(
+            "/pos/sell",
+            &format!("ticket={id}&number={NUMBER}&offer=no-such-offer")
+        )
+        .status,
+        422
+    );
+    assert_eq!(outlet.float(), "1025.00");
+    let sold = till.post("/pos/sell", &order);
+    assert_eq!(sold.status, 303, "{}", sold.body);
+    let place = sold.header("location").to_owned();
+    assert!(place.contains("&ok=1&seal="), "{place}");
+    let after = outlet.float();
+    assert!(after < "1025.00".to_owned(), "{after}");
+    assert_eq!(till.post("/pos/sell", &order).status, 303);
+    assert_eq!(outlet.float(), after, "once");
+    let path = format!("/v1/subscribers/{NUMBER}/balance");
+    let held = outlet.service.api(&outlet.service.admin, "GET", &path, "").body;
+    assert_eq!(held.matches(&format!("\"{offer}\"")).count(), 1, "{held}");
+    // What the receipt says of the bundle cannot be changed in the address.
+    let said = |body: &str| body.contains("slip-done");
+    assert!(said(&till.get(&place).body));
+    let other = place.replace("&ok=1", "&ok=0");
+    let page = till.get(&other);
+    assert!(page.body.contains("slip-title") && !said(&page.body));
+}
+
+/// A line between browser and service that loses answers to sales: the service has made them, and nobody hears of it.
+struct BadLine {
+    url: String,
+    lose: Arc<AtomicUsize>,
+    lost: Arc<AtomicUsize>,
+}
+
+impl BadLine {
+    fn to(service: &Service) -> BadLine {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let line = BadLine {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            lose: Arc::default(),
+            lost: Arc::default(),
+        };
+        let target = service.url.trim_start_matches("http://").to_owned();
+        let (lose, lost) = (Arc::clone(&line.lose), Arc::clone(&line.lost));
+        std::thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let Ok(far) = TcpStream::connect(&target) else {
+                    return;
+                };
+                let sells = Arc::new(AtomicBool::new(false));
+                let asked = Arc::clone(&sells);
+                let (lose, lost) = (Arc::clone(&lose), Arc::clone(&lost));
+                let (near_too, far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+                std::thread::spawn(move || {
+                    carry(near, far, |bytes| {
+                        asked.fetch_or(bytes.starts_with(b"POST /pos/sell "), Ordering::SeqCst);
+                        true
+                    });
+                });
+                std::thread::spawn(move || {
+                    carry(far_too, near_too, |_| {
+                        let one = |left: usize| left.checked_sub(1);
+                        let loses = sells.swap(false, Ordering::SeqCst)
+                            && lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one).is_ok();
+                        lost.fetch_add(usize::from(loses), Ordering::SeqCst);
+                        !loses
+                    });
+                });
+            }
+        });
+        line
+    }
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) -> bool) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        if !passes(&buffer[..read]) || to.write_all(&buffer[..read]).is_err() {
+            break;
+        }
+    }
+    let _ = (to.shutdown(Shutdown::Both), from.shutdown(Shutdown::Both));
+}
+
+fn picture(browser: &Browser, name: &str) {
+    if let Some(directory) = std::env::var_os("RASEED_SCREENSHOTS") {
+        std::fs::create_dir_all(&directory).unwrap();
+        browser.screenshot(&PathBuf::from(directory).join(format!("pos-{name}.png")));
+    }
+}
+
+/// Types a number and an amount, up to the confirmation.
+fn confirm(browser: &Browser, url: &str, amount: &str) {
+    browser.go(&format!("{url}/pos"));
+    browser.fill("#number", "0300 1234567");
+    browser.fill("#amount", amount);
+    browser.click("button[value=amount]");
+    browser.until("document.querySelector('form[data-sells]') !== null");
+    // The script has to be there before the button is pressed.
+    browser.until("document.readyState === 'complete'");
+}
+
+const WORD: &str = "document.querySelector('#till-word')";
+
+#[test]
+fn a_lost_answer_is_asked_for_again_and_the_sale_is_made_once() {
+    let Some(programs) = Programs::find() else { return };
+    let outlet = outlet();
+    let line = BadLine::to(&outlet.service);
+    let browser = Browser::open(&programs, false);
+    browser.size(360, 740);
+    browser.go(&format!("{}/pos/sign-in?lang=en", line.url));
+    browser.fill("#seller", &outlet.shop.0.to_string());
+    browser.fill("#staff", "ali");
+    browser.fill("#pin", PIN);
+    browser.click("form.card button.primary");
+    browser.until("location.pathname === '/pos'");
+
+    // The sale is made, its answer is lost twice. Meanwhile the page says that it asks, and nobody can press again.
+    confirm(&browser, &line.url, "100");
+    line.lose.store(2, Ordering::SeqCst);
+    browser.click("form[data-sells] button");
+    browser.until(&format!(
+        "!{WORD}.hidden && {WORD}.textContent === {WORD}.dataset.asking && \
+         [...document.querySelectorAll('form[data-sells] button')].every(b => b.disabled)"
+    ));
+    picture(&browser, "asking");
+    browser.until("location.pathname.startsWith('/pos/sale/')");
+    assert_eq!(browser.text("#state"), "Done");
+    assert_eq!(line.lost.load(Ordering::SeqCst), 2);
+    assert_eq!(outlet.float(), "925.00");
+    assert_eq!(outlet.service.main_balance(), "86.956522");
+
+    // No network at all: the page says that too, and goes on by itself when there is one.
+    confirm(&browser, &line.url, "110");
+    browser.offline(true);
+    browser.click("form[data-sells] button");
+    browser.until(&format!(
+        "!{WORD}.hidden && {WORD}.textContent === {WORD}.dataset.away"
+    ));
+    picture(&browser, "away");
+    assert_eq!(outlet.float(), "925.00");
+    browser.offline(false);
+    browser.until("location.pathname.startsWith('/pos/sale/')");
+    assert_eq!(browser.text("#state"), "Done");
+    assert_eq!(outlet.float(), "815.00");
+
+    // The answer never comes and the phone goes dark: the list says what became of it.
+    confirm(&browser, &line.url, "120");
+    line.lose.store(usize::MAX, Ordering::SeqCst);
+    browser.click("form[data-sells] button");
+    outlet
+        .service
+        .eventually(|| (line.lost.load(Ordering::SeqCst) > 2).then_some(()));
+    browser.go("about:blank");
+    line.lose.store(0, Ordering::SeqCst);
+    assert_eq!(outlet.float(), "695.00");
+    let sales = outlet.service.eventually(|| {
+        let list = outlet
+            .service
+            .api(&outlet.shop.1, "GET", "/v1/sellers/me/sales", "");
+        let sales = list.json()["sales"].as_array().unwrap().clone();
+        let done = sales.iter().all(|sale| sale["state"] == "completed");
+        (sales.len() == 3 && done).then_some(sales)
+    });
+    assert_eq!(sales.len(), 3);
+    browser.go(&format!("{}/pos/sales", line.url));
+    assert_eq!(
+        browser.run("return [...document.querySelectorAll('.till-list .pill')].map(p => p.innerText)"),
+        json!(["Done", "Done", "Done"])
+    );
+    programs.took_part("pos.rs");
+}
+
+#[test]
 fn a_cheap_phone_sells_in_three_languages_and_prints() {
     let (Some(programs), Some(axe)) = (Programs::find(), Axe::find()) else {
         return;
@@ -403,6 +600,7 @@ fn a_cheap_phone_sells_in_three_languages_and_prints() {
     browser.size(360, 740);
     let mut wrong = Vec::new();
     let mut look = |name: &str| {
+        picture(&browser, &name.replace([' ', '/'], "-"));
         wrong.extend(
             axe.wrong(&browser)
                 .into_iter()
@@ -425,40 +623,51 @@ fn a_cheap_phone_sells_in_three_languages_and_prints() {
         browser.go(&format!("{url}/pos?lang={language}"));
         look(&format!("{language} sell"));
         browser.fill("#number", "0300 1234567");
-        browser.fill("#amount", amount);
-        browser.click("button[value=amount]");
-        browser.until("document.querySelector('form[data-sells]') !== null");
+        browser.click("button[value=bundle]");
+        browser.until("document.querySelector('.till-offer') !== null");
+        look(&format!("{language} bundles"));
+        confirm(&browser, url, amount);
         look(&format!("{language} confirm"));
-        // The script has to be there before the button is pressed.
-        browser.until("document.readyState === 'complete'");
         browser.click("form[data-sells] button");
         browser
             .until("location.pathname.startsWith('/pos/sale/') && document.querySelector('.slip') !== null");
         look(&format!("{language} sale"));
+        browser.click(".till-back summary");
+        look(&format!("{language} back"));
+        prints(&browser, language);
         for path in ["/pos/sales", "/pos/day", "/pos/float"] {
             browser.go(&format!("{url}{path}"));
             look(&format!("{language} {path}"));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!(outlet.float(), "695.00");
     browser.go(&format!("{url}/pos/sales?lang=en"));
     browser.click(".till-list a");
     browser.until("document.querySelector('.slip') !== null");
-    // 58 and 80 mm in points (1/72 inch).
-    for (paper_mm, width) in [(58, 164..=166), (80, 226..=228)] {
-        let pdf = browser.pdf(paper_mm);
-        assert!(pdf.starts_with(b"%PDF-"));
-        let text = String::from_utf8_lossy(&pdf);
-        let page = text.split("/MediaBox [0 0 ").nth(1).expect("a page");
-        let points: String = page.chars().take_while(char::is_ascii_digit).collect();
-        assert!(width.contains(&points.parse::<u32>().unwrap()), "{points}");
-        if let Some(directory) = std::env::var_os("RASEED_SCREENSHOTS") {
-            std::fs::create_dir_all(&directory).unwrap();
-            let name = format!("pos-receipt-{paper_mm}.pdf");
-            std::fs::write(std::path::PathBuf::from(directory).join(name), &pdf).unwrap();
-        }
-    }
+    // A wrong number goes back, the till is counted, and stock is asked for: with the thumb alone.
+    browser.click(".till-back summary");
+    browser.fill("#back-pin", PIN);
+    browser.click(".till-back .danger");
+    browser.until("document.querySelector('#state').innerText === 'Taken back'");
+    look("en taken back");
+    assert_eq!(outlet.float(), "815.00");
+    outlet.service.eventually(|| {
+        let path = "/v1/sellers/me/days/today";
+        let day = outlet.service.api(&outlet.shop.1, "GET", path, "").json();
+        (day["amount"] == "210.00").then_some(())
+    });
+    browser.go(&format!("{url}/pos/day"));
+    browser.fill("#counted", "205");
+    browser.click("form.card button.primary");
+    browser.until("document.querySelector('.banner.good') !== null");
+    assert!(browser.text(".till-list .pill").contains("5.00"));
+    look("en counted");
+    browser.go(&format!("{url}/pos/float"));
+    browser.fill("#ask-amount", "500");
+    browser.click("form.card button.primary");
+    browser.until("document.querySelector('.banner.good') !== null");
+    look("en asked");
+    assert!(wrong.is_empty(), "{wrong:#?}");
     let complaints = browser.complaints();
     assert!(
         complaints.iter().all(|line| line.contains("favicon")),
@@ -466,4 +675,21 @@ fn a_cheap_phone_sells_in_three_languages_and_prints() {
     );
     programs.took_part("pos.rs");
     axe.took_part("pos.rs");
+}
+
+/// The receipt on rolls of 58 and 80 mm, in points (1/72 inch): one piece of paper.
+fn prints(browser: &Browser, language: &str) {
+    for (paper_mm, width) in [(58, 164..=166), (80, 226..=228)] {
+        let pdf = browser.pdf(paper_mm);
+        assert!(pdf.starts_with(b"%PDF-"));
+        let text = String::from_utf8_lossy(&pdf);
+        let page = text.split("/MediaBox [0 0 ").nth(1).expect("a page");
+        let points: String = page.chars().take_while(char::is_ascii_digit).collect();
+        assert!(width.contains(&points.parse::<u32>().unwrap()), "{points}");
+        assert!(text.contains("/Count 1"), "{language} {paper_mm}: one piece");
+        if let Some(directory) = std::env::var_os("RASEED_SCREENSHOTS") {
+            let name = format!("pos-receipt-{language}-{paper_mm}.pdf");
+            std::fs::write(PathBuf::from(directory).join(name), &pdf).unwrap();
+        }
+    }
 }

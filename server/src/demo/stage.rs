@@ -1,5 +1,6 @@
 //! How the story is told: a picture, numbered steps, facts, and checks with a mark.
 
+use super::shop::PIN;
 use crate::output::Output;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -125,10 +126,12 @@ impl Stage {
         Ok(failed)
     }
 
-    /// What to do in the time that follows.
-    pub fn stay(&self, url: &str, key: &str) {
+    /// What to do in the time that follows; `shop` is the outlet with the till.
+    pub fn stay(&self, url: &str, key: &str, shop: u64) {
         self.print(&format!(
             "\n  Open {}\n  Numbers: 0300 1234567 (English), 0321 9876543 (Urdu). The code of the sign-in goes to the handset:\n  {url}/demo\n\
+             \x20 The till of the invented shop:  {url}/pos  outlet {shop}, login ali (owner) or sana (cashier), PIN {PIN}\n\
+             \x20 Invented outlets near each other:  {url}/outlets\n\
              \x20 For the command line:  export RASEED_SERVER={url} RASEED_KEY={key}\n\
              \x20                        raseed statement 923001234567 --why\n  Ctrl-C ends it.",
             self.bold(url)

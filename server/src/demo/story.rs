@@ -425,7 +425,7 @@ fn balance(world: &World<'_>) -> anyhow::Result<Value> {
         .send()
 }
 
-fn word<'a>(value: &'a Value, name: &str) -> &'a str {
+pub fn word<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or("-")
 }
 

@@ -363,6 +363,13 @@ impl Browser {
         self.call("POST", "/webauthn/authenticator", Some(&device));
     }
 
+    /// Takes the network away, or gives it back, as the browser itself sees it.
+    pub fn offline(&self, offline: bool) {
+        let conditions = json!({"offline": offline, "latency": 0, "throughput": 10_000_000});
+        let body = json!({"network_conditions": conditions});
+        self.call("POST", "/chromium/network_conditions", Some(&body));
+    }
+
     /// Keeps a picture of the whole page.
     pub fn screenshot(&self, path: &Path) {
         let command = json!({"cmd": "Page.captureScreenshot",

@@ -12,6 +12,8 @@ const STORY_TIME_MAX: Duration = Duration::from_secs(120);
 pub struct Demo {
     process: Child,
     pub url: String,
+    /// What it said before it went quiet.
+    pub told: String,
 }
 
 impl Demo {
@@ -27,6 +29,7 @@ impl Demo {
         let mut demo = Demo {
             process,
             url: String::new(),
+            told: String::new(),
         };
         let lines = BufReader::new(demo.process.stdout.take().unwrap()).lines();
         let (sender, receiver) = sync_channel(1024);
@@ -38,18 +41,20 @@ impl Demo {
             }
         });
         let deadline = Instant::now() + STORY_TIME_MAX;
-        let mut told = String::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = match receiver.recv_timeout(left) {
                 Ok(line) => line,
-                Err(RecvTimeoutError::Timeout) => panic!("the story takes too long:\n{told}"),
-                Err(RecvTimeoutError::Disconnected) => panic!("the demo ended:\n{told}"),
+                Err(RecvTimeoutError::Timeout) => panic!("the story takes too long:\n{}", demo.told),
+                Err(RecvTimeoutError::Disconnected) => panic!("the demo ended:\n{}", demo.told),
             };
-            told.push_str(&line);
-            told.push('\n');
+            demo.told.push_str(&line);
+            demo.told.push('\n');
             if let Some(url) = line.trim().strip_prefix("Open ") {
                 url.trim().clone_into(&mut demo.url);
+            }
+            if line.trim() == "Ctrl-C ends it." {
+                assert!(!demo.url.is_empty(), "no address:\n{}", demo.told);
                 // Somebody must go on reading what it prints.
                 std::thread::spawn(move || receiver.into_iter().for_each(drop));
                 return demo;
