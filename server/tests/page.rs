@@ -84,6 +84,63 @@ fn the_story_is_on_the_page() {
     programs.took_part("page.rs");
 }
 
+/// With nothing but what the demo prints, on a phone: into the till of the invented shop, a sale, its message, the outlets.
+#[test]
+fn the_invented_shop_sells_at_its_till_and_the_message_arrives() {
+    let Some(programs) = Programs::find() else { return };
+    let demo = Demo::start();
+    let told = |before: &str| {
+        let rest = demo
+            .told
+            .split(before)
+            .nth(1)
+            .unwrap_or_else(|| panic!("no {before}:\n{}", demo.told));
+        let word = rest.split_whitespace().next().unwrap();
+        word.trim_end_matches(',').to_owned()
+    };
+    let browser = Browser::open(&programs, false);
+    browser.size(360, 740);
+    browser.go(&format!("{}?lang=en", told("The till of the invented shop:")));
+    browser.until("location.pathname === '/pos/sign-in'");
+    for (field, before) in [("#seller", " outlet "), ("#staff", " login "), ("#pin", " PIN ")] {
+        browser.fill(field, &told(before));
+    }
+    browser.click("form.card button.primary");
+    browser.until("location.pathname === '/pos'");
+    browser.fill("#number", "0321 9876543");
+    browser.fill("#amount", "137");
+    browser.click("button[value=amount]");
+    browser
+        .until("document.querySelector('form[data-sells]') !== null && document.readyState === 'complete'");
+    browser.click("form[data-sells] button");
+    browser.until("document.querySelector('.slip-qr svg') !== null");
+    assert_eq!(browser.text("#state"), "Done");
+    picture(&browser, "till-sale");
+    // The receipt of the customer is a message.
+    browser.go(&format!("{}/demo?number=923219876543", demo.url));
+    browser.until("[...document.querySelectorAll('.inbox .bubble')].some(b => b.innerText.includes('137'))");
+
+    browser.go(&format!(
+        "{}?near=Karachi%2C+Saddar",
+        told("Invented outlets near each other:")
+    ));
+    let all = "[...document.querySelectorAll('.outlets > li')]";
+    let names = browser.run(&format!("return {all}.map(one => one.id)"));
+    let names = names.as_array().unwrap();
+    assert!(
+        names.len() >= 8 && names[..2].contains(&"outlet-demo-corner-shop".into()),
+        "{names:?}"
+    );
+    assert_eq!(
+        browser.run(&format!(
+            "return {all}.every(one => one.querySelector('.synthetic'))"
+        )),
+        true
+    );
+    picture(&browser, "outlets");
+    programs.took_part("page.rs");
+}
+
 /// The newest code in the handset, waited for.
 fn code(browser: &Browser) -> String {
     let fetch = "return fetch('/demo/inbox').then(r => r.text()).then(html => \
