@@ -174,7 +174,10 @@ fn line(id: &str) -> String {
     format!("{id},Shop,Street 1,Karachi,24.86,67.00,mon-sun 09:00-21:00,recharge sim,jazz")
 }
 
-fn read(text: &str) -> Result<Vec<(usize, Outlet)>, Vec<(usize, &'static str)>> {
+/// Lines that are not good, and their fields.
+type Bad = Vec<(usize, &'static str)>;
+
+fn read(text: &str) -> Result<Vec<(usize, Outlet)>, Bad> {
     let known = |outlet: &Outlet| match outlet.card.operators.iter().all(|code| code == "jazz") {
         true => Ok(()),
         false => Err(Mistake::new("operators", "unknown".to_owned())),

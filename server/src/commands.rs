@@ -1,7 +1,8 @@
 //! What each command does.
 //!
 //! # Layout
-//! * [`subscriber`], [`balance`], [`sale`], [`seller`], [`partner`], [`reconcile`], [`staff`], [`cards`], [`outlet`]: through the API
+//! * [`subscriber`], [`balance`], [`sale`], [`seller`], [`partner`], [`reconcile`], [`staff`], [`cards`]: through the API
+//! * [`outlet`]: the directory, the same way
 //! * [`upkeep`]: in a stopped data directory. [`receipt`]: without either
 
 pub mod balance;

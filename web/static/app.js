@@ -22,7 +22,7 @@
     const today = new Date().toDateString() === loadedAt.toDateString();
     const time = loadedAt.toTimeString().slice(0, 5);
     byId("as-of").textContent = today ? time : loadedAt.toISOString().slice(0, 10) + " " + time;
-    for (const button of document.querySelectorAll("form[method=post] button")) {
+    for (const button of document.querySelectorAll("form[method=post]:not([data-sent]) button")) {
       button.disabled = off;
     }
   };

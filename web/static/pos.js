@@ -2,8 +2,9 @@
 // it once. Everything works without this script too: the same button sends the same id.
 "use strict";
 (() => {
-  const word = document.getElementById("till-word");
   const tell = (key) => {
+    // Looked up each time: an answer may bring a new one.
+    const word = document.getElementById("till-word");
     if (!word) return;
     word.hidden = !key;
     word.textContent = key ? word.dataset[key] : "";
@@ -18,6 +19,7 @@
   }
 
   async function send(form, body, round) {
+    form.dataset.sent = "";
     for (const button of form.querySelectorAll("button")) button.disabled = true;
     tell("asking");
     try {
@@ -35,7 +37,13 @@
       });
     } catch (error) {
       tell(navigator.onLine ? "asking" : "away");
-      setTimeout(() => send(form, body, round + 1), Math.min(1000 * 2 ** round, 15000));
+      const again = () => {
+        clearTimeout(timer);
+        removeEventListener("online", again);
+        send(form, body, round + 1);
+      };
+      const timer = setTimeout(again, Math.min(1000 * 2 ** round, 15000));
+      addEventListener("online", again);
     }
   }
 

@@ -385,7 +385,7 @@ impl Browser {
     #[allow(dead_code, reason = "not every test file prints")]
     pub fn pdf(&self, paper_mm: u32) -> Vec<u8> {
         let inches = |mm: u32| f64::from(mm) / 25.4;
-        let params = json!({"paperWidth": inches(paper_mm), "paperHeight": inches(200), "marginTop": 0.08,
+        let params = json!({"paperWidth": inches(paper_mm), "paperHeight": inches(297), "marginTop": 0.08,
             "marginBottom": 0.08, "marginLeft": 0.08, "marginRight": 0.08});
         let command = json!({"cmd": "Page.printToPDF", "params": params});
         let made = self.call("POST", "/goog/cdp/execute", Some(&command));
