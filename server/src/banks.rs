@@ -4,15 +4,18 @@
 //! * here: [`Banks`], who they are and where they are listened to
 //! * [`config`]: the configuration, addresses and secrets
 //! * [`sale`]: a sale and its way back, the same for every channel
-//! * [`iso8583`]: the host for cash machines; `session`: one connection of it
+//! * [`iso8583`]: the host for cash machines. `onebill`: the biller for apps and counters
 
 pub mod config;
 pub mod iso8583;
+mod onebill;
 pub mod sale;
 
 use crate::sockets::bind;
+use crate::sockets::listener::{BoundedListener, Peer};
 use anyhow::Context as _;
-use config::{BankConfig, BanksConfig};
+use axum::serve::Listener as _;
+use config::{BankConfig, BanksConfig, OneBillBank};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -44,6 +47,17 @@ impl Roll {
             .find(|bank| bank.institution.trim_start_matches('0') == plain && bank.allows(address))
     }
 
+    /// The banks that speak 1BILL with these credentials from there.
+    pub fn credentials(&self, username: &[u8], password: &[u8], address: IpAddr) -> Vec<&BankConfig> {
+        let right = |profile: &OneBillBank| {
+            profile.password_sha256.is_of(password) && profile.username.as_bytes() == username
+        };
+        let banks = self.banks.iter().filter(|bank| bank.allows(address));
+        banks
+            .filter(|bank| bank.onebill.as_ref().is_some_and(right))
+            .collect()
+    }
+
     /// The bank that calls from there, when only one may.
     pub fn only(&self, address: IpAddr) -> Option<&BankConfig> {
         let mut may = self.banks.iter().filter(|bank| bank.allows(address));
@@ -55,6 +69,8 @@ impl Roll {
 pub struct Banks {
     /// Where ISO 8583 listens.
     pub iso8583: Vec<SocketAddr>,
+    /// Where 1BILL listens.
+    pub onebill: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
 }
 
@@ -74,8 +90,29 @@ impl Banks {
             );
             tokio::spawn(Arc::clone(&host).serve(listener, stopped.clone()));
         }
+        let mut onebill = Vec::new();
+        for address in &config.onebill.listen {
+            let listener = BoundedListener::of(
+                bind(*address, "banks.onebill.listen").await?,
+                config.onebill.connections_max,
+            );
+            onebill.push(
+                listener
+                    .local_addr()
+                    .context("ask for the address of the socket")?,
+            );
+            let service = onebill::router(web.clone(), Arc::clone(&roll), &config.onebill)
+                .into_make_service_with_connect_info::<Peer>();
+            let mut stopped = stopped.clone();
+            let serve = axum::serve(listener, service).with_graceful_shutdown(async move {
+                // An error means that the sender is gone: stop as well.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            });
+            tokio::spawn(async move { serve.await });
+        }
         Ok(Banks {
             iso8583: listening,
+            onebill,
             stop,
         })
     }

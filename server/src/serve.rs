@@ -89,13 +89,16 @@ async fn serve(
         .collect();
     let ready = json!({
         "event": "ready", "http": http, "diameter": diameter, "ussd": ussd, "data": config.data,
-        "iso8583": up.banks.iso8583,
+        "iso8583": up.banks.iso8583, "onebill": up.banks.onebill,
         "partitions": node.instance.partitions,
         "started_in_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
     output.value(&ready, |print| {
         for address in &up.banks.iso8583 {
             print.line(&format!("listening: ISO 8583 on {address}"));
+        }
+        for address in &up.banks.onebill {
+            print.line(&format!("listening: 1BILL on http://{address}"));
         }
         for address in &http {
             print.line(&format!("listening: {address}"));

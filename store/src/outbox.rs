@@ -200,7 +200,8 @@ impl Outbox {
         self.feed_with(journal, max_bytes, not_before, &mut |_| Ok(Vec::new()))
     }
 
-    /// As [`Outbox::feed`]; `further` says which letters go out beside each notification. They become durable with it.
+    /// As [`Outbox::feed`]; `further` says which letters go out beside notifications. They become durable with them.
+    /// When it cannot say so, what came before is taken in all the same; the error is told once nothing is.
     pub fn feed_with(
         &mut self,
         journal: &mut dyn JournalReader,
@@ -208,26 +209,34 @@ impl Outbox {
         not_before: Micros,
         further: &mut Further<'_>,
     ) -> Result<Step, StoreError> {
-        let (mut found, mut positions, mut events) = (Vec::new(), BTreeMap::new(), 0);
+        let (mut found, mut rows) = (Vec::new(), Vec::new());
         let read = read_on(journal, &self.positions, max_bytes, |row| {
-            events += collect(row, not_before, &mut found)?;
-            positions.insert(row.partition, row.seq);
+            let events = collect(row, not_before, &mut found)?;
+            rows.push((row.partition, row.seq, events, found.len()));
             Ok(())
         })?;
-        if read.batches > 0 {
-            let mut letters = Vec::new();
-            for one in &found {
-                let notification = one.notification()?;
-                letters.extend(further(&notification)?);
+        let (mut letters, mut taken, mut whole) = (Vec::new(), 0, 0);
+        for (.., end) in &rows {
+            let of_row: Result<Vec<_>, _> = found[taken..*end].iter().map(Found::notification).collect();
+            match further(&of_row?) {
+                Ok(more) => letters.extend(more),
+                Err(error) if whole == 0 => return Err(error),
+                Err(_) => break,
             }
-            self.put(&found, &letters, &positions)
+            (taken, whole) = (*end, whole + 1);
+        }
+        let late = rows.len() - whole;
+        rows.truncate(whole);
+        let positions: BTreeMap<_, _> = rows.iter().map(|(at, seq, ..)| (*at, *seq)).collect();
+        if whole > 0 {
+            self.put(&found[..taken], &letters, &positions)
                 .map_err(|e| sql_error(WHAT, "take in notifications", e))?;
             self.positions.extend(positions);
         }
         Ok(Step {
-            batches: read.batches,
-            events,
-            behind: read.behind,
+            batches: whole as u64,
+            events: rows.iter().map(|(_, _, events, _)| events).sum(),
+            behind: read.behind + late as u64,
         })
     }
 
@@ -408,8 +417,8 @@ impl Outbox {
     }
 }
 
-/// Which letters go out beside a notification. An error stops the feed before it; the next one begins there.
-pub type Further<'a> = dyn FnMut(&Notification) -> Result<Vec<NewLetter>, StoreError> + 'a;
+/// Which letters go out beside the notifications of a batch. An error stops the feed before it; the next one begins there.
+pub type Further<'a> = dyn FnMut(&[Notification]) -> Result<Vec<NewLetter>, StoreError> + 'a;
 
 struct Found {
     id: EventPlace,

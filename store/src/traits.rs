@@ -218,6 +218,12 @@ pub enum StoreError {
     /// The medium or the file may not be written.
     #[error("{0} is read-only; check the permissions of the data directory and the mount")]
     ReadOnly(&'static str),
+    /// Somebody who has to be asked has no time. Nothing was changed; ask again a little later.
+    #[error("cannot {doing} just now: too busy")]
+    Busy {
+        /// What was attempted.
+        doing: &'static str,
+    },
     /// Anything else.
     #[error("cannot {doing}")]
     Io {

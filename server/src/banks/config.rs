@@ -12,6 +12,8 @@ use std::net::{IpAddr, SocketAddr};
 pub struct BanksConfig {
     /// The host for cash machines.
     pub iso8583: Iso8583Config,
+    /// 1LINK 1BILL, where we are the biller.
+    pub onebill: OneBillConfig,
     /// Who may sell.
     pub bank: Vec<BankConfig>,
 }
@@ -44,6 +46,95 @@ impl Default for Iso8583Config {
     }
 }
 
+/// 1LINK 1BILL, where we are the biller.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OneBillConfig {
+    /// Where it listens; empty: not at all.
+    pub listen: Vec<SocketAddr>,
+    /// Connections at the same time.
+    pub connections_max: usize,
+    /// A payment that has not ended after so many seconds is answered 503, as if the line had failed.
+    pub answer_s: u32,
+}
+
+impl Default for OneBillConfig {
+    fn default() -> OneBillConfig {
+        OneBillConfig {
+            listen: Vec::new(),
+            connections_max: 1_024,
+            answer_s: 15,
+        }
+    }
+}
+
+/// How a bank speaks 1BILL.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneBillBank {
+    /// `bank_mnemonic` of its messages.
+    pub mnemonic: String,
+    /// Header `username`.
+    pub username: String,
+    /// SHA-256 of the header `password`, hexadecimal. The password is long and random: nothing slows guessing the hash.
+    pub password_sha256: PasswordHash,
+    /// What a payment that comes again is answered.
+    #[serde(default)]
+    pub duplicate: Duplicate,
+}
+
+/// What a payment that comes again is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum Duplicate {
+    /// `response_Code` 03.
+    #[default]
+    #[serde(rename = "03")]
+    Refused,
+    /// The answer of the first time.
+    #[serde(rename = "original")]
+    Original,
+}
+
+/// SHA-256 of a password.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PasswordHash([u8; 32]);
+
+impl PasswordHash {
+    /// Whether it is this password's, in constant time.
+    pub fn is_of(&self, password: &[u8]) -> bool {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, password);
+        aws_lc_rs::constant_time::verify_slices_are_equal(digest.as_ref(), &self.0).is_ok()
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash")
+    }
+}
+
+impl TryFrom<String> for PasswordHash {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<PasswordHash, &'static str> {
+        octets_of(&text)
+            .and_then(|octets| <[u8; 32]>::try_from(octets).ok())
+            .map(PasswordHash)
+            .ok_or("password_sha256 is 64 hexadecimal digits")
+    }
+}
+
+/// Hexadecimal digits as octets.
+fn octets_of(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
+        .collect()
+}
+
 /// How the length before each message is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -73,6 +164,9 @@ pub struct BankConfig {
     /// Nothing is sold on a connection before its sign-on.
     #[serde(default)]
     pub sign_on: bool,
+    /// How it speaks 1BILL; not set: it does not.
+    #[serde(default)]
+    pub onebill: Option<OneBillBank>,
 }
 
 impl BankConfig {
@@ -103,6 +197,9 @@ impl BanksConfig {
                     .to_owned(),
             );
         }
+        if self.onebill.connections_max == 0 || !(1..=60).contains(&self.onebill.answer_s) {
+            return Err("banks.onebill: connections_max must be at least 1, answer_s 1 to 60".to_owned());
+        }
         for (index, bank) in self.bank.iter().enumerate() {
             let name = &bank.code;
             if charge::Code::new(name).is_none_or(|code| code.is_empty()) {
@@ -121,10 +218,14 @@ impl BanksConfig {
             let others = &self.bank[..index];
             let twice = others.iter().any(|other| {
                 let same = other.institution.trim_start_matches('0') == plain && !plain.is_empty();
-                same || other.code == bank.code
+                let mnemonic = |bank: &BankConfig| bank.onebill.as_ref().map(|p| p.mnemonic.clone());
+                let named = mnemonic(bank).is_some() && mnemonic(bank) == mnemonic(other);
+                same || named || other.code == bank.code
             });
             if twice {
-                return Err(format!("banks.bank {name}: code and institution must be its own"));
+                return Err(format!(
+                    "banks.bank {name}: code, institution and mnemonic must be its own"
+                ));
             }
         }
         Ok(())
@@ -210,14 +311,10 @@ impl TryFrom<String> for MacKey {
     type Error = &'static str;
     fn try_from(text: String) -> Result<MacKey, &'static str> {
         let wrong = "mac_key is 32 to 128 hexadecimal digits, two for each octet";
-        if !text.is_ascii() || !text.len().is_multiple_of(2) || !(32..=128).contains(&text.len()) {
+        if !(32..=128).contains(&text.len()) {
             return Err(wrong);
         }
-        let octets: Result<Vec<u8>, _> = (0..text.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&text[at..at + 2], 16))
-            .collect();
-        let octets = octets.map_err(|_| wrong)?;
+        let octets = octets_of(&text).ok_or(wrong)?;
         Ok(MacKey(hmac::Key::new(hmac::HMAC_SHA256, &octets)))
     }
 }

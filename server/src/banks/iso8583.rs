@@ -270,7 +270,7 @@ impl Line {
             class: ChannelClass::Atm,
         };
         Some(match sell_once(&self.host.web, &asked, self.host.answer).await {
-            Told::Sold(sold) => {
+            Told::Sold { top_up: sold, .. } => {
                 let mut answer = message.answered(code::APPROVED);
                 answer.set(38, &approval(sold.id));
                 answer

@@ -82,7 +82,12 @@ impl Key<'_> {
 #[derive(Clone, Debug)]
 pub enum Told {
     /// Credited.
-    Sold(Box<TopUp>),
+    Sold {
+        /// What was.
+        top_up: Box<TopUp>,
+        /// It was sold before: this was a repeat.
+        again: bool,
+    },
     /// Refused for ever, with the stable code of the reason.
     Refused(u32),
     /// It was taken back, before it came or after.
@@ -97,7 +102,7 @@ pub enum Told {
 pub async fn sell_once(web: &Web, asked: &Asked<'_>, wait: Duration) -> Told {
     let key = asked.request();
     let problem = match attempt(web, asked).await {
-        Ok(catalog) => return end(web, asked, catalog, wait).await,
+        Ok((catalog, again)) => return end(web, asked, (catalog, again), wait).await,
         Err(problem) => problem,
     };
     match problem.fault {
@@ -110,7 +115,7 @@ pub async fn sell_once(web: &Web, asked: &Asked<'_>, wait: Duration) -> Told {
                 Ok(Reply::Done) => known(web, key).await,
                 // A copy of it was sold meanwhile, or before.
                 Ok(Reply::TopUpAccepted { .. }) => match settled(web, key.top_up(), wait).await {
-                    Ok(Some(top_up)) if same_sale(web, &top_up, asked) => sold(top_up),
+                    Ok(Some(top_up)) if same_sale(web, &top_up, asked) => sold(top_up, true),
                     Ok(Some(_)) => Told::OtherBody,
                     _ => Told::Unknown,
                 },
@@ -120,8 +125,8 @@ pub async fn sell_once(web: &Web, asked: &Asked<'_>, wait: Duration) -> Told {
     }
 }
 
-/// Checks the request and hands it in.
-async fn attempt<'a>(web: &'a Web, asked: &Asked<'_>) -> Result<&'a Catalog, Problem> {
+/// Checks the request and hands it in; says whether it was known.
+async fn attempt<'a>(web: &'a Web, asked: &Asked<'_>) -> Result<(&'a Catalog, bool), Problem> {
     let found = lookup::find(web, asked.msisdn).await?;
     let (account, catalog) = found.subscriber()?;
     if crate::sockets::charging::currency_number(&catalog.currency) != Some(u32::from(asked.currency)) {
@@ -157,12 +162,12 @@ async fn attempt<'a>(web: &'a Web, asked: &Asked<'_>) -> Result<&'a Catalog, Pro
         },
     };
     // The bank's key says whether a second identical recharge is meant.
-    sell(web, &sale, None, true).await?;
-    Ok(catalog)
+    let (_, again) = sell(web, &sale, None, true).await?;
+    Ok((catalog, again))
 }
 
 /// Waits for the end, and buys the bundle.
-async fn end(web: &Web, asked: &Asked<'_>, catalog: &Catalog, wait: Duration) -> Told {
+async fn end(web: &Web, asked: &Asked<'_>, (catalog, again): (&Catalog, bool), wait: Duration) -> Told {
     let Ok(Some(top_up)) = settled(web, asked.request().top_up(), wait).await else {
         return Told::Unknown;
     };
@@ -185,17 +190,17 @@ async fn end(web: &Web, asked: &Asked<'_>, catalog: &Catalog, wait: Duration) ->
             Err(_) => return Told::Unknown,
         }
     }
-    sold(top_up)
+    sold(top_up, again)
 }
 
-fn sold(top_up: Box<TopUp>) -> Told {
+fn sold(top_up: Box<TopUp>, again: bool) -> Told {
     let reversal = top_up.after.reversal.as_ref().map(|reversal| reversal.state);
     if matches!(reversal, Some(ReversalState::Asked | ReversalState::Done)) {
         return Told::Reversed;
     }
     match (top_up.state, top_up.reason) {
         (TopUpState::Declined, reason) => Told::Refused(reason.unwrap_or(Refusal::Declined.code())),
-        _ => Told::Sold(top_up),
+        _ => Told::Sold { top_up, again },
     }
 }
 

@@ -62,7 +62,7 @@ impl Desk {
     /// Takes in a stretch of the journal and wakes the senders.
     pub fn feed(&self, journal: &mut dyn JournalReader, max_bytes: usize) -> Result<Step, StoreError> {
         let not_before = super::now().0 - OLD_US;
-        let mut further = |notification: &Notification| letters_of(&self.around, notification);
+        let mut further = |batch: &[Notification]| letters_of(&self.around, batch);
         let step = self
             .outbox
             .lock()

@@ -23,6 +23,10 @@ const FEED_PAUSE_MAX: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Pause after an error.
 const ERROR_PAUSE: Duration = Duration::from_secs(1);
+/// Pause while the engine has no time for questions: commands come first.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
+/// From then on somebody should know.
+const BUSY_LONG: Duration = Duration::from_secs(30);
 /// What partners should have been told longer ago than this is passed over when the queue was lost, microseconds: 3 days.
 const CALLBACK_OLD_US: i64 = 3 * 24 * 3_600 * 1_000_000;
 /// How long [`Followers::catch_up`] waits.
@@ -230,16 +234,34 @@ fn follow(
     let run = move || {
         store::background::lower_priority();
         let mut heard = 0;
+        let mut busy: Option<Instant> = None;
         loop {
             let (count, stopping) = bell.wait(heard);
             heard = count;
-            match step(&mut *journal) {
+            let stepped = step(&mut *journal);
+            if stepped.is_ok() {
+                busy = None;
+            }
+            match stepped {
                 Ok((0, ..)) if stopping => return,
                 Ok((0, ..)) => {}
                 // More is waiting: no pause.
                 Ok((_, behind, _)) if behind > 0 => heard = heard.wrapping_sub(1),
                 Ok(_) if stopping => {}
                 Ok((.., rest)) => std::thread::sleep(rest),
+                // The next start takes in what is left.
+                Err(StoreError::Busy { .. }) if stopping => return,
+                Err(StoreError::Busy { doing }) => {
+                    let since = *busy.get_or_insert_with(Instant::now);
+                    if since.elapsed() < BUSY_LONG {
+                        tracing::debug!(doing, "the {name} lets commands go first");
+                    } else {
+                        tracing::warn!(doing, "the {name} waits for the engine all the time");
+                        busy = None;
+                    }
+                    heard = heard.wrapping_sub(1);
+                    std::thread::sleep(BUSY_PAUSE);
+                }
                 Err(error) => {
                     tracing::error!(
                         error = crate::failure::chain(&error.into()),

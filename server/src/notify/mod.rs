@@ -23,16 +23,27 @@ use crate::node::desk::{Around, Desk, notice_of};
 use charge::catalog::{Language, TimeWindow};
 use charge::time::{DAY, HOUR};
 use charge::{Entity, EntityKey, EventBody, Msisdn, OperatorId, Timestamp};
+use engine::{EngineError, Unavailable};
 use matter::{Matter, Words};
 use people::consents::Notice;
 use people::ways::{Addressee, Decision, Way};
 use std::sync::Arc;
-use store::{LetterWay, NewLetter, Notification, StoreError};
+use std::time::Duration;
+use store::{LetterWay, NewLetter, Notification, NotificationKind, StoreError};
 
 /// A proof of a credit is worth sending for this long.
 const RECEIPT_LIFE: i64 = 3 * DAY;
 /// Everything else.
 const NOTICE_LIFE: i64 = DAY;
+/// Accounts that are asked for at once: few beside the commands that wait.
+const READS_AT_ONCE: usize = 256;
+/// How often they are asked for while the engine has no room, and the pause between.
+const READ_TRIES: usize = 20;
+const READ_PAUSE: Duration = Duration::from_millis(10);
+/// It had no room all the time.
+const LATER: StoreError = StoreError::Busy {
+    doing: "decide who is told",
+};
 
 /// What the configuration says about offers.
 #[derive(Clone, Debug, serde::Deserialize)]
@@ -166,12 +177,57 @@ pub fn by(way: &Way, base: &NewLetter) -> NewLetter {
 ///
 /// # Errors
 /// When engine or people do not answer; it is asked again.
-pub fn letters_of(around: &Around, notification: &Notification) -> Result<Vec<NewLetter>, StoreError> {
-    let look = |entity: Option<&Entity>, _| entity.and_then(Entity::account).map(|account| account.msisdn);
-    let found = around.engine.read(EntityKey::Account(notification.account), look);
-    let Some(number) = found.map_err(|error| stuck(error.into()))? else {
-        return Ok(Vec::new());
-    };
+pub fn letters_of(around: &Around, batch: &[Notification]) -> Result<Vec<NewLetter>, StoreError> {
+    let mut letters = Vec::new();
+    for some in batch.chunks(READS_AT_ONCE) {
+        for (notification, number) in some.iter().zip(numbers_of(around, some)?) {
+            if let Some(number) = number {
+                letters.extend(letters_to(around, notification, number)?);
+            }
+        }
+    }
+    Ok(letters)
+}
+
+/// Whose the accounts of these are, asked for all at once: while commands wait for the engine, so does each question. What it
+/// has no room for is asked again for a while, because it has not failed.
+fn numbers_of(around: &Around, batch: &[Notification]) -> Result<Vec<Option<Msisdn>>, StoreError> {
+    let mut numbers = vec![None; batch.len()];
+    // Sellers hear of their stock by SMS alone; their numbers are not those of accounts.
+    let of_account = |at: &usize| batch[*at].kind != NotificationKind::LowStock;
+    let mut open: Vec<usize> = (0..batch.len()).filter(of_account).collect();
+    for pause in std::iter::repeat_n(READ_PAUSE, READ_TRIES) {
+        let (sender, answers) = std::sync::mpsc::channel();
+        for at in open.drain(..) {
+            let sender = sender.clone();
+            let look = |entity: Option<&Entity>, _| entity.and_then(Entity::account).map(|it| it.msisdn);
+            let key = EntityKey::Account(batch[at].account);
+            // The receiver waits for every answer.
+            let told = move |found| _ = sender.send((at, found));
+            around.engine.read_with(key, look, told);
+        }
+        drop(sender);
+        for (at, found) in answers {
+            match found {
+                Ok(number) => numbers[at] = number,
+                Err(EngineError::Busy) => open.push(at),
+                Err(EngineError::Unavailable(Unavailable::Stopping)) => return Err(LATER),
+                Err(error) => return Err(stuck(error.into())),
+            }
+        }
+        if open.is_empty() {
+            return Ok(numbers);
+        }
+        std::thread::sleep(pause);
+    }
+    Err(LATER)
+}
+
+fn letters_to(
+    around: &Around,
+    notification: &Notification,
+    number: Msisdn,
+) -> Result<Vec<NewLetter>, StoreError> {
     let (notice, now) = (notice_of(notification.kind), crate::node::now());
     let decision = around
         .people
