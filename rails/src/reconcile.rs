@@ -65,11 +65,15 @@ pub enum Kind {
     NoFile,
     /// The file of a day cannot be read whole.
     BadFile,
+    /// A bank took a sale back, and less than all of it was unused: it is settled with the bank.
+    NotTakenBack,
+    /// A bank sold a bundle, and it could not be bought: the credit stays.
+    NotBought,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Missing,
         Kind::Extra,
         Kind::Amount,
@@ -80,6 +84,8 @@ impl Kind {
         Kind::Chargeback,
         Kind::NoFile,
         Kind::BadFile,
+        Kind::NotTakenBack,
+        Kind::NotBought,
     ];
 
     /// Name in API and files.
@@ -95,6 +101,8 @@ impl Kind {
             Kind::Chargeback => "chargeback",
             Kind::NoFile => "missing-file",
             Kind::BadFile => "unreadable-file",
+            Kind::NotTakenBack => "not-taken-back",
+            Kind::NotBought => "bundle-not-bought",
         }
     }
 

@@ -336,3 +336,69 @@ fn what_falls_in_quiet_hours_waits_also_over_a_kill() {
     });
     assert_eq!(server.terminate(), 0);
 }
+
+/// While commands fill the engine's queue the outbox lets them go first; it says no error, loses no message, and catches up.
+#[test]
+fn while_the_engine_is_busy_messages_wait_and_none_is_lost() {
+    const SHOPS: usize = 8;
+    const SALES: usize = 15;
+    let extra = "[engine]\npartitions = 3\nthreads = 1\nwaiting_commands_max = 3\n";
+    let world = World::logged(("00:00", "00:00"), "debug", extra);
+    let log = world.place.path("log.txt");
+    let server = world.place.serve_logged(&log);
+    let key = server.key.clone().unwrap();
+    let api = api_of(&server, &key);
+    let (_, shop) = api.partner("corner", "1000000");
+    let number = |index: usize| format!("9230012345{index:02}");
+    for index in 0..SHOPS {
+        api.done(
+            "/v1/subscribers",
+            "",
+            &json!({"operator": "jazz", "msisdn": number(index)}),
+        );
+    }
+    let busy = std::sync::atomic::AtomicUsize::new(0);
+    let sold: Vec<BTreeSet<String>> = std::thread::scope(|threads| {
+        let shops: Vec<_> = (0..SHOPS)
+            .map(|index| {
+                let (server, shop, busy) = (&server, &shop, &busy);
+                threads.spawn(move || {
+                    let shop = api_of(server, shop);
+                    let mut receipts = BTreeSet::new();
+                    for sale in 0..SALES {
+                        let id = format!("s{index}.{sale}");
+                        let body = json!({"msisdn": number(index), "amount": (100 + sale).to_string(), "external_id": id});
+                        let sold = wait_for("a sale", || match shop.post("/v1/topups?wait=10", &id, &body) {
+                            Some((200 | 201, sold)) if sold["receipt"].is_string() => Some(sold),
+                            _ => {
+                                busy.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                                None
+                            }
+                        });
+                        receipts.insert(sold["receipt"].as_str().unwrap().to_owned());
+                    }
+                    receipts
+                })
+            })
+            .collect();
+        shops.into_iter().map(|shop| shop.join().unwrap()).collect()
+    });
+    for (index, receipts) in sold.iter().enumerate() {
+        assert_eq!(receipts.len(), SALES);
+        wait_for("every message", || {
+            let texts = world.texts(&number(index)).join("\n");
+            receipts
+                .iter()
+                .all(|receipt| texts.contains(receipt.as_str()))
+                .then_some(())
+        });
+    }
+    let (busy, log) = (busy.into_inner(), std::fs::read_to_string(&log).unwrap());
+    println!(
+        "busy answers: {busy}; the outbox let commands go first: {}",
+        log.matches("lets commands go first").count()
+    );
+    assert!(busy > 0, "the engine was never busy");
+    assert!(!log.contains("cannot follow the journal"), "an error was told");
+    assert_eq!(server.terminate(), 0);
+}

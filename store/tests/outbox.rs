@@ -5,7 +5,7 @@ mod common;
 use charge::EventBody;
 use common::{START, journal_rows, store_with, story};
 use store::outbox::{Attempt, OutboxCounts};
-use store::{MemoryStore, NotificationKind, Outbox, SqliteOptions, SqliteStore, Store};
+use store::{MemoryStore, NotificationKind, Outbox, SqliteOptions, SqliteStore, Store, StoreError};
 
 const LATER: i64 = START + 1_000_000_000;
 
@@ -45,6 +45,47 @@ fn events_that_tell_something_wait_to_be_sent() {
         "only what has happened by then"
     );
     assert_eq!(outbox.pending(LATER, 2).unwrap().len(), 2);
+}
+
+/// Whoever says which letters go out beside may have no time: what came before stays taken in, and nothing is told twice.
+#[test]
+fn a_feed_that_is_interrupted_goes_on_where_it_stopped() {
+    let (journal, mut outbox) = (journal(), Outbox::in_memory().unwrap());
+    let mut whole = Outbox::in_memory().unwrap();
+    feed(&mut whole, &journal);
+    let mut reader = journal.journal_reader().unwrap();
+    let (mut asked, mut interrupted, mut nothing) = (0, 0, 0);
+    for _ in 0..1_000 {
+        // One answer in three: sometimes behind what is taken in, sometimes before anything is.
+        let mut further = |_: &[store::Notification]| {
+            asked += 1;
+            match asked % 3 {
+                1 => Ok(Vec::new()),
+                _ => Err(StoreError::Busy { doing: "ask" }),
+            }
+        };
+        match outbox.feed_with(&mut *reader, usize::MAX, 0, &mut further) {
+            Ok(step) if step.behind > 0 => interrupted += 1,
+            Ok(step) if step.batches == 0 => break,
+            Ok(_) => {}
+            Err(StoreError::Busy { .. }) => nothing += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(interrupted > 0 && nothing > 0, "{interrupted} {nothing}");
+    let ids = |outbox: &mut Outbox| {
+        let mut ids: Vec<_> = outbox
+            .pending(LATER, 100)
+            .unwrap()
+            .iter()
+            .map(|one| one.id)
+            .collect();
+        ids.sort_unstable_by_key(|id| (id.partition, id.seq, id.index));
+        ids
+    };
+    assert_eq!(ids(&mut outbox), ids(&mut whole));
+    let heads = journal.journal_reader().unwrap().heads().unwrap();
+    assert_eq!(outbox.lag(&heads), 0);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::bind::Reader;
 use crate::limits;
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
+use charge::partner::TopUp;
 use charge::payment::{Currency, PaymentId, PaymentState, Price};
 use charge::time::{DAY, SECOND};
 use charge::{Code, Money, Timestamp};
@@ -19,6 +20,7 @@ use store::StoreError;
 use store::exceptions::{Exception, Exceptions};
 use store::reads::PaymentRow;
 use store::runs::Run;
+use uuid::Uuid;
 
 /// Rails here write days of Pakistan: five hours before UTC.
 pub const DAY_OFFSET_S: i64 = 5 * 3600;
@@ -159,6 +161,29 @@ pub async fn file_wanted(
     };
     let one = row_of(&about, rail, day, web.now());
     blocking(move || kept.add(&one)).await
+}
+
+/// Says that something about a partner's sale has to be settled by people: what it paid, and what became of it in
+/// the books. Durable when it returns; saying it again changes nothing.
+///
+/// # Errors
+/// [`Fault::NotFound`] where nothing is reconciled, [`Fault::Internal`] when it could not be kept.
+pub async fn sale_to_settle(web: &Web, kind: Kind, sale: &TopUp, booked: Money) -> Result<(), Problem> {
+    let kept = web.parts.exceptions.clone().ok_or(Fault::NotFound)?;
+    // Not the name of the partner's own files: comparing one of those must not close this.
+    let rail = Code::new(&format!("bank.{}", sale.partner.0)).unwrap_or_default();
+    let about = Difference {
+        kind,
+        payment: None,
+        reference: Uuid::from_u128(sale.id).to_string(),
+        line: 0,
+        file: Some(Price::pkr(sale.gross)),
+        books: Some(Price::pkr(booked)),
+    };
+    let now = web.now();
+    let day = (now.0 + DAY_OFFSET_S * SECOND).div_euclid(DAY);
+    let one = row_of(&about, rail, i32::try_from(day).unwrap_or(i32::MAX), now);
+    blocking(move || kept.add(&one)).await.map(|_| ())
 }
 
 /// Keeps what a comparison found: every difference as it stands now, and how many are new.

@@ -66,7 +66,8 @@ impl Story {
     fn file_of(&self, movements: usize, query: &str) -> String {
         self.service.eventually(|| {
             let answer = self.report(query);
-            (answer.status == 200 && answer.body.lines().count() == movements + 2).then_some(answer.body)
+            let all = answer.body.lines().count() == movements + 2 && !answer.body.contains("SUBMITTED");
+            (answer.status == 200 && all).then_some(answer.body)
         })
     }
 
@@ -322,6 +323,102 @@ fn the_settlement_file_is_exact_and_the_same_for_ever() {
         "",
     );
     assert_eq!(other.problem().0, 403);
+}
+
+/// Every movement is a line with the next number, each day begins where the one before ended, and what a later day does to a
+/// sale stands in that day's file.
+#[test]
+fn files_of_days_follow_each_other() {
+    let story = Story::start();
+    let service = &story.service;
+    let path = format!("/v1/partners/{}/float", SHOP.0);
+    let state = |state: &str| {
+        let subscriber = format!("/v1/subscribers/{NUMBER}");
+        let changed = story.admin("PATCH", &subscriber, json!({"state": state}));
+        assert_eq!(changed.status, 200, "{changed:?}");
+    };
+    let fund = |amount: &str, reference: &str| {
+        let body = json!({"amount": amount, "reference": reference}).to_string();
+        let answer = service.once(&service.admin, &path, reference, &body);
+        assert!(answer.status < 300, "{answer:?}");
+    };
+    let back = story.sell("a", "100");
+    state("suspended");
+    let body = json!({"msisdn": NUMBER, "amount": "90", "external_id": "no", "again": true}).to_string();
+    let declined = service.once(&service.shop, "/v1/topups?wait=10", "no", &body);
+    state("active");
+    assert_eq!(declined.json()["state"], "DECLINED", "{declined:?}");
+    fund("-40", "to the bank");
+    let first = story.file_of(5, "&partial=true");
+    service.pass(Duration::from_secs(8 * 3_600));
+    // The second day.
+    assert_eq!(story.reverse(&service.admin, &back).json()["state"], "REVERSED");
+    fund("60.25", "from the bank");
+    story.sell("b", "70");
+    service.pass(Duration::from_secs(24 * 3_600));
+    let file_of = |day: &str, movements: usize| {
+        let path = format!("/v1/reports/partners/me/settlement?day={day}");
+        service.eventually(|| {
+            let answer = service.api(&service.shop, "GET", &path, "");
+            let lines = answer.body.lines().count();
+            (answer.status == 200 && lines == movements + 2).then_some(answer.body)
+        })
+    };
+    let (one, two, empty) = (
+        file_of(DAY, 5),
+        file_of("2026-11-22", 3),
+        file_of("2026-11-20", 0),
+    );
+    let body = |file: &str| file[..file.trim_end().rfind('\n').unwrap()].to_owned();
+    assert_eq!(body(&one), body(&first), "what was there stays");
+    assert_eq!(check(&empty).balances, None);
+    let (before, between) = check(&one).balances.unwrap();
+    let (again, after) = check(&two).balances.unwrap();
+    assert_eq!(
+        [before, between, again, after].map(|money| money.exact()),
+        ["0.00", "860.00", "860.00", "950.25"]
+    );
+    let cells = |file: &str| -> Vec<Vec<String>> {
+        let lines: Vec<&str> = file.lines().collect();
+        let movements = &lines[1..lines.len() - 1];
+        let cells = movements.iter().map(|line| web::settlement_file::cells(line));
+        cells.map(Option::unwrap).collect()
+    };
+    let all = [cells(&one), cells(&two)].concat();
+    for (at, line) in all.iter().enumerate() {
+        assert_eq!(line[0], (at + 1).to_string(), "numbers without a gap");
+    }
+    let said: Vec<[&str; 6]> = all
+        .iter()
+        .map(|line| [3, 2, 4, 5, 13, 14].map(|at| line[at].as_str()))
+        .collect();
+    assert_eq!(said[1], ["sale", "a", "float.2", "subscriber", "COMPLETED", ""]);
+    assert_eq!(said[2], ["sale", "no", "float.2", "subscriber", "DECLINED", ""]);
+    assert_eq!(
+        said[3],
+        ["declined", "", "subscriber", "float.2", "DECLINED", "no"]
+    );
+    assert_eq!(
+        (said[4][0], said[4][2], said[4][3]),
+        ("withdrawal", "float.2", "bank")
+    );
+    assert_eq!(
+        said[5],
+        ["reversal", "", "subscriber", "float.2", "REVERSED", "a"]
+    );
+    assert_eq!(
+        (said[6][0], said[6][2], said[6][3]),
+        ("funding", "bank", "float.2")
+    );
+    // The trailer: lines, what they did to the float, SHA-256 of every byte before it.
+    use sha2::{Digest as _, Sha256};
+    use std::fmt::Write as _;
+    let end = two.trim_end().rfind('\n').unwrap() + 1;
+    let mut wanted = "trailer,3,90.25,".to_owned();
+    for byte in Sha256::digest(&two.as_bytes()[..end]) {
+        write!(wanted, "{byte:02x}").unwrap();
+    }
+    assert_eq!(two[end..].trim_end(), wanted);
 }
 
 #[test]

@@ -164,9 +164,24 @@ pub struct BankConfig {
     /// Nothing is sold on a connection before its sign-on.
     #[serde(default)]
     pub sign_on: bool,
+    /// What a reversal is answered that could not take all of its sale back.
+    #[serde(default)]
+    pub reversal: ReversalAnswer,
     /// How it speaks 1BILL; not set: it does not.
     #[serde(default)]
     pub onebill: Option<OneBillBank>,
+}
+
+/// What a reversal is answered that could not take all of its sale back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum ReversalAnswer {
+    /// 32 for a part, 21 for nothing.
+    #[default]
+    #[serde(rename = "truth")]
+    Truth,
+    /// 00 always, for a bank that repeats until it hears that; what is missing is settled with it.
+    #[serde(rename = "00")]
+    Accepted,
 }
 
 impl BankConfig {

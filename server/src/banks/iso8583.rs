@@ -4,8 +4,8 @@
 //! answered: the bank repeats it or sends its reversal, and both find what became of it.
 
 use super::Roll;
-use super::config::{BankConfig, Iso8583Config, PrefixConfig};
-use super::sale::{Asked, Key, Told, sell_once, take_back};
+use super::config::{BankConfig, Iso8583Config, PrefixConfig, ReversalAnswer};
+use super::sale::{Asked, Back, Key, Told, sell_once, take_back};
 use charge::ids::digest128;
 use charge::promotion::ChannelClass;
 use charge::{Money, Refusal};
@@ -287,9 +287,14 @@ impl Line {
             partner: bank.partner(),
             key: &key,
         };
-        take_back(&self.host.web, key, self.host.answer)
-            .await
-            .then(|| message.answered(code::APPROVED))
+        let code = match take_back(&self.host.web, key, self.host.answer).await {
+            Back::Whole => code::APPROVED,
+            Back::Unknown => return None,
+            _ if bank.reversal == ReversalAnswer::Accepted => code::APPROVED,
+            Back::Part => code::PARTLY_TAKEN,
+            Back::Nothing => code::NOTHING_TAKEN,
+        };
+        Some(message.answered(code))
     }
 }
 

@@ -8,12 +8,13 @@ use super::config::{BankConfig, Duplicate, OneBillConfig};
 use super::sale::{Asked, Told, sell_once};
 use crate::sockets::listener::Peer;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::body::{Bytes, HttpBody as _, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use charge::account::LifeCycle;
+use charge::partner::Partner;
 use charge::promotion::ChannelClass;
 use charge::{Money, Refusal};
 use serde::{Deserialize, Serialize};
@@ -23,9 +24,14 @@ use std::time::Duration;
 use web::Web;
 use web::api::lookup;
 use web::problem::Fault;
+use web::receipt::capability::coded;
 
 /// Longest body: a payment with all of `reserved`, twice over.
 const BODY_BYTES_MAX: usize = 2_048;
+/// What is longer is read that far, so that whoever sends it reads the answer too.
+const DRAINED_BYTES_MAX: usize = 128 << 10;
+/// It must be there within this time.
+const BODY_MAX: Duration = Duration::from_secs(20);
 /// Longest number of a consumer that is read.
 const CONSUMER_MAX: usize = 20;
 /// Longest `reserved`.
@@ -145,31 +151,29 @@ pub fn router(web: Web, roll: Arc<Roll>, config: &OneBillConfig) -> Router {
     Router::new()
         .route("/api/1.0/Payments/BillInquiry", post(inquire))
         .route("/api/1.0/Payments/BillPayment", post(pay))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(biller)
 }
 
 async fn inquire(
     State(biller): State<Arc<OneBill>>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
-    let banks = match biller.callers(&headers, peer.ip()) {
-        Ok(banks) => banks,
+    let (banks, body) = match biller.message(peer.ip(), request).await {
+        Ok(message) => message,
         Err(status) => return status.into_response(),
     };
     let Ok(asked) = serde_json::from_slice::<Inquiry>(&body) else {
         return axum::Json(Bill::of(code::INVALID_DATA)).into_response();
     };
     let consumer = asked.consumer_number.trim();
-    if named(&banks, &asked.bank_mnemonic).is_none()
-        || !plain(consumer)
-        || asked.reserved.len() > RESERVED_MAX
-    {
+    let Some(bank) = named(&banks, &asked.bank_mnemonic) else {
+        return axum::Json(Bill::of(code::INVALID_DATA)).into_response();
+    };
+    if !plain(consumer) || asked.reserved.len() > RESERVED_MAX {
         return axum::Json(Bill::of(code::INVALID_DATA)).into_response();
     }
-    match biller.found(consumer).await {
+    match biller.found(bank, consumer).await {
         Some(code) => axum::Json(Bill::of(code)).into_response(),
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
@@ -178,49 +182,75 @@ async fn inquire(
 async fn pay(
     State(biller): State<Arc<OneBill>>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
-    let banks = match biller.callers(&headers, peer.ip()) {
-        Ok(banks) => banks,
+    let (banks, body) = match biller.message(peer.ip(), request).await {
+        Ok(message) => message,
         Err(status) => return status.into_response(),
     };
     let read = serde_json::from_slice::<Payment>(&body).ok();
     let bank = read.as_ref().and_then(|paid| named(&banks, &paid.bank_mnemonic));
-    let (Some(paid), Some(bank)) = (read, bank) else {
+    let (Some(paid), Some(bank)) = (read, bank.cloned()) else {
         return axum::Json(Paid::of(code::INVALID_DATA, String::new())).into_response();
     };
-    match biller.paid(bank, &paid).await {
-        Some(answer) => axum::Json(answer).into_response(),
+    // To its end, even when the bank hangs up: a request that is dropped with its connection would leave a bundle unbought.
+    let biller = Arc::clone(&biller);
+    let paid = tokio::spawn(async move { biller.paid(&bank, &paid).await });
+    match paid.await {
+        Ok(Some(answer)) => axum::Json(answer).into_response(),
         // Not known: as if no answer had come.
-        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Ok(None) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 
 impl OneBill {
-    /// The banks that may speak with these credentials from there.
-    fn callers(&self, headers: &HeaderMap, address: IpAddr) -> Result<Vec<&BankConfig>, StatusCode> {
+    /// Who may speak with these credentials from there, and what is said. Nothing is read of what a stranger says.
+    async fn message(
+        &self,
+        address: IpAddr,
+        request: Request,
+    ) -> Result<(Vec<BankConfig>, Bytes), StatusCode> {
         if !self.roll.knows(address) {
+            tracing::warn!(%address, "no bank pays from there");
             return Err(StatusCode::FORBIDDEN);
         }
+        let headers = request.headers();
         let header = |name: &str| headers.get(name).map_or(&[][..], |value| value.as_bytes());
-        let banks = self
+        let banks: Vec<BankConfig> = self
             .roll
-            .credentials(header("username"), header("password"), address);
+            .credentials(header("username"), header("password"), address)
+            .into_iter()
+            .cloned()
+            .collect();
         if banks.is_empty() {
             tracing::warn!(%address, "wrong credentials of a bank");
             return Err(StatusCode::UNAUTHORIZED);
         }
-        Ok(banks)
+        let body = request.into_body();
+        if body.size_hint().lower() > DRAINED_BYTES_MAX as u64 {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        let body = tokio::time::timeout(BODY_MAX, to_bytes(body, DRAINED_BYTES_MAX)).await;
+        match body {
+            Ok(Ok(body)) if body.len() <= BODY_BYTES_MAX => Ok((banks, body)),
+            Ok(_) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+        }
     }
 
     /// What an inquiry is answered; `None`: nobody knows now.
-    async fn found(&self, consumer: &str) -> Option<&'static str> {
+    async fn found(&self, bank: &BankConfig, consumer: &str) -> Option<&'static str> {
         let found = match lookup::find(&self.web, consumer).await {
             Ok(found) => found,
             Err(problem) => return (problem.fault == Fault::BadNumber).then_some(code::NOT_FOUND),
         };
-        if found.subscriber().is_err() {
+        let Ok((_, catalog)) = found.subscriber() else {
+            return Some(code::NOT_FOUND);
+        };
+        let partner = self.web.partner(bank.partner()).await.ok()?;
+        let sells =
+            |partner: &Partner| partner.operators.is_empty() || partner.operators.contains(&catalog.operator);
+        if !partner.as_deref().is_some_and(sells) {
             return Some(code::NOT_FOUND);
         }
         let account = self.web.account_of(found.msisdn).await.ok()?;
@@ -274,7 +304,12 @@ impl OneBill {
                 refused(code::UNKNOWN_OR_DUPLICATE)
             }
             Told::Sold { top_up, .. } => {
-                let receipt = top_up.outcome.as_ref().map(|outcome| outcome.receipt.to_string());
+                // Number and short code: whoever has them can see on `/verify` that it is genuine.
+                let secret = &self.web.parts.secret;
+                let receipt = top_up
+                    .outcome
+                    .as_ref()
+                    .map(|outcome| coded(secret, outcome.receipt));
                 Some(Paid::of(code::OK, receipt.unwrap_or_default()))
             }
             Told::Refused(reason) => refused(code_of(reason)),
@@ -284,9 +319,9 @@ impl OneBill {
     }
 }
 
-fn named<'a>(banks: &[&'a BankConfig], mnemonic: &str) -> Option<&'a BankConfig> {
+fn named<'a>(banks: &'a [BankConfig], mnemonic: &str) -> Option<&'a BankConfig> {
     let mnemonic = mnemonic.trim();
-    banks.iter().copied().find(|bank| {
+    banks.iter().find(|bank| {
         bank.onebill
             .as_ref()
             .is_some_and(|profile| profile.mnemonic == mnemonic)
@@ -327,7 +362,7 @@ fn code_of(reason: u32) -> &'static str {
         return code::NOT_FOUND;
     }
     match R::from_code(reason) {
-        Some(R::NoSuchAccount) => code::NOT_FOUND,
+        Some(R::NoSuchAccount | R::OperatorNotAllowed | R::NoSuchOperator) => code::NOT_FOUND,
         Some(R::AccountNotActive | R::AmountTooSmall | R::AmountTooLarge) => code::BLOCKED,
         Some(R::NoSuchOffer) => code::INVALID_DATA,
         _ => code::UNKNOWN_OR_DUPLICATE,

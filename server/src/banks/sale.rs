@@ -3,7 +3,6 @@
 //! A bank's request has a key that is unique for ever. What became of it stays: a sale as its top-up, a refusal or a
 //! reversal that came first as [`RefuseTopUp`], so that a copy which arrives late gets the first answer and moves nothing.
 
-use charge::catalog::Catalog;
 use charge::command::{Buy, TopUpRequest};
 use charge::ids::digest128;
 use charge::partner::{TopUp, TopUpState};
@@ -11,12 +10,16 @@ use charge::promotion::ChannelClass;
 use charge::reversal::{RefuseTopUp, ReversalState, ReverseTopUp};
 use charge::seller::SoldBy;
 use charge::{Code, Command, Entity, EntityKey, Money, PartnerId, Refusal, Reply, SourceId};
+use rails::reconcile::Kind;
 use std::time::Duration;
 use web::Web;
 use web::api::lookup;
-use web::api::topups::{Sale, read_top_up, sell, settled};
+use web::api::reversals::ended;
+use web::api::topups::{Sale, sell, settled};
+use web::chain::sale::bundle_gross;
 use web::core::CoreError;
 use web::problem::{Fault, Problem};
+use web::reconcile::sale_to_settle;
 
 /// A sale as a bank asks for it.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +105,7 @@ pub enum Told {
 pub async fn sell_once(web: &Web, asked: &Asked<'_>, wait: Duration) -> Told {
     let key = asked.request();
     let problem = match attempt(web, asked).await {
-        Ok((catalog, again)) => return end(web, asked, (catalog, again), wait).await,
+        Ok(again) => return end(web, asked, again, wait).await,
         Err(problem) => problem,
     };
     match problem.fault {
@@ -114,11 +117,7 @@ pub async fn sell_once(web: &Web, asked: &Asked<'_>, wait: Duration) -> Told {
             match web.parts.core.call(Command::RefuseTopUp(command)).await {
                 Ok(Reply::Done) => known(web, key).await,
                 // A copy of it was sold meanwhile, or before.
-                Ok(Reply::TopUpAccepted { .. }) => match settled(web, key.top_up(), wait).await {
-                    Ok(Some(top_up)) if same_sale(web, &top_up, asked) => sold(top_up, true),
-                    Ok(Some(_)) => Told::OtherBody,
-                    _ => Told::Unknown,
-                },
+                Ok(Reply::TopUpAccepted { .. }) => end(web, asked, true, wait).await,
                 _ => Told::Unknown,
             }
         }
@@ -126,16 +125,18 @@ pub async fn sell_once(web: &Web, asked: &Asked<'_>, wait: Duration) -> Told {
 }
 
 /// Checks the request and hands it in; says whether it was known.
-async fn attempt<'a>(web: &'a Web, asked: &Asked<'_>) -> Result<(&'a Catalog, bool), Problem> {
+async fn attempt(web: &Web, asked: &Asked<'_>) -> Result<bool, Problem> {
     let found = lookup::find(web, asked.msisdn).await?;
     let (account, catalog) = found.subscriber()?;
     if crate::sockets::charging::currency_number(&catalog.currency) != Some(u32::from(asked.currency)) {
         return Err(Fault::BadAmount.into());
     }
-    if let Some(offer) = asked.offer
-        && catalog.offer(offer).is_none_or(|offer| !offer.for_sale)
-    {
-        return Err(Refusal::NoSuchOffer.into());
+    if let Some(offer) = asked.offer {
+        let sold = catalog.offer(offer).filter(|offer| offer.for_sale);
+        let offer = sold.ok_or(Refusal::NoSuchOffer)?.code;
+        if asked.gross < bundle_gross(web, account, catalog, offer).await? {
+            return Err(Refusal::AmountTooSmall.into());
+        }
     }
     let partner = web
         .partner(asked.partner)
@@ -163,34 +164,57 @@ async fn attempt<'a>(web: &'a Web, asked: &Asked<'_>) -> Result<(&'a Catalog, bo
     };
     // The bank's key says whether a second identical recharge is meant.
     let (_, again) = sell(web, &sale, None, true).await?;
-    Ok((catalog, again))
+    Ok(again)
 }
 
 /// Waits for the end, and buys the bundle.
-async fn end(web: &Web, asked: &Asked<'_>, (catalog, again): (&Catalog, bool), wait: Duration) -> Told {
+async fn end(web: &Web, asked: &Asked<'_>, again: bool, wait: Duration) -> Told {
     let Ok(Some(top_up)) = settled(web, asked.request().top_up(), wait).await else {
         return Told::Unknown;
     };
-    if let Some(offer) = asked.offer.and_then(|offer| catalog.offer(offer))
-        && top_up.state == TopUpState::Completed
-    {
-        let buy = Command::Buy(Buy {
-            account: top_up.account,
-            offer: offer.code,
-            source: SourceId::of_reference("bank/bundle", &format!("{:032x}", top_up.id)),
-            renew: false,
-            at_most: None,
-        });
-        match web.parts.core.call(buy).await {
-            Ok(_) => {}
-            // The credit stays; it can be bought by hand.
-            Err(CoreError::Refused(refusal)) => {
-                tracing::info!(top_up = format!("{:032x}", top_up.id), %refusal, "the bundle of a bank's sale");
-            }
-            Err(_) => return Told::Unknown,
-        }
+    if !same_sale(web, &top_up, asked) {
+        return Told::OtherBody;
     }
-    sold(top_up, again)
+    let told = sold(top_up, again);
+    match (&told, asked.offer) {
+        (Told::Sold { top_up, .. }, Some(offer)) => match bundle(web, top_up, offer).await {
+            Ok(()) => told,
+            Err(instead) => instead,
+        },
+        _ => told,
+    }
+}
+
+/// Buys the bundle of a sale, once. What cannot be bought any more is for staff to settle; the credit stays.
+async fn bundle(web: &Web, top_up: &TopUp, offer: &str) -> Result<(), Told> {
+    let offer = web
+        .catalog(top_up.operator)
+        .and_then(|catalog| catalog.offer(offer))
+        .ok_or(Told::OtherBody)?;
+    let buy = Command::Buy(Buy {
+        account: top_up.account,
+        offer: offer.code,
+        source: SourceId::of_reference("bank/bundle", &name(top_up)),
+        renew: false,
+        at_most: None,
+    });
+    match web.parts.core.call(buy).await {
+        Ok(_) => Ok(()),
+        // The same sale with another bundle.
+        Err(CoreError::Refused(Refusal::Conflict)) => Err(Told::OtherBody),
+        Err(CoreError::Refused(refusal)) => {
+            tracing::warn!(top_up = name(top_up), %refusal, "the bundle of a bank's sale could not be bought");
+            // Nothing is answered that could not be kept.
+            let kept = sale_to_settle(web, Kind::NotBought, top_up, Money::ZERO).await;
+            kept.map_err(|_| Told::Unknown)
+        }
+        Err(_) => Err(Told::Unknown),
+    }
+}
+
+/// Its id, for the log.
+fn name(top_up: &TopUp) -> String {
+    format!("{:032x}", top_up.id)
 }
 
 fn sold(top_up: Box<TopUp>, again: bool) -> Told {
@@ -227,23 +251,37 @@ async fn known(web: &Web, key: Key<'_>) -> Told {
     }
 }
 
-/// Takes a sale back, what is unused of it; or remembers that it is not to be sold when it comes.
-/// `true`: durable, the bank need not ask again. `false`: not yet.
-pub async fn take_back(web: &Web, key: Key<'_>, wait: Duration) -> bool {
+/// What became of a reversal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    /// Nothing of the sale is left: all of it was taken back, or it was never sold and never will be.
+    Whole,
+    /// A part was unused and is taken back; the rest is for staff and the bank to settle.
+    Part,
+    /// Nothing could be taken back.
+    Nothing,
+    /// Nobody knows yet: no answer, so that the bank asks again.
+    Unknown,
+}
+
+/// Takes a sale back, what is unused of it; or remembers that it is not to be sold when it comes. Repeating it gives the
+/// same answer. What is not taken back is an exception for staff before the bank hears of it.
+pub async fn take_back(web: &Web, key: Key<'_>, wait: Duration) -> Back {
     match web.parts.core.call(Command::RefuseTopUp(key.refuse(0))).await {
-        Ok(Reply::Done) => return true,
+        Ok(Reply::Done) => return Back::Whole,
         Ok(_) => {}
-        Err(_) => return false,
+        Err(_) => return Back::Unknown,
     }
-    let Ok(Some(_)) = settled(web, key.top_up(), wait).await else {
-        return false;
+    let Ok(Some(top_up)) = settled(web, key.top_up(), wait).await else {
+        return Back::Unknown;
     };
-    let Ok(Some(top_up)) = read_top_up(web, key.top_up()).await else {
-        return false;
-    };
-    if top_up.state != TopUpState::Completed {
-        return true;
+    if top_up.state == TopUpState::Declined {
+        return Back::Whole;
     }
+    let refused = |top_up: &TopUp| {
+        let reversal = top_up.after.reversal.as_ref();
+        reversal.is_some_and(|reversal| reversal.state == ReversalState::Refused)
+    };
     let asked = ReverseTopUp {
         partner: key.partner,
         external: key.external(),
@@ -252,12 +290,31 @@ pub async fn take_back(web: &Web, key: Key<'_>, wait: Duration) -> bool {
         staff: true,
         two_from: Money::ZERO,
     };
-    match web.parts.core.call(Command::ReverseTopUp(asked)).await {
-        Ok(_) => true,
-        Err(CoreError::Refused(refusal)) => {
-            tracing::warn!(top_up = format!("{:032x}", top_up.id), %refusal, "a bank's reversal took nothing back");
-            true
+    // A repeat of what was refused is not asked again: it gets the first answer.
+    let taken = if refused(&top_up) {
+        Money::ZERO
+    } else {
+        match web.parts.core.call(Command::ReverseTopUp(asked)).await {
+            Ok(_) => match ended(web, key.top_up(), wait)
+                .await
+                .map(|it| it.after.reversal.clone())
+            {
+                Ok(Some(it)) if it.state == ReversalState::Done => it.taken.gross,
+                Ok(Some(it)) if it.state == ReversalState::Refused => Money::ZERO,
+                _ => return Back::Unknown,
+            },
+            // An operator elsewhere has it, or its credit cannot be told apart.
+            Err(CoreError::Refused(_)) => Money::ZERO,
+            Err(_) => return Back::Unknown,
         }
-        Err(_) => false,
+    };
+    if taken >= top_up.gross {
+        return Back::Whole;
+    }
+    tracing::warn!(top_up = name(&top_up), %taken, of = %top_up.gross, "a bank's reversal took less back");
+    match sale_to_settle(web, Kind::NotTakenBack, &top_up, taken).await {
+        Ok(()) if taken.is_positive() => Back::Part,
+        Ok(()) => Back::Nothing,
+        Err(_) => Back::Unknown,
     }
 }

@@ -63,7 +63,7 @@ pub const KEYS: &[Key] = &[
     key("cards", "key_file", "", "file with the key that hashes the PINs of scratch cards, 64 hexadecimal digits; made at the first start, for its owner alone. Not set: `card-key` in the data directory. Keep a copy apart from the data: without it no printed card can be redeemed, and with it and the data PINs can be guessed"),
     key("cards", "wrong_per_minute_max", "600", "wrong PINs over all numbers that are let through in a minute; beyond, everybody waits"),
     key("cards", "printers", "{}", "public keys of printers by name, as `raseed cards key` prints them: `printers = { press = \"raseed-printer:...\" }`"),
-    key("banks", "bank", "[]", "banks that sell: `[[banks.bank]]` with `code`, `institution` (DE32), `partner` (id, whose float), `addresses` (`[\"10.1.0.0/16\"]`), and where wanted `mac_key` (hexadecimal), `sign_on` and `onebill`; see [banks](how-to/banks.md)"),
+    key("banks", "bank", "[]", "banks that sell: `[[banks.bank]]` with `code`, `institution` (DE32), `partner` (id, whose float), `addresses` (`[\"10.1.0.0/16\"]`), and where wanted `mac_key` (hexadecimal), `sign_on`, `reversal` and `onebill`; see [banks](how-to/banks.md)"),
     key("banks.iso8583", "listen", "[]", "where cash machines' hosts connect; `[]` for not at all"),
     key("banks.iso8583", "prefix", "\"binary\"", "how the length before each message is written: `binary`, two octets, or `digits`, four"),
     key("banks.iso8583", "connections_max", "4096", "connections at the same time"),

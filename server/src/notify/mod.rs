@@ -37,7 +37,7 @@ const RECEIPT_LIFE: i64 = 3 * DAY;
 const NOTICE_LIFE: i64 = DAY;
 /// Accounts that are asked for at once: few beside the commands that wait.
 const READS_AT_ONCE: usize = 256;
-/// How often they are asked for while the engine has no room, and the pause between.
+/// How often they are asked for while the engine has room for none, and the pause between.
 const READ_TRIES: usize = 20;
 const READ_PAUSE: Duration = Duration::from_millis(10);
 /// It had no room all the time.
@@ -196,7 +196,15 @@ fn numbers_of(around: &Around, batch: &[Notification]) -> Result<Vec<Option<Msis
     // Sellers hear of their stock by SMS alone; their numbers are not those of accounts.
     let of_account = |at: &usize| batch[*at].kind != NotificationKind::LowStock;
     let mut open: Vec<usize> = (0..batch.len()).filter(of_account).collect();
-    for pause in std::iter::repeat_n(READ_PAUSE, READ_TRIES) {
+    let mut tries = 0;
+    while !open.is_empty() {
+        if tries == READ_TRIES {
+            return Err(LATER);
+        }
+        if tries > 0 {
+            std::thread::sleep(READ_PAUSE);
+        }
+        let asked = open.len();
         let (sender, answers) = std::sync::mpsc::channel();
         for at in open.drain(..) {
             let sender = sender.clone();
@@ -215,12 +223,9 @@ fn numbers_of(around: &Around, batch: &[Notification]) -> Result<Vec<Option<Msis
                 Err(error) => return Err(stuck(error.into())),
             }
         }
-        if open.is_empty() {
-            return Ok(numbers);
-        }
-        std::thread::sleep(pause);
+        tries = if open.len() < asked { 1 } else { tries + 1 };
     }
-    Err(LATER)
+    Ok(numbers)
 }
 
 fn letters_to(

@@ -1,7 +1,6 @@
-//! The host of a bank's cash machines: profile TOPUP-87A over TCP (reference payments 2.7), and the bank's own book.
+//! Messages and lines of a bank's cash machines: profile TOPUP-87A over TCP (reference payments 2.7).
 //!
-//! It blocks: a test gives each line a thread. What was asked and not answered goes to the store-and-forward file, and is
-//! reversed until it is told 00, as banks do.
+//! It blocks: a test gives each line a thread.
 
 use aws_lc_rs::hmac;
 use std::collections::VecDeque;

@@ -75,7 +75,7 @@ pub struct ExceptionAnswer {
     /// The day of the file.
     pub day: String,
     /// missing-in-file, extra-in-file, amount-differs, fee, refund-mismatch, not-credited, paid-twice, chargeback,
-    /// missing-file or unreadable-file.
+    /// missing-file, unreadable-file, not-taken-back or bundle-not-bought.
     pub kind: String,
     /// The payment.
     pub payment: Option<String>,
@@ -199,7 +199,7 @@ pub(crate) fn remedies(rail: Code, kind: Kind) -> &'static [&'static str] {
         Kind::Refund => &["ask", "confirm", "refund", "dismiss"],
         Kind::NotCredited => &["ask", "credit", "refund", "dismiss"],
         Kind::Chargeback => &["confirm", "dismiss"],
-        Kind::NoFile | Kind::BadFile => &["dismiss"],
+        Kind::NoFile | Kind::BadFile | Kind::NotTakenBack | Kind::NotBought => &["dismiss"],
     }
 }
 

@@ -126,7 +126,10 @@ pub async fn take_back(
 }
 
 /// Waits for the account's answer, at most that long.
-pub(super) async fn ended(web: &Web, key: EntityKey, wait: Duration) -> Result<Box<TopUp>, Problem> {
+///
+/// # Errors
+/// [`Fault::NoSuchTopUp`], and what the core says.
+pub async fn ended(web: &Web, key: EntityKey, wait: Duration) -> Result<Box<TopUp>, Problem> {
     let deadline = tokio::time::Instant::now() + wait;
     let mut pause = Duration::from_millis(2);
     loop {

@@ -14,8 +14,12 @@ pub mod code {
     pub const INVALID_AMOUNT: &str = "13";
     /// The number cannot be recharged here.
     pub const INVALID_NUMBER: &str = "14";
+    /// Nothing could be taken back.
+    pub const NOTHING_TAKEN: &str = "21";
     /// The message cannot be read, or holds what it must not.
     pub const FORMAT_ERROR: &str = "30";
+    /// A part was taken back.
+    pub const PARTLY_TAKEN: &str = "32";
     /// The bank's float does not suffice.
     pub const NOT_SUFFICIENT_FUNDS: &str = "51";
     /// Not allowed to this terminal.
