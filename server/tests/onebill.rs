@@ -318,7 +318,7 @@ fn killed_at_each_step_of_a_payment_there_is_one_credit_or_none() {
         Step::After(30),
         Step::Answered,
     ];
-    let mut paid = vec![0_i64; NUMBERS];
+    let mut paid = [0_i64; NUMBERS];
     for (round, step) in steps.into_iter().enumerate() {
         let server = place.serve();
         let mut bank = bank(&server, if round % 2 == 0 { "MCB" } else { "HBL" });
@@ -399,7 +399,7 @@ fn a_bad_bank_is_told_so_and_nothing_moves() {
             (Wanted::Anything, _) => {}
             (Wanted::Status(status), Some((told, _))) => assert_eq!(told, status, "{what}"),
             (Wanted::Code(code), Some((200, body))) => {
-                assert_eq!(body["response_Code"], *code, "{what}: {body}")
+                assert_eq!(body["response_Code"], *code, "{what}: {body}");
             }
             _ => panic!("{what}: wanted {wanted:?}, told {answer:?}"),
         }

@@ -348,12 +348,12 @@ fn files_of_days_follow_each_other() {
     let declined = service.once(&service.shop, "/v1/topups?wait=10", "no", &body);
     state("active");
     assert_eq!(declined.json()["state"], "DECLINED", "{declined:?}");
-    fund("-40", "to the bank");
+    fund("-40", "to-the-bank");
     let first = story.file_of(5, "&partial=true");
     service.pass(Duration::from_secs(8 * 3_600));
     // The second day.
     assert_eq!(story.reverse(&service.admin, &back).json()["state"], "REVERSED");
-    fund("60.25", "from the bank");
+    fund("60.25", "from-the-bank");
     story.sell("b", "70");
     service.pass(Duration::from_secs(24 * 3_600));
     let file_of = |day: &str, movements: usize| {
@@ -375,7 +375,7 @@ fn files_of_days_follow_each_other() {
     let (before, between) = check(&one).balances.unwrap();
     let (again, after) = check(&two).balances.unwrap();
     assert_eq!(
-        [before, between, again, after].map(|money| money.exact()),
+        [before, between, again, after].map(charge::Money::exact),
         ["0.00", "860.00", "860.00", "950.25"]
     );
     let cells = |file: &str| -> Vec<Vec<String>> {

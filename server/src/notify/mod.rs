@@ -205,7 +205,7 @@ fn numbers_of(around: &Around, batch: &[Notification]) -> Result<Vec<Option<Msis
             std::thread::sleep(READ_PAUSE);
         }
         let asked = open.len();
-        let (sender, answers) = std::sync::mpsc::channel();
+        let (sender, answers) = std::sync::mpsc::sync_channel(READS_AT_ONCE);
         for at in open.drain(..) {
             let sender = sender.clone();
             let look = |entity: Option<&Entity>, _| entity.and_then(Entity::account).map(|it| it.msisdn);
