@@ -370,10 +370,13 @@ fn while_the_engine_is_busy_messages_wait_and_none_is_lost() {
                         let body = json!({"msisdn": number(index), "amount": (100 + sale).to_string(), "external_id": id});
                         let sold = wait_for("a sale", || match shop.post("/v1/topups?wait=10", &id, &body) {
                             Some((200 | 201, sold)) if sold["receipt"].is_string() => Some(sold),
-                            _ => {
+                            Some((503, _)) => {
                                 busy.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                                 None
                             }
+                            // Accepted, and its end could not be waited for.
+                            Some((202, _)) => None,
+                            other => panic!("{other:?}"),
                         });
                         receipts.insert(sold["receipt"].as_str().unwrap().to_owned());
                     }

@@ -402,12 +402,14 @@ pub async fn sell(
             quotes::check(web, id, number, account, (sale.gross, occasion)).await?;
         }
         let noted = web.in_flight.note_recharge(recharge, web.now());
-        // Of a seller the core knows it itself, and looks at its people first.
-        if !again
+        let repeated = !again
             && !sale.test
-            && (!noted || recently_credited(web, sale).await?)
-            && web.seller(sale.partner).await?.is_none()
-        {
+            && repeats(web, sale, noted).await.inspect_err(|_| {
+                if noted {
+                    web.in_flight.forget_recharge(recharge);
+                }
+            })?;
+        if repeated {
             return Err(Fault::RecentlyRecharged.into());
         }
     }
@@ -415,7 +417,8 @@ pub async fn sell(
     let reply = match web.parts.core.call(Command::TopUp(Box::new(request))).await {
         Ok(reply) => reply,
         Err(error) => {
-            if fresh && matches!(error, CoreError::Refused(_)) {
+            // Nothing has happened: the same sale may be tried again at once.
+            if fresh && matches!(error, CoreError::Refused(_) | CoreError::Busy) {
                 web.in_flight.forget_recharge(recharge);
             }
             return Err(match error {
@@ -454,6 +457,13 @@ pub async fn settled(web: &Web, key: EntityKey, wait: Duration) -> Result<Option
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(100));
     }
+}
+
+/// Whether somebody may have sold the same by mistake a moment ago. Of a seller the core knows it itself, and looks at its
+/// people first.
+async fn repeats(web: &Web, sale: &Sale<'_>, noted: bool) -> Result<bool, Problem> {
+    let twice = !noted || recently_credited(web, sale).await?;
+    Ok(twice && web.seller(sale.partner).await?.is_none())
 }
 
 /// Whether the account remembers the same credit by this partner from a moment ago: also after a restart.
