@@ -140,6 +140,8 @@ pub struct Partition {
     /// Memory for entities.
     cache_bytes: usize,
     scratch: Vec<u8>,
+    /// Entities looked for in the snapshots, and those not there, since somebody asked.
+    pub(crate) looked: (u64, u64),
 }
 
 /// What leaves when a batch is durable.
@@ -188,6 +190,7 @@ impl Partition {
             closed_until: Timestamp(i64::MIN),
             cache_bytes: settings.cache_bytes_of_one(),
             scratch: Vec::new(),
+            looked: (0, 0),
         }
     }
 

@@ -4,7 +4,7 @@
 //! cannot talk to each other for ever; a number that sends too much is not answered either.
 
 use crate::desk::{Keypad, Who};
-use crate::limits::{KEYWORDS_PER_MINUTE, MESSAGE_CHARACTERS_MAX};
+use crate::limits::{KEYWORD_LANES, KEYWORDS_PER_MINUTE, MESSAGE_CHARACTERS_MAX};
 use crate::menu::{self, Action, View, menu_code};
 use crate::say::isolated;
 use crate::shop::Order;
@@ -52,6 +52,9 @@ pub struct Reply {
 pub struct Keywords {
     keypad: Keypad,
     rate: Rate,
+    /// One message of a number at a time: a copy that comes while the first is being worked on gets what came of it, and not
+    /// "is being worked on", which would stand as the one answer to both.
+    lanes: Vec<tokio::sync::Mutex<()>>,
 }
 
 impl Keywords {
@@ -60,6 +63,7 @@ impl Keywords {
         Keywords {
             keypad,
             rate: Rate::per_minute(KEYWORDS_PER_MINUTE),
+            lanes: (0..KEYWORD_LANES).map(|_| tokio::sync::Mutex::new(())).collect(),
         }
     }
 
@@ -76,6 +80,8 @@ impl Keywords {
         {
             return Ok(None);
         }
+        let lane = usize::try_from(number.number()).unwrap_or(0) % self.lanes.len();
+        let _turn = self.lanes[lane].lock().await;
         let Some(account) = self.keypad.account(Who::Number(number)).await? else {
             return Ok(None);
         };

@@ -19,6 +19,8 @@ pub const PAGES_MAX: usize = 24;
 pub const BEGINS_PER_MINUTE: u32 = 30;
 /// Keywords that a number may send in a minute; more are not answered.
 pub const KEYWORDS_PER_MINUTE: u32 = 10;
+/// Messages of one number are worked on one after the other; numbers are spread over so many lanes.
+pub const KEYWORD_LANES: usize = 1_024;
 /// Longest message that is looked at, in characters.
 pub const MESSAGE_CHARACTERS_MAX: usize = 320;
 /// Shortest and longest PIN of a scratch card, in digits.

@@ -246,7 +246,12 @@ pub(crate) fn verify(people: &People, hash: Option<&str>, password: &str) -> boo
 }
 
 pub(crate) fn hasher(key: &[u8]) -> Result<Argon2<'_>> {
-    let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|_| PeopleError::Hash)?;
+    hasher_of(key, MEMORY_KIB, PASSES)
+}
+
+/// With so much memory and so many passes for new hashes; old ones say themselves what they took.
+pub(crate) fn hasher_of(key: &[u8], memory_kib: u32, passes: u32) -> Result<Argon2<'_>> {
+    let params = Params::new(memory_kib, passes, 1, None).map_err(|_| PeopleError::Hash)?;
     Argon2::new_with_secret(key, Algorithm::Argon2id, Version::V0x13, params).map_err(|_| PeopleError::Hash)
 }
 

@@ -2,10 +2,11 @@
 //!
 //! # Layout
 //! * [`setting`]: data directory, store, engine and the thread that keeps the read models up
-//! * [`recharge`]: guests who pay over HTTP. [`cards`]: scratch cards
+//! * [`recharge`]: guests who pay over HTTP. [`cards`]: scratch cards. [`eid`]: every channel at once
 //! * [`table`]: the figures for people
 
 mod cards;
+mod eid;
 mod recharge;
 mod setting;
 mod table;
@@ -51,6 +52,8 @@ pub enum Mode {
     Recharge(Load),
     /// Scratch cards: made, kept, redeemed; in process.
     Cards(cards::CardsLoad),
+    /// An Eid eve: recharges from every channel at once, some asked twice, some answers lost; then `kill -9` and the books.
+    Eid(eid::EidLoad),
 }
 
 /// The load.
@@ -130,6 +133,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> anyhow::Result<()> {
         })?,
         Mode::Recharge(load) => recharge::run(load)?,
         Mode::Cards(load) => return cards::run(load, output),
+        Mode::Eid(load) => eid::run(load)?,
     };
     let value = serde_json::to_value(&report).context("write the figures")?;
     output.value(&value, |print| {
@@ -140,6 +144,11 @@ pub fn run(args: &BenchArgs, output: &Output) -> anyhow::Result<()> {
     }
     if report.lost.unwrap_or(0) + report.credited_twice.unwrap_or(0) > 0 {
         bail!("payments were lost or credited twice");
+    }
+    if let Some(eid) = &report.eid
+        && (eid.floats_wrong + eid.charged_wrong > 0 || !eid.audit_ok)
+    {
+        bail!("the books do not agree");
     }
     Ok(())
 }

@@ -8,11 +8,12 @@
 //! * [`core`]: decide and apply alone, one thread
 //! * [`journal`]: the engine on a durable store, in process
 //! * [`diameter`]: over TCP, with its own small client
-//! * [`recharge`]: guests who pay over HTTP
+//! * [`recharge`]: guests who pay over HTTP. [`eid`]: every channel at once
 //! * [`report`]: one JSON object at the end
 
 pub mod core;
 pub mod diameter;
+pub mod eid;
 pub mod journal;
 pub mod recharge;
 pub mod report;

@@ -374,6 +374,8 @@ impl Partition {
             tracing::error!(partition = self.id, ?key, %error, "cannot read an entity");
             Unavailable::NotLoaded
         })?;
+        self.looked.0 += 1;
+        self.looked.1 += u64::from(row.is_none());
         let (mut entity, mut seq) = (None, 0);
         if let Some(row) = row {
             entity = Some(decode_entity(&row.bytes).map_err(|error| {

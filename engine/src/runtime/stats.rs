@@ -16,6 +16,8 @@ pub(crate) struct Stats {
     rounds: AtomicU64,
     rows_written: AtomicU64,
     snapshot_failures: AtomicU64,
+    snapshot_reads: AtomicU64,
+    snapshot_absent: AtomicU64,
     entities: AtomicU64,
     entity_bytes: AtomicU64,
     largest_commit: AtomicU64,
@@ -50,6 +52,10 @@ pub struct StatsSnapshot {
     pub snapshot_rows: u64,
     /// Snapshot writes that failed.
     pub snapshot_failures: u64,
+    /// Entities that were looked for in the snapshots.
+    pub snapshot_reads: u64,
+    /// Of them, those that were not there.
+    pub snapshot_absent: u64,
     /// Entities in memory.
     pub entities: u64,
     /// Their bytes, roughly.
@@ -99,6 +105,12 @@ impl Stats {
         self.snapshot_failures.fetch_add(1, Relaxed);
     }
 
+    /// Entities looked for in the snapshots, and those not there.
+    pub fn looked(&self, (reads, absent): (u64, u64)) {
+        self.snapshot_reads.fetch_add(reads, Relaxed);
+        self.snapshot_absent.fetch_add(absent, Relaxed);
+    }
+
     /// Memory of entities, all threads together, as last told.
     pub fn entity_bytes(&self) -> usize {
         usize::try_from(self.entity_bytes.load(Relaxed)).unwrap_or(usize::MAX)
@@ -126,6 +138,8 @@ impl Stats {
             snapshot_rounds: self.rounds.load(Relaxed),
             snapshot_rows: self.rows_written.load(Relaxed),
             snapshot_failures: self.snapshot_failures.load(Relaxed),
+            snapshot_reads: self.snapshot_reads.load(Relaxed),
+            snapshot_absent: self.snapshot_absent.load(Relaxed),
             entities: self.entities.load(Relaxed),
             entity_bytes: self.entity_bytes.load(Relaxed),
             queue_depth: 0,

@@ -329,6 +329,7 @@ impl Worker {
 
     fn keep_memory(&mut self) {
         let (mut evicted, mut memory, mut pressure) = (0, (0, 0), false);
+        let mut looked = (0, 0);
         let (all, max) = (
             self.shared.stats.entity_bytes(),
             self.shared.settings.cache_bytes_max / 100 * ROOM_PERCENT,
@@ -346,6 +347,8 @@ impl Worker {
                 evicted += owned.partition.evict();
                 pressure |= owned.partition.under_pressure();
             }
+            let (reads, absent) = std::mem::take(&mut owned.partition.looked);
+            looked = (looked.0 + reads, looked.1 + absent);
             let (entities, bytes) = owned.partition.memory();
             memory = (memory.0 + entities as u64, memory.1 + bytes as u64);
         }
@@ -354,6 +357,7 @@ impl Worker {
             self.shared.snapshots.hurry(self.index, pressure);
         }
         self.shared.stats.evicted(evicted);
+        self.shared.stats.looked(looked);
         self.shared.stats.memory(self.memory, memory);
         self.memory = memory;
     }

@@ -10,7 +10,7 @@ use charge::card::{BATCH_CARDS_MAX, CardState, NewBatch, SetCards};
 use charge::time::DAY;
 use charge::{Code, Command, Entity, EntityKey, Money, Msisdn, OperatorId};
 use clap::Args;
-use engine::Engine;
+use engine::{Engine, StatsSnapshot};
 use parking_lot::Mutex;
 use serde_json::json;
 use sim::bench::journal;
@@ -26,6 +26,9 @@ use web::cards::{CardChannel, CardDesk, CardParts, CardVault, PinKey};
 const AT_ONCE: usize = 2;
 /// Redemptions before those that are measured, seconds.
 const WARM_UP_S: u64 = 3;
+
+/// Syncs of the disk alone that are measured at most.
+const LIMIT_COMMITS_MAX: u64 = 20_000;
 
 /// Arguments of `bench cards`.
 #[derive(Args, Debug, Clone)]
@@ -107,7 +110,9 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
     }
     let desk = desk_of(&node, &press);
     eprintln!("redeeming {} a second for {} s", load.rate, load.seconds);
+    let stats = node.engine.stats();
     let (latencies, errors) = runtime.block_on(redeem(load, &desk, &press, population.msisdn));
+    let work = Work::between(&stats, &node.engine.stats());
     drop(desk);
     node.stop();
     let grown = bytes_in(&scratch.0)?.saturating_sub(before + made_bytes);
@@ -124,6 +129,10 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
         "bytes_per_card": made_bytes / load.cards, "rate": load.rate, "redeemed": redeemed, "errors": errors,
         "p50_us": at(500), "p99_us": at(990), "p999_us": at(999), "max_us": latencies.last(),
         "bytes_per_redemption": grown / (redeemed + load.rate * WARM_UP_S).max(1),
+        "commits": work.commits, "commands_per_commit": work.commands / work.commits.max(1),
+        "snapshot_reads": work.reads, "snapshot_reads_absent": work.absent, "snapshot_rows_written": work.rows,
+        "limit_p99_us": work.limit_p99_us(&scratch.0)?,
+        "machine": sim::bench::report::Machine::here(),
     });
     output.value(&facts, |print| {
         for name in [
@@ -138,6 +147,12 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
             "p999_us",
             "max_us",
             "bytes_per_redemption",
+            "commits",
+            "commands_per_commit",
+            "snapshot_reads",
+            "snapshot_reads_absent",
+            "snapshot_rows_written",
+            "limit_p99_us",
         ] {
             print.line(&format!("{name:>22}  {}", facts[name]));
         }
@@ -146,6 +161,39 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
         bail!("{errors} redemptions were answered with an error");
     }
     Ok(())
+}
+
+/// What the engine did for the redemptions.
+struct Work {
+    commits: u64,
+    bytes: u64,
+    commands: u64,
+    reads: u64,
+    absent: u64,
+    rows: u64,
+}
+
+impl Work {
+    fn between(before: &StatsSnapshot, after: &StatsSnapshot) -> Work {
+        Work {
+            commits: after.commits - before.commits,
+            bytes: after.batch_bytes - before.batch_bytes,
+            commands: after.commands - before.commands,
+            reads: after.snapshot_reads - before.snapshot_reads,
+            absent: after.snapshot_absent - before.snapshot_absent,
+            rows: after.snapshot_rows - before.snapshot_rows,
+        }
+    }
+
+    /// What 99 of 100 would wait at most for one sync of as many bytes, at any moment: two of them are in a redemption.
+    fn limit_p99_us(&self, dir: &Path) -> anyhow::Result<u64> {
+        let size = usize::try_from(self.bytes / self.commits.max(1))
+            .unwrap_or(usize::MAX)
+            .max(1);
+        let count = usize::try_from(self.commits.clamp(1, LIMIT_COMMITS_MAX)).unwrap_or(1);
+        let limit = store::raw_append_limit(dir, &vec![size; count]).context("measure the disk alone")?;
+        Ok(u64::try_from(limit.p99.as_micros()).unwrap_or(u64::MAX))
+    }
 }
 
 fn desk_of(node: &Node, press: &Arc<Press>) -> CardDesk {

@@ -1,6 +1,6 @@
 //! The figures of a run for people.
 
-use sim::bench::report::Report;
+use sim::bench::report::{EidFigures, Report};
 use std::fmt::Write as _;
 
 /// One line a figure.
@@ -82,6 +82,7 @@ pub(super) fn of(report: &Report) -> String {
     if let Some(ms) = report.open_ms {
         line("open, first answer", format!("{ms} ms"));
     }
+    of_eid(report.eid.as_ref(), &mut line);
     if let Some(lag) = report.read_models {
         line(
             "read models",
@@ -101,6 +102,44 @@ pub(super) fn of(report: &Report) -> String {
         ),
     );
     out
+}
+
+fn of_eid(eid: Option<&EidFigures>, line: &mut dyn FnMut(&str, String)) {
+    let Some(eid) = eid else { return };
+    for channel in &eid.channels {
+        let name = format!("{:?}", channel.channel);
+        let (p50, p99, p999) = (time(channel.p50_us), time(channel.p99_us), time(channel.p999_us));
+        let (count, errors) = (thousands(channel.operations), channel.errors);
+        line(
+            &name,
+            format!("{count}: p50 {p50}  p99 {p99}  p99.9 {p999}, {errors} errors"),
+        );
+    }
+    let asked = [eid.duplicates, eid.lost_answers, eid.asked_again].map(thousands);
+    line(
+        "asked twice",
+        format!(
+            "{}; {} answers lost; {} asked again",
+            asked[0], asked[1], asked[2]
+        ),
+    );
+    line(
+        "floats, wallets wrong",
+        format!("{}, {}", eid.floats_wrong, eid.charged_wrong),
+    );
+    line("audit", if eid.audit_ok { "ok" } else { "PROBLEMS" }.to_owned());
+    let sms = [eid.sms.received, eid.sms.backlog_max, eid.sms.drained_ms].map(thousands);
+    line(
+        "messages",
+        format!(
+            "{}; at most {} waiting, none {} ms after the end",
+            sms[0], sms[1], sms[2]
+        ),
+    );
+    line(
+        "server's processor",
+        format!("{} ms", thousands(eid.server_cpu_ms)),
+    );
 }
 
 fn thousands(number: u64) -> String {

@@ -6,7 +6,7 @@ use serde::Serialize;
 /// The figures of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// `core`, `journal`, `diameter` or `recharge`.
+    /// `core`, `journal`, `diameter`, `recharge` or `eid`.
     pub mode: &'static str,
     /// `charglt`.
     pub workload: &'static str,
@@ -70,14 +70,87 @@ pub struct Report {
     /// How far the read models were behind at the end, and how long they took to catch up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_models: Option<ReadModelLag>,
-    /// Payments that the rail took and nobody was credited for, after everything was asked again (mode `recharge`).
+    /// Payments that the rail took and nobody was credited for, after everything was asked again (modes `recharge` and `eid`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<u64>,
-    /// Accounts that were credited more than the rail took (mode `recharge`).
+    /// Accounts that were credited more than the rail took (modes `recharge` and `eid`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credited_twice: Option<u64>,
+    /// Figures of mode `eid` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eid: Option<EidFigures>,
     /// The machine.
     pub machine: Machine,
+}
+
+/// What an Eid eve shows beside the common figures.
+#[derive(Clone, Debug, Serialize)]
+pub struct EidFigures {
+    /// Each channel by itself.
+    pub channels: Vec<ChannelFigures>,
+    /// Recharges that were intended, those of the warm-up included.
+    pub intended: u64,
+    /// Of them, asked twice.
+    pub duplicates: u64,
+    /// First answers that nobody heard.
+    pub lost_answers: u64,
+    /// Asked again because the answer was "not now", or none came.
+    pub asked_again: u64,
+    /// Sellers whose float does not agree with what they sold.
+    pub floats_wrong: u64,
+    /// Guests whose wallet was not charged exactly once.
+    pub charged_wrong: u64,
+    /// Messages to handsets.
+    pub sms: SmsFigures,
+    /// The journal replayed after `kill -9` agrees with everything.
+    pub audit_ok: bool,
+    /// Processor time of the server from the first recharge to the last, milliseconds.
+    pub server_cpu_ms: u64,
+}
+
+/// Figures of one channel.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChannelFigures {
+    /// Which.
+    pub channel: super::eid::Channel,
+    /// Recharges answered in the measurement.
+    pub operations: u64,
+    /// Given up, or refused.
+    pub errors: u64,
+    /// Median latency, microseconds.
+    pub p50_us: u64,
+    /// 99th percentile.
+    pub p99_us: u64,
+    /// 99.9th percentile.
+    pub p999_us: u64,
+    /// Highest.
+    pub max_us: u64,
+}
+
+impl ChannelFigures {
+    /// Those of a channel.
+    pub fn of(channel: super::eid::Channel, latencies: &Latencies) -> ChannelFigures {
+        ChannelFigures {
+            channel,
+            operations: latencies.count(),
+            errors: latencies.errors,
+            p50_us: latencies.at(500),
+            p99_us: latencies.at(990),
+            p999_us: latencies.at(999),
+            max_us: latencies.at(1000),
+        }
+    }
+}
+
+/// How messages to handsets kept up.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SmsFigures {
+    /// Messages that handsets have received.
+    pub received: u64,
+    /// Most messages that waited at once.
+    pub backlog_max: u64,
+    /// From the last recharge until none waited, milliseconds.
+    pub drained_ms: u64,
 }
 
 /// How the read models kept up.
@@ -220,6 +293,7 @@ pub fn report(
         read_models: None,
         lost: None,
         credited_twice: None,
+        eid: None,
         machine: Machine::here(),
     }
 }

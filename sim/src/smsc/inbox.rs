@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc};
 use wire::smpp::ShortMessage;
 use wire::sms::{Fragment, Reassembler};
 
 /// Messages that one handset keeps; the oldest goes first.
 pub const MESSAGES_PER_HANDSET_MAX: usize = 1_000;
+/// Copies that wait for whoever listens to all handsets.
+pub const TAP_MAX: usize = 65_536;
 /// Handsets that are remembered; messages to more are counted and dropped.
 pub const HANDSETS_MAX: usize = 1_000_000;
 
@@ -44,9 +47,20 @@ struct State {
     reassembler: Reassembler,
     received: u64,
     unreadable: u64,
+    /// Who wants a copy of everything.
+    tap: Option<mpsc::Sender<HandsetMessage>>,
 }
 
 impl Inbox {
+    /// A copy of every message from now on, in the order of arrival; an earlier tap gets none any more. Whoever is more than
+    /// [`TAP_MAX`] messages behind misses some.
+    #[must_use]
+    pub fn tap(&self) -> mpsc::Receiver<HandsetMessage> {
+        let (sender, receiver) = mpsc::channel(TAP_MAX);
+        self.state.lock().tap = Some(sender);
+        receiver
+    }
+
     /// The messages of one number, oldest first.
     #[must_use]
     pub fn messages(&self, msisdn: &str) -> Vec<HandsetMessage> {
@@ -122,18 +136,24 @@ impl Inbox {
             return;
         }
         state.received += 1;
-        let inbox = state.handsets.entry(to.clone()).or_default();
-        if inbox.len() >= MESSAGES_PER_HANDSET_MAX {
-            inbox.pop_front();
-        }
-        inbox.push_back(HandsetMessage {
+        let message = HandsetMessage {
             received_micros: i64::try_from(now).unwrap_or(i64::MAX),
             from: from.clone(),
             to: to.clone(),
             text: received.text,
             encoding: received.encoding.name(),
             parts: received.parts,
-        });
+        };
+        if let Some(tap) = &state.tap
+            && matches!(tap.try_send(message.clone()), Err(TrySendError::Closed(_)))
+        {
+            state.tap = None;
+        }
+        let inbox = state.handsets.entry(to.clone()).or_default();
+        if inbox.len() >= MESSAGES_PER_HANDSET_MAX {
+            inbox.pop_front();
+        }
+        inbox.push_back(message);
         drop(state);
         self.arrived.notify_waiters();
     }

@@ -316,15 +316,21 @@ impl CardDesk {
         if let Some(until) = known.filter(|until| now < *until) {
             return Err(NotRedeemed::Locked { until });
         }
-        let account = self.account_of(asked.number).await?;
+        let id = self.account_of(asked.number).await?;
+        let _alone = Alone::begin(&self.0, (id, asked.own)).ok_or(NotRedeemed::UnderWay)?;
+        // Both at once: they lie beside each other.
+        let (account, guard) =
+            tokio::join!(parts.core.read(EntityKey::Account(id)), self.guard(id, asked.own));
+        let Some(Entity::Account(account)) = account? else {
+            return Err(NotRedeemed::NoSubscriber);
+        };
+        let guard = guard?;
         let catalog = parts.catalogs.get(account.operator);
         let catalog = catalog.ok_or(NotRedeemed::Refused(Refusal::NoSuchOperator))?;
         let digits = digits_of(asked.pin, catalog).ok_or(NotRedeemed::BadPin)?;
         if matches!(account.state, LifeCycle::Suspended | LifeCycle::Closed) {
             return Err(NotRedeemed::Refused(Refusal::AccountNotActive));
         }
-        let _alone = Alone::begin(&self.0, (account.id, asked.own)).ok_or(NotRedeemed::UnderWay)?;
-        let guard = self.guard(account.id, asked.own).await?;
         if now < guard.locked_until {
             let mut locked = self.0.locked.lock();
             if locked.len() >= limits::CARD_LOCKS_CACHED {
@@ -388,17 +394,12 @@ impl CardDesk {
         }
     }
 
-    async fn account_of(&self, number: Msisdn) -> Result<Box<Account>, NotRedeemed> {
-        let core = &self.parts().core;
-        let entity = core.read(EntityKey::Number(number)).await?;
+    async fn account_of(&self, number: Msisdn) -> Result<AccountId, NotRedeemed> {
+        let entity = self.parts().core.read(EntityKey::Number(number)).await?;
         let record = entity.as_ref().and_then(Entity::number);
-        let id = record
+        record
             .and_then(|record| record.account)
-            .ok_or(NotRedeemed::NoSubscriber)?;
-        match core.read(EntityKey::Account(id)).await? {
-            Some(Entity::Account(account)) => Ok(account),
-            _ => Err(NotRedeemed::NoSubscriber),
-        }
+            .ok_or(NotRedeemed::NoSubscriber)
     }
 
     /// Remembers a try. When even that cannot be stored, the brake has counted it.
@@ -436,14 +437,17 @@ impl CardDesk {
                 Ok(Reply::Recharged(outcome)) => Some(*outcome),
                 _ => None,
             });
-            let shelf = core.read(hash.key(account.operator)).await?;
-            let taken = match &shelf {
-                Some(Entity::CardShelf(shelf)) => shelf.taken(hash).copied(),
-                _ => None,
+            // What the account remembers needs no look at the shelf.
+            let taken = match &outcome {
+                Some(_) => None,
+                None => match core.read(hash.key(account.operator)).await? {
+                    Some(Entity::CardShelf(shelf)) => shelf.taken(hash).copied(),
+                    _ => None,
+                },
             };
-            let event = match (&outcome, taken.and_then(|taken| taken.receipt)) {
-                (Some(outcome), _) => Some(outcome.receipt.event),
-                (None, event) => event,
+            let event = match &outcome {
+                Some(outcome) => Some(outcome.receipt.event),
+                None => taken.and_then(|taken| taken.receipt),
             };
             if let Some(event) = event {
                 return Ok(Redeemed {
