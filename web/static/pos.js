@@ -23,7 +23,10 @@
     for (const button of form.querySelectorAll("button")) button.disabled = true;
     tell("asking");
     try {
-      const signal = AbortSignal.timeout(25000);
+      // Older browsers know no AbortSignal.timeout.
+      const patience = new AbortController();
+      setTimeout(() => patience.abort(), 25000);
+      const { signal } = patience;
       const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "text/html" }, signal });
       if (answer.status >= 500) throw new Error("not known");
       if (answer.redirected) { location.replace(answer.url); return; }

@@ -397,6 +397,50 @@ fn sales_are_taken_back_the_day_adds_up_and_stock_is_asked_for() {
     assert!(owner.get("/pos/float").body.contains("Sent"));
 }
 
+/// Whether a letter is of a language's script.
+type Script = fn(char) -> bool;
+
+#[test]
+fn bad_input_is_told_in_the_sellers_language_and_moves_nothing() {
+    let outlet = outlet();
+    let mut till = outlet.enter(outlet.shop.0, "sana");
+    let scripts: [(&str, Script); 3] = [
+        ("en", |c| c.is_ascii_alphabetic()),
+        ("ur", |c| ('\u{600}'..='\u{6ff}').contains(&c)),
+        ("zh", |c| ('\u{4e00}'..='\u{9fff}').contains(&c)),
+    ];
+    for (language, script) in scripts {
+        till.get(&format!("/pos?lang={language}"));
+        for (number, rest) in [
+            ("12", "amount=100&what=amount"),
+            ("%2B14155550100", "amount=100&what=amount"),
+            (NUMBER, "amount=&what=amount"),
+            (NUMBER, "amount=-100&what=amount"),
+            (NUMBER, "amount=1.001&what=amount"),
+            (NUMBER, "amount=1e9&what=amount"),
+            (NUMBER, "amount=99999999&what=amount"),
+            (NUMBER, "what=bundle&offer=no-such-offer"),
+        ] {
+            let answer = till.post("/pos/check", &format!("number={number}&{rest}"));
+            assert_eq!(answer.status, 422, "{language} {number} {rest}");
+            let told = answer.body.split("role=\"alert\">").nth(1).expect("a sentence");
+            let told = told.split("</p>").next().unwrap().replace("span", "");
+            assert!(told.chars().any(script), "{number} {rest}: {told}");
+            assert!(
+                answer.body.contains(&format!("<html lang=\"{language}\"")),
+                "{language}"
+            );
+        }
+    }
+    let id = check(&mut till, NUMBER, "300");
+    let answer = sell(&mut till, &id, NUMBER, "300", "&pin=1111");
+    assert_eq!(answer.status, 403);
+    assert_eq!(
+        (outlet.float().as_str(), outlet.service.main_balance().as_str()),
+        ("1025.00", "0.00")
+    );
+}
+
 #[test]
 fn a_bundle_is_sold_once_and_nobody_prints_another() {
     let outlet = outlet();
@@ -695,6 +739,15 @@ fn a_cheap_phone_sells_in_three_languages_and_prints() {
 
 /// The receipt on rolls of 58 and 80 mm, in points (1/72 inch): one piece of paper.
 fn prints(browser: &Browser, language: &str) {
+    browser.on_paper(true);
+    assert_eq!(
+        browser.run(
+            "const high = s => document.querySelector(s)?.getBoundingClientRect().height ?? 0; \
+             return ['.slip', '.slip-qr svg', '.bar', '.desk-places', '.till-float', '.till-back', '.foot'].map(s => high(s) > 0)"
+        ),
+        json!([true, true, false, false, false, false, false])
+    );
+    browser.on_paper(false);
     for (paper_mm, width) in [(58, 164..=166), (80, 226..=228)] {
         let pdf = browser.pdf(paper_mm);
         assert!(pdf.starts_with(b"%PDF-"));

@@ -86,6 +86,16 @@ fn a_receipt_is_read_scanned_and_checked() {
             browser.run("return document.querySelector('[data-print]').hidden"),
             false
         );
+        // On paper there is the receipt, and nothing else.
+        browser.on_paper(true);
+        assert_eq!(
+            browser.run(
+                "const high = s => document.querySelector(s)?.getBoundingClientRect().height ?? 0; \
+                 return ['.slip', '.slip-qr svg', '.bar', '.foot', '.slip-actions'].map(s => high(s) > 0)"
+            ),
+            serde_json::json!([true, true, false, false, false])
+        );
+        browser.on_paper(false);
         browser.click(".languages a[lang=en]");
         browser.until("document.documentElement.lang === 'en'");
         browser.click(".slip-actions a[href^='/verify']");

@@ -394,6 +394,14 @@ impl Browser {
             .unwrap()
     }
 
+    /// Shows the page as on paper, or on a screen again.
+    #[allow(dead_code, reason = "not every test file prints")]
+    pub fn on_paper(&self, paper: bool) {
+        let media = if paper { "print" } else { "" };
+        let command = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"media": media}});
+        self.call("POST", "/goog/cdp/execute", Some(&command));
+    }
+
     /// What the browser complained about: refused styles, failed requests, script errors.
     pub fn complaints(&self) -> Vec<String> {
         let log = self.call("POST", "/se/log", Some(&json!({"type": "browser"})));

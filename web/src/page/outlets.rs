@@ -21,6 +21,8 @@ use serde::Deserialize;
 
 /// Days in which a holiday is announced.
 const HOLIDAYS_AHEAD: i32 = 30;
+/// How far somebody drives to an outlet, in metres.
+const DRIVE_M: u64 = 25_000;
 /// Radius of the drawing, in its own units.
 const RADIUS: i64 = 100;
 
@@ -320,20 +322,27 @@ fn shown(metres: u64) -> String {
     }
 }
 
-/// Dots by direction and distance around where one is.
+/// Dots by direction and distance around where one is. What is too far for a drive does not squeeze what is near; near the
+/// middle, dots stand further apart than they are: four times the distance is twice as far on the drawing.
 fn drawing(t: Speech, found: &[Found<'_>], from: Spot) -> Option<Drawing> {
-    let shown_here = &found[..found.len().min(limits::OUTLETS_DRAWN_MAX)];
+    let near = |found: &&Found<'_>| found.distance_m.is_some_and(|metres| metres <= DRIVE_M);
+    let near = found.iter().take(limits::OUTLETS_DRAWN_MAX).filter(near).count();
+    let shown_here = match near {
+        0 => &found[..found.len().min(limits::OUTLETS_DRAWN_MAX)],
+        near => &found[..near],
+    };
     let far = shown_here
         .iter()
         .filter_map(|found| found.distance_m)
         .max()?
         .max(100);
-    let scale = i64::try_from(far).ok()?;
     let dot = |(index, found): (usize, &Found<'_>)| {
         let (east, north) = from.metres_to(found.outlet.card.spot);
+        let metres = found.distance_m.unwrap_or(0);
+        let root = i64::try_from((metres * far).isqrt()).unwrap_or(i64::MAX).max(1);
         Dot {
-            x: east * RADIUS / scale,
-            y: -north * RADIUS / scale,
+            x: east * RADIUS / root,
+            y: -north * RADIUS / root,
             number: index + 1,
             open: found.state.is_open(),
         }
