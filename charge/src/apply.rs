@@ -202,6 +202,8 @@ fn apply_account(account: &mut Account, event: &Event) {
         EventBody::RenewalSet { offer, due_at } => set_renewal(account, *offer, *due_at),
         EventBody::RenewalFailed { offer, .. } => set_renewal(account, *offer, None),
         EventBody::BonusGranted(award) => add_lots(account, &award.lots),
+        // It tells, and changes nothing.
+        EventBody::SessionEnded(_) => {}
         EventBody::BonusRefused {
             promotion, period, ..
         } => account.not_earned(*promotion, *period),

@@ -822,6 +822,8 @@ pub struct Policy {
     pub final_action: FinalAction,
     /// A notice is sent once when the main balance falls below this.
     pub low_balance: Money,
+    /// From when on it is told after a session what is left; `None`: never.
+    pub session_notice: Option<crate::left::SessionNotice>,
     /// A session that says nothing for this long after its validity is closed, in seconds.
     pub supervision_s: u32,
     /// Duplicates are remembered this long, in seconds.

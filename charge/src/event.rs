@@ -7,6 +7,7 @@ use crate::catalog::{FinalAction, Language};
 use crate::codec::{Codec, CodecError, Reader, codec_struct};
 use crate::command::{ChargeKind, Funding, OpenAccount};
 use crate::ids::{AccountId, Code, EntityKey, LotId, OperatorId, PartnerId, SessionKey, SourceId};
+use crate::left::SessionEnded;
 use crate::money::{Money, Rounding};
 use crate::partner::{ApiKey, TopUp};
 use crate::payment::{CreatePayment, PaymentEvent};
@@ -231,6 +232,8 @@ pub enum EventBody {
     CardShelf(Box<ShelfEvent>),
     /// A try with a scratch card: what is remembered after it.
     CardGuard(Box<CardGuard>),
+    /// A session has ended, and its owner is told what is left.
+    SessionEnded(Box<SessionEnded>),
 }
 
 /// What was unused of a credit, taken back so that its money can be returned.

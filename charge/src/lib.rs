@@ -22,6 +22,7 @@
 //! * [`terms`]: commission and callbacks of partners. [`sandbox`]: what test numbers play.
 //! * [`command`], [`event`], [`reply`]: what goes in, what is journalled, what comes out.
 //! * [`decide`]: the rules. [`rating`]: units to money. [`apply`](mod@apply): events to state.
+//! * [`left`]: what is told after a session.
 //! * [`ledger`]: double entry. [`explain`](mod@explain): sentences.
 //! * [`codec`]: the binary form of entities, events and messages.
 #![deny(clippy::float_arithmetic)]
@@ -39,6 +40,7 @@ pub mod event;
 pub mod explain;
 pub mod ids;
 pub mod ledger;
+pub mod left;
 pub mod money;
 pub mod partner;
 pub mod payment;

@@ -9,8 +9,9 @@ use crate::limits;
 use crate::person::PersonId;
 use crate::sessions::Place;
 use crate::throttle::{MAILS_ADDRESS, MAILS_PERSON, Throttled, WRONG_MAIL_CODES_PERSON};
+use crate::untold::{self, To};
 use charge::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 /// The tables.
 pub const MODULE: Module = Module {
@@ -174,6 +175,7 @@ impl People {
                 return Ok(Ok(false));
             };
             tx.execute("delete from email_code where person = ?1", [person.0])?;
+            let before = email(tx, person)?;
             tx.execute(
                 "insert into email (person, address, proven_at) values (?1, ?2, ?3)
                  on conflict (person) do update set address = excluded.address, proven_at = excluded.proven_at",
@@ -184,6 +186,8 @@ impl People {
                 params![person.0, address],
             )?;
             audit::note(tx, person, Deed::EmailProven, place, "", now)?;
+            let other = before.filter(|before| before.address.to_lowercase() != address.to_lowercase());
+            tell_old(tx, person, other, place, now)?;
             Ok(Ok(true))
         })
     }
@@ -196,8 +200,10 @@ impl People {
         self.write(|tx| {
             tx.execute("delete from email_code where person = ?1", [person.0])?;
             tx.execute("update person set email = '' where person = ?1", [person.0])?;
+            let before = email(tx, person)?;
             if tx.execute("delete from email where person = ?1", [person.0])? > 0 {
                 audit::note(tx, person, Deed::EmailRemoved, place, "", now)?;
+                tell_old(tx, person, before, place, now)?;
             }
             Ok(())
         })
@@ -304,6 +310,23 @@ impl People {
     fn mail_digest(&self, person: PersonId, address: &str, code: &str) -> [u8; 32] {
         let parts = [&person.0.to_be_bytes()[..], address.as_bytes(), code.as_bytes()];
         self.keys().digest("mail code", &parts)
+    }
+}
+
+/// Who reads an address that was taken off hears of it: perhaps somebody else did it.
+fn tell_old(
+    tx: &Transaction,
+    person: PersonId,
+    before: Option<Email>,
+    place: &Place,
+    now: Timestamp,
+) -> Result<()> {
+    match before {
+        Some(before) => {
+            let to = To::Email(before.address);
+            untold::put(tx, person, Deed::EmailRemoved, (place, &to), now)
+        }
+        None => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::db::{Module, People, Result, kept, open_table};
 use crate::limits;
 use crate::person::PersonId;
 use crate::sessions::Place;
+use crate::untold;
 use charge::Timestamp;
 use rusqlite::{Transaction, params};
 
@@ -278,7 +279,7 @@ pub(crate) fn note(
         "delete from audit where person = ?1 and line <= ?2",
         params![person.0, last + 1 - limits::AUDIT_LINES_MAX],
     )?;
-    Ok(())
+    untold::note(tx, person, deed, place, now)
 }
 
 pub(crate) fn tell_support(

@@ -47,6 +47,8 @@ pub enum Notice {
     Offers,
     /// The budget of a month is nearly or wholly used.
     Budget,
+    /// What is left after a session, where the operator tells it.
+    SessionEnd,
     /// The account was changed, locked or recovered.
     Security,
 }
@@ -64,11 +66,12 @@ pub enum Channel {
 
 impl Notice {
     /// Every one.
-    pub const ALL: [Notice; 6] = [
+    pub const ALL: [Notice; 7] = [
         Notice::Recharge,
         Notice::LowBalance,
         Notice::BundleExpiry,
         Notice::Budget,
+        Notice::SessionEnd,
         Notice::Security,
         Notice::Offers,
     ];
@@ -81,6 +84,7 @@ impl Notice {
             Notice::BundleExpiry => "bundle-expiry",
             Notice::Offers => "offers",
             Notice::Budget => "budget",
+            Notice::SessionEnd => "session-end",
             Notice::Security => "security",
         }
     }

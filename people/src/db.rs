@@ -4,11 +4,12 @@ use crate::keys::Keys;
 use crate::limits;
 use crate::{
     addresses, audit, budgets, codes, complaints, consents, mandates, numbers, passkeys, password, person,
-    pos, recipients, recovery, sessions, staff, staff_trail, staff_wishes, throttle, totp,
+    pos, recipients, recovery, sessions, staff, staff_trail, staff_wishes, throttle, totp, untold,
 };
 use charge::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub const MODULES: &[Module] = &[
     staff_trail::MODULE,
     staff_wishes::MODULE,
     pos::MODULE,
+    untold::MODULE,
 ];
 
 /// A kind of data with its tables.
@@ -140,13 +142,18 @@ impl People {
     }
 
     fn start(mut writer: Connection, path: Option<PathBuf>, keys: Keys) -> Result<People> {
-        migrate(&mut writer)?;
-        Ok(People(Arc::new(Shared {
+        let was = migrate(&mut writer)?;
+        let people = People(Arc::new(Shared {
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             path,
             keys,
-        })))
+        }));
+        // Its second version seals the end as well; later it is sealed with every line.
+        if was.get(staff_trail::MODULE.name) == Some(&1) {
+            staff_trail::seal_end(&people)?;
+        }
+        Ok(people)
     }
 
     /// Keyed hashes and seals.
@@ -229,6 +236,7 @@ impl People {
                 [now.0 - limits::GUEST_RECIPIENTS_LIFE],
             )?;
             staff::sweep(tx, now)?;
+            untold::sweep(tx, now)?;
             complaints::sweep(tx, now)
         })?;
         if !due.is_empty() {
@@ -248,7 +256,9 @@ fn connect(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-fn migrate(connection: &mut Connection) -> Result<()> {
+/// Brings every module to its last version; gives the versions that were there.
+fn migrate(connection: &mut Connection) -> Result<BTreeMap<&'static str, i64>> {
+    let mut was = BTreeMap::new();
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute_batch("create table if not exists module (name text primary key, version bigint not null)")?;
     for module in MODULES {
@@ -260,6 +270,7 @@ fn migrate(connection: &mut Connection) -> Result<()> {
             )
             .optional()?;
         let found = found.unwrap_or(0);
+        was.insert(module.name, found);
         let known = i64::try_from(module.migrations.len()).unwrap_or(i64::MAX);
         if found > known {
             return Err(PeopleError::TooNew {
@@ -277,7 +288,7 @@ fn migrate(connection: &mut Connection) -> Result<()> {
         )?;
     }
     tx.commit()?;
-    Ok(())
+    Ok(was)
 }
 
 /// Text from outside, cut to what is kept, without control characters.

@@ -17,7 +17,8 @@
 //!   [`complaints`]: what went wrong, and what both sides said.
 //! * [`staff`]: who works here, with roles and short sign-ins. [`staff_trail`]: all that they do. [`staff_wishes`]: four eyes.
 //! * [`pos`]: days and asks of outlets.
-//! * [`audit`]: what was done to the account, and what support must see. [`personal`]: export and deletion.
+//! * [`audit`]: what was done to the account, and what support must see. [`untold`]: what its owner is to be told of it.
+//!   [`personal`]: export and deletion.
 //!
 //! Another kind of personal data is one more module: a [`db::Module`] with its own migrations, in [`db::MODULES`]. Every
 //! table with a column `person` takes part in export and deletion; a test sees to it.
@@ -47,6 +48,7 @@ pub mod staff_trail;
 pub mod staff_wishes;
 pub mod throttle;
 pub mod totp;
+pub mod untold;
 pub mod ways;
 pub mod webauthn;
 

@@ -75,6 +75,12 @@ pub const MAIL_CODE_LIFE: i64 = 15 * MINUTE;
 pub const PUSH_PER_PERSON: i64 = 10;
 /// Longest address of a push service, in bytes.
 pub const PUSH_ENDPOINT_BYTES_MAX: usize = 512;
+/// What could not be told for this long is told no more.
+pub const UNTOLD_LIFE: i64 = 7 * DAY;
+/// Browsers of one person whose sign-in is no news; beyond it the one used longest ago is forgotten.
+pub const KNOWN_BROWSERS_MAX: i64 = 20;
+/// A browser that has not signed in for this long is forgotten.
+pub const KNOWN_BROWSER_LIFE: i64 = 365 * DAY;
 /// Numbers remembered as "sent to before" for one person or browser.
 pub const RECIPIENTS_MAX: i64 = 200;
 /// Those of a browser without an account are forgotten after this long.

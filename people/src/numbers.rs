@@ -6,6 +6,7 @@ use crate::db::{Module, People, Result, open_table};
 use crate::limits;
 use crate::person::{self, PersonId};
 use crate::sessions::Place;
+use crate::untold;
 use charge::catalog::Language;
 use charge::{AccountId, Imsi, Msisdn, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
@@ -297,6 +298,11 @@ fn end(tx: &Transaction, msisdn: Msisdn, why: Ended, place: &Place, now: Timesta
     tx.execute("delete from session where number = ?1", [number(msisdn)])?;
     let detail = format!("{} {}", msisdn.masked(), why.name());
     audit::note(tx, owned.person, Deed::NumberEnded, place, &detail, now)?;
+    if why == Ended::Removed {
+        // Whoever holds the SIM hears of it too: perhaps somebody else did it.
+        let to = untold::To::Number(msisdn);
+        untold::put(tx, owned.person, Deed::NumberEnded, (place, &to), now)?;
+    }
     if of(tx, owned.person)?.is_empty() && !crate::recovery::has_own_proof(tx, owned.person)? {
         // Nobody can sign in to it any more: it must not stay for ever.
         tx.execute(

@@ -206,3 +206,60 @@ fn a_changed_line_of_the_trail_is_found() {
     sql("delete from staff_trail where line = 2");
     assert_eq!(people.staff_trail_broken_at().unwrap(), Some(2));
 }
+
+#[test]
+fn an_end_that_was_cut_off_is_found() {
+    let people = people();
+    let note = |detail| {
+        let by = Actor::outside("sana");
+        people.staff_note(&by, Deed::Opened, "x", detail, START).unwrap();
+    };
+    ["a", "b", "c"].into_iter().for_each(note);
+    let (line, mark) = people.staff_trail_end().unwrap().unwrap();
+    assert_eq!((line, mark.len()), (3, 16));
+    let sql = |text: &'static str| people.write(|tx| Ok(tx.execute(text, [])?)).unwrap();
+    sql("create table kept as select * from staff_trail_end");
+    note("d");
+    assert_eq!(people.staff_trail_broken_at().unwrap(), None);
+    assert_ne!(people.staff_trail_end().unwrap(), Some((line, mark)));
+    sql("delete from staff_trail where line = 4");
+    assert_eq!(people.staff_trail_broken_at().unwrap(), Some(4), "the last one");
+    sql("update staff_trail_end set line = 3");
+    assert_eq!(
+        people.staff_trail_broken_at().unwrap(),
+        Some(4),
+        "its number alone is not enough"
+    );
+    sql("delete from staff_trail_end");
+    assert_eq!(
+        people.staff_trail_broken_at().unwrap(),
+        Some(4),
+        "nor is taking the end away"
+    );
+    sql("delete from staff_trail");
+    sql("insert into staff_trail_end select * from kept");
+    assert_eq!(people.staff_trail_broken_at().unwrap(), Some(1), "all of it");
+}
+
+#[test]
+fn a_trail_of_an_earlier_version_is_sealed_when_it_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || crate::People::open(dir.path(), crate::Keys::new([1; 32])).unwrap();
+    let people = open();
+    people
+        .staff_note(&Actor::outside("sana"), Deed::Opened, "x", "a", START)
+        .unwrap();
+    for text in [
+        "drop table staff_trail_end",
+        "update module set version = 1 where name = 'staff-trail'",
+    ] {
+        people.write(|tx| Ok(tx.execute(text, [])?)).unwrap();
+    }
+    drop(people);
+    let people = open();
+    assert_eq!(people.staff_trail_broken_at().unwrap(), None);
+    people
+        .write(|tx| Ok(tx.execute("delete from staff_trail", [])?))
+        .unwrap();
+    assert_eq!(people.staff_trail_broken_at().unwrap(), Some(1));
+}

@@ -1,5 +1,6 @@
 //! The trail of staff: every line says who, when, from where, what, about what. Lines are only added, and each is sealed over
-//! the one before it, so that a line changed or taken away in the file is found.
+//! the one before it, and the last one once more, so that a line changed or taken away in the file is found, wherever it is.
+//! Who puts back an older file as a whole is found by the mark of its end, which goes to the log.
 
 use crate::complaints::names;
 use crate::db::{Module, People, Result, kept};
@@ -12,7 +13,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 /// The tables. Kept for good: subscribers stand in it by masked numbers only.
 pub const MODULE: Module = Module {
     name: "staff-trail",
-    migrations: &["create table staff_trail (
+    migrations: &[
+        "create table staff_trail (
             line bigint primary key,
             at bigint not null,
             staff bigint not null,
@@ -25,7 +27,13 @@ pub const MODULE: Module = Module {
             place text not null,
             seal blob not null
         );
-        create index staff_trail_name on staff_trail (name, line);"],
+        create index staff_trail_name on staff_trail (name, line);",
+        "create table staff_trail_end (
+            here smallint primary key,
+            line bigint not null,
+            seal blob not null
+        );",
+    ],
     personal: &[],
 };
 
@@ -198,8 +206,7 @@ impl People {
         })
     }
 
-    /// The first line that was changed, or that follows a gap; `None`: the trail is whole. What was cut off at its end cannot
-    /// be seen here.
+    /// The first line that was changed or that is missing, also at the end; `None`: the trail is whole.
     ///
     /// # Errors
     /// [`crate::PeopleError`].
@@ -211,6 +218,7 @@ impl People {
             )?;
             let rows = query.query_map([], line)?;
             let (mut number, mut before) = (0, Vec::new());
+            let end = end(db)?;
             for row in rows {
                 let row = row?;
                 number += 1;
@@ -219,9 +227,59 @@ impl People {
                 }
                 before = row.seal;
             }
-            Ok(None)
+            Ok(match end {
+                None if number == 0 => None,
+                Some((line, seal)) if line == number && same(&seal, &end_seal(self, line, &before)) => None,
+                _ => Some(number + 1),
+            })
         })
     }
+
+    /// Where the trail ends: its last line, and a mark of all that stands there. Kept elsewhere, it shows later whether
+    /// somebody put back an older file.
+    ///
+    /// # Errors
+    /// [`crate::PeopleError`].
+    pub fn staff_trail_end(&self) -> Result<Option<(i64, String)>> {
+        let found = self.read(last)?;
+        Ok(found.map(|(line, seal)| {
+            let mark = seal.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            (line, mark)
+        }))
+    }
+}
+
+/// Seals the end of a trail that an earlier version wrote.
+pub(crate) fn seal_end(people: &People) -> Result<()> {
+    people.write(|tx| match last(tx)? {
+        Some((line, seal)) => put_end(people, tx, line, &seal),
+        None => Ok(()),
+    })
+}
+
+fn put_end(people: &People, tx: &Transaction, line: i64, seal: &[u8]) -> Result<()> {
+    tx.execute(
+        "insert into staff_trail_end (here, line, seal) values (0, ?1, ?2)
+         on conflict (here) do update set line = excluded.line, seal = excluded.seal",
+        params![line, end_seal(people, line, seal).to_vec()],
+    )?;
+    Ok(())
+}
+
+fn end_seal(people: &People, line: i64, seal: &[u8]) -> [u8; 32] {
+    people
+        .keys()
+        .digest("end of staff trail", &[&line.to_be_bytes()[..], seal])
+}
+
+fn end(db: &Connection) -> Result<Option<(i64, Vec<u8>)>> {
+    Ok(db
+        .query_row(
+            "select line, seal from staff_trail_end where here = 0",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?)
 }
 
 pub(crate) fn note(
@@ -262,7 +320,7 @@ pub(crate) fn note(
             row.seal
         ],
     )?;
-    Ok(())
+    put_end(people, tx, row.line, &row.seal)
 }
 
 fn last(db: &Connection) -> Result<Option<(i64, Vec<u8>)>> {

@@ -213,6 +213,7 @@ mod tests {
             (Notice::LowBalance, "sms", "", "sms push email"),
             (Notice::BundleExpiry, "sms", "", "sms push email"),
             (Notice::Budget, "sms", "", "sms push email"),
+            (Notice::SessionEnd, "sms", "", "sms push email"),
             (Notice::Offers, "", "", "sms push email"),
             (Notice::Security, "sms push email", "sms", "sms push email"),
         ];

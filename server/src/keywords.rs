@@ -83,6 +83,7 @@ fn answer(desk: &Arc<Desk>, reply: &Reply) -> anyhow::Result<()> {
         text: reply.text.clone(),
         path: "/".to_owned(),
         language: reply.language.tag().to_owned(),
+        to: None,
     };
     let tiding = Tiding {
         origin: &reply.origin,

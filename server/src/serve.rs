@@ -227,6 +227,7 @@ impl Up {
 struct Couriers {
     couriers: Vec<Courier>,
     announcer: Announcer,
+    guard: tokio::task::JoinHandle<()>,
 }
 
 impl Couriers {
@@ -257,10 +258,12 @@ impl Couriers {
         Ok(Couriers {
             couriers,
             announcer: Announcer::start(Arc::clone(desk), desk.quiet()),
+            guard: Guard::watch(Arc::clone(desk)),
         })
     }
 
     async fn stop(self) {
+        self.guard.abort();
         self.announcer.stop().await;
         for courier in self.couriers {
             courier.stop().await;

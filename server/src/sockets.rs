@@ -181,8 +181,18 @@ async fn sweep_people(
     people: people::People,
     mut stopped: tokio::sync::watch::Receiver<bool>,
 ) -> std::io::Result<()> {
+    let mut told = None;
     loop {
-        let people = people.clone();
+        let (people, ends) = (people.clone(), people.clone());
+        if let Ok(Ok(end)) = tokio::task::spawn_blocking(move || ends.staff_trail_end()).await
+            && end != told
+        {
+            // The log goes elsewhere: with this line nobody can put back an older file unseen.
+            if let Some((line, mark)) = &end {
+                tracing::info!(line, mark, "the trail of staff ends here");
+            }
+            told = end;
+        }
         let swept = tokio::task::spawn_blocking(move || people.sweep(crate::node::now())).await;
         match swept {
             Ok(Ok(0)) => {}

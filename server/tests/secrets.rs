@@ -1,11 +1,16 @@
-//! One run of everything that is secret, with a log that says everything: sign-up, passwords, second factors, staff, keys and
-//! secrets of partners, wallets. Afterwards no log and no table has any of it in clear.
+//! One run of everything that is secret, with a log that says everything: sign-up, passwords, passkeys, second factors, staff,
+//! keys and secrets of partners, wallets. Afterwards no log and no table has any of it in clear.
 
 mod harness;
 mod leaks;
 mod shop;
 mod world;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use charge::Timestamp;
 use leaks::Hidden;
 use people::totp;
@@ -59,6 +64,121 @@ fn second_factor(person: &mut Person<'_>, hidden: &mut Hidden) {
 /// What stands before the next mark.
 fn first_text(rest: &str) -> &str {
     rest.split('<').next().unwrap()
+}
+
+/// A device that makes a passkey and signs with it (Web Authentication Level 3, sections 6.1 and 6.5).
+struct Device {
+    pair: EcdsaKeyPair,
+    random: SystemRandom,
+}
+
+impl Device {
+    const SITE: &str = "raseed.example";
+    const ID: &[u8] = b"the-id-of-a-passkey";
+
+    fn new() -> Device {
+        let (random, algorithm) = (SystemRandom::new(), &ECDSA_P256_SHA256_ASN1_SIGNING);
+        let key = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, key.as_ref()).unwrap();
+        Device { pair, random }
+    }
+
+    /// Site, flags (present, verified, and these), counter.
+    fn head(more: u8, counter: u32) -> Vec<u8> {
+        let site = digest(&SHA256, Device::SITE.as_bytes());
+        [site.as_ref(), &[0x05 | more], &counter.to_be_bytes()].concat()
+    }
+
+    fn attestation(&self) -> Vec<u8> {
+        let point = self.pair.public_key().as_ref();
+        let (x, y) = (&point[1..33], &point[33..]);
+        let cose = [
+            &[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 32][..],
+            x,
+            &[0x22, 0x58, 32],
+            y,
+        ]
+        .concat();
+        let length = u16::try_from(Device::ID.len()).unwrap().to_be_bytes();
+        let data = [&Device::head(0x40, 0)[..], &[0; 16], &length, Device::ID, &cose].concat();
+        let size = u8::try_from(data.len()).unwrap();
+        [
+            &b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x58"[..],
+            &[size],
+            &data,
+        ]
+        .concat()
+    }
+
+    fn signs(&self, client: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        let data = Device::head(0, 1);
+        let client = digest(&SHA256, client);
+        let signature = self
+            .pair
+            .sign(&self.random, &[&data[..], client.as_ref()].concat());
+        (data, signature.unwrap().as_ref().to_vec())
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn client_data(kind: &str, challenge: &str) -> Vec<u8> {
+    let origin = format!("https://{}", Device::SITE);
+    format!(
+        r#"{{"type":"webauthn.{kind}","challenge":"{challenge}","origin":"{origin}","crossOrigin":false}}"#
+    )
+    .into_bytes()
+}
+
+/// Makes a passkey, and signs in with it in another browser. What was signed and the signatures are hidden.
+fn passkey(world: &World, server: &harness::Server, person: &mut Person<'_>, hidden: &mut Hidden) {
+    let device = Device::new();
+    let mut challenge = |person: &mut Person<'_>, path: &str| {
+        let (status, asked) = person.say(path, json!({}));
+        assert_eq!((status, &asked["site"]), (200, &json!(Device::SITE)), "{asked}");
+        let challenge = asked["challenge"].as_str().unwrap().to_owned();
+        hidden.add("a challenge of a passkey", &challenge);
+        (challenge, asked)
+    };
+    person.get("/security");
+    let (first, asked) = challenge(person, "/security/passkey/begin");
+    let made = json!({
+        "client_data": base64(&client_data("create", &first)), "attestation": base64(&device.attestation()),
+    });
+    let (status, done) = person.say("/security/passkey", made);
+    assert_eq!(
+        (status, &done["to"]),
+        (200, &json!("/security?done=passkey")),
+        "{done}"
+    );
+
+    let mut elsewhere = Person::nobody(world, server);
+    elsewhere.get("/sign-in");
+    let (second, _) = challenge(&mut elsewhere, "/sign-in/passkey/begin");
+    let client = client_data("get", &second);
+    let (data, signature) = device.signs(&client);
+    hidden.add("a signature of a passkey", &base64(&signature));
+    hidden.add("what a passkey signed", &base64(&client));
+    let used = json!({
+        "next": "/profile", "id": base64(Device::ID), "client_data": base64(&client), "user": asked["user"],
+        "authenticator_data": base64(&data), "signature": base64(&signature),
+    });
+    let (status, done) = elsewhere.say("/sign-in/passkey", used.clone());
+    assert_eq!((status, &done["to"]), (200, &json!("/profile")), "{done}");
+    assert!(elsewhere.get("/profile").contains("0300 1234567"));
+    hide_cookies(&elsewhere, hidden);
+    let mut thief = Person::nobody(world, server);
+    thief.get("/sign-in");
+    let (status, asked) = thief.say("/sign-in/passkey/begin", json!({}));
+    assert_eq!(status, 200, "{asked}");
+    let (status, answer) = thief.say("/sign-in/passkey", used);
+    assert!(
+        (400..500).contains(&status),
+        "the same again is worth nothing: {answer}"
+    );
+    assert!(!thief.get("/profile").contains("0300 1234567"));
 }
 
 /// Somebody of staff: invited, set up, signed in.
@@ -172,6 +292,7 @@ fn no_log_and_no_table_has_a_secret_a_pin_a_code_or_a_card_number() {
             .any(|message| message.body["path"] == "/security")
             .then_some(())
     });
+    passkey(&world, &server, &mut sana, &mut hidden);
     second_factor(&mut sana, &mut hidden);
     staff(&world, &server, &key, &mut hidden);
     partner(&server, &key, &mut hidden);

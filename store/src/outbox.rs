@@ -41,10 +41,12 @@ pub enum NotificationKind {
     Budget,
     /// The float of a seller fell below its mark. Its [`Notification::account`] is the number of the seller.
     LowStock,
+    /// A session has ended, and the operator tells what is left.
+    SessionEnded,
 }
 
 impl NotificationKind {
-    const ALL: [(NotificationKind, i64); 8] = [
+    const ALL: [(NotificationKind, i64); 9] = [
         (NotificationKind::Recharged, 1),
         (NotificationKind::LowBalance, 2),
         (NotificationKind::Bought, 3),
@@ -53,6 +55,7 @@ impl NotificationKind {
         (NotificationKind::Auto, 40),
         (NotificationKind::Budget, 41),
         (NotificationKind::LowStock, 70),
+        (NotificationKind::SessionEnded, 170),
     ];
 
     /// What an event has to tell, if anything.
@@ -65,6 +68,7 @@ impl NotificationKind {
             EventBody::CreditTakenBack(_) => Some(NotificationKind::TakenBack),
             EventBody::Auto(event) => tells(event).then_some(NotificationKind::Auto),
             EventBody::BudgetReached { .. } => Some(NotificationKind::Budget),
+            EventBody::SessionEnded(_) => Some(NotificationKind::SessionEnded),
             EventBody::Chain(happened) => match happened.as_ref() {
                 ChainEvent::Sold(sold) if sold.low_crossed => Some(NotificationKind::LowStock),
                 ChainEvent::Gave(gave) if gave.low_crossed => Some(NotificationKind::LowStock),

@@ -47,16 +47,16 @@ pub trait CodeMailer: Send + Sync {
     fn send_code(&self, to: String, subject: String, body: String) -> Pending<Result<(), CoreError>>;
 }
 
-/// Tells people about the security of their account beside the SMS: durable, by e-mail and push, as far as they agreed.
+/// Carries what people are to be told about the security of their account ([`People::untold`]) to where it is not lost.
 pub trait SecurityNotices: Send + Sync {
-    /// Puts letters to somebody that say the sentence with this key.
-    fn tell(&self, person: people::PersonId, key: &'static str) -> Pending<Result<(), CoreError>>;
+    /// There is something; when this returns it has been carried. What fails stays and is carried later.
+    fn look(&self) -> Pending<Result<(), CoreError>>;
 }
 
 /// Ways to reach people beside SMS.
 #[derive(Clone, Default)]
 pub struct Ways {
-    /// Says by e-mail and push what changed about the security of an account; none: SMS alone.
+    /// Tells what changed about the security of an account, by every way; none: by SMS alone, at once or not at all.
     pub security: Option<Arc<dyn SecurityNotices>>,
     /// Sends codes that prove e-mail addresses; none: no e-mail from here.
     pub mail: Option<Arc<dyn CodeMailer>>,

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Pages of anybody, then pages of a member. A new page gets a line.
-const OPEN_PAGES: [(&str, &str); 11] = [
+const OPEN_PAGES: [(&str, &str); 12] = [
     ("welcome", "/"),
     ("more", "/more"),
     ("offline", "/offline"),
@@ -27,6 +27,7 @@ const OPEN_PAGES: [(&str, &str); 11] = [
     ("verify", "/verify"),
     ("offers", "/offers"),
     ("recharge", "/recharge"),
+    ("card", "/recharge/card"),
     ("sign-in", "/sign-in"),
     ("sign-up", "/sign-up"),
     ("complaint-guest", "/complaints/guest"),
@@ -119,11 +120,11 @@ fn carry(mut from: TcpStream, mut to: TcpStream, count: Option<&AtomicU64>) {
 
 fn sign_in(browser: &Browser, service: &Service, url: &str) {
     browser.go(&format!("{url}/?lang=en"));
-    let sent = service.codes.0.lock().unwrap().len();
+    let sent = service.codes.count();
     browser.fill("#number", "0300 1234567");
     browser.click(".sign-in button");
     browser.until("document.querySelector('#code') !== null");
-    service.eventually(|| (service.codes.0.lock().unwrap().len() > sent).then_some(()));
+    service.eventually(|| (service.codes.count() > sent).then_some(()));
     browser.fill("#code", &service.codes.last(NUMBER).unwrap());
     browser.click(".sign-in button");
     browser.until("document.querySelector('#balance') !== null");

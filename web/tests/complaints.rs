@@ -247,7 +247,7 @@ fn complaints_begin_at_a_receipt_and_at_a_line_of_the_statement_and_leave_with_t
 
 /// The number's code for complaining, as its owner reads it.
 fn guest_code(service: &Service, guest: &mut Client, number: &str, about: &str) -> Option<String> {
-    let before = service.codes.0.lock().unwrap().len();
+    let before = service.codes.count();
     guest.get(&format!("/complaints/guest?about={about}"));
     let answer = guest.post(
         "/complaints/guest/code",
@@ -255,7 +255,7 @@ fn guest_code(service: &Service, guest: &mut Client, number: &str, about: &str) 
     );
     assert_eq!(answer.status, 200, "{}", answer.body);
     std::thread::sleep(Duration::from_millis(300));
-    let sent = service.codes.0.lock().unwrap().len() > before;
+    let sent = service.codes.count() > before;
     sent.then(|| service.codes.last(number).unwrap())
 }
 

@@ -155,9 +155,9 @@ fn codes_are_limited_by_tries_time_and_number() {
     let late = browser.post("/session", &format!("number=03001234567&code={code}"));
     assert_eq!(late.status, 422, "five tries");
 
-    let before = service.codes.0.lock().unwrap().len();
+    let before = service.codes.count();
     browser.post("/code", "number=03001234567");
-    service.eventually(|| (service.codes.0.lock().unwrap().len() > before).then_some(()));
+    service.eventually(|| (service.codes.count() > before).then_some(()));
     let code = browser.code(NUMBER);
     service.pass(Duration::from_secs(301));
     let late = browser.post("/session", &format!("number=03001234567&code={code}"));

@@ -38,7 +38,7 @@ fn a_person_signs_in_and_sees_why() {
         browser.until("document.querySelector('#number') !== null");
         fits(&browser);
         picture(&browser, &format!("start-{width}"));
-        let sent = service.codes.0.lock().unwrap().len();
+        let sent = service.codes.count();
         browser.fill("#number", "0300 1234567");
         browser.click(".sign-in button");
         browser.until("document.querySelector('#code') !== null");
@@ -48,7 +48,7 @@ fn a_person_signs_in_and_sees_why() {
             "return fetch('/demo/inbox?number={NUMBER}').then(r => r.text()).then(html => \
              new DOMParser().parseFromString(html, 'text/html').querySelector('.bubble p').innerText)"
         );
-        service.eventually(|| (service.codes.0.lock().unwrap().len() > sent).then_some(()));
+        service.eventually(|| (service.codes.count() > sent).then_some(()));
         let message = browser.run(&fetch).as_str().unwrap().to_owned();
         let code: String = message.chars().filter(char::is_ascii_digit).take(6).collect();
         browser.fill("#code", &code);

@@ -28,11 +28,11 @@ fn a_passkey_is_made_and_opens_the_account() {
         browser.size(width, 900);
         browser.go(&format!("{url}/sign-up?lang={language}"));
         picture(&browser, &format!("sign-up-{language}-{width}"));
-        let before = service.codes.0.lock().unwrap().len();
+        let before = service.codes.count();
         browser.fill("#number", "0300 1234567");
         browser.click(".sign-in button");
         browser.until("document.querySelector('#code') !== null");
-        service.eventually(|| (service.codes.0.lock().unwrap().len() > before).then_some(()));
+        service.eventually(|| (service.codes.count() > before).then_some(()));
         browser.fill("#code", &service.codes.last(NUMBER).unwrap());
         browser.click(".sign-in button");
         browser.until("location.pathname === '/sign-up/secure'");

@@ -15,7 +15,7 @@ use common::staff::{PASSWORD, code, invite};
 use common::{NUMBER, Service};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -78,27 +78,22 @@ fn first(browser: &Browser, service: &Service, list: &str) -> String {
     path.as_str().expect("a link").to_owned()
 }
 
-#[test]
-fn every_page_of_staff_meets_wcag_22_aa_in_three_languages() {
-    let (Some(programs), Some(axe)) = (Programs::find(), Axe::find()) else {
-        return;
-    };
-    let service = service();
-    let browser = Browser::open(&programs, false);
+/// Comes in, and names every page with its address.
+fn pages_of(browser: &Browser, service: &Service) -> Vec<(String, String)> {
     browser.size(1280, 900);
     browser.go(&format!("{}/staff/sign-in?lang=en", service.url));
     let mut pages = vec![("sign-in".to_owned(), "/staff/sign-in".to_owned())];
-    come_in(&browser, &service);
+    come_in(browser, service);
     for list in ["complaints", "locks", "exceptions", "suspense"] {
         let path = format!("/staff/{list}");
-        pages.push((format!("{list}-one"), first(&browser, &service, &path)));
+        pages.push((format!("{list}-one"), first(browser, service, &path)));
         pages.push((list.to_owned(), path));
     }
     // A wish, and an account that is open.
     browser.go(&format!(
         "{}{}",
         service.url,
-        first(&browser, &service, "/staff/suspense")
+        first(browser, service, "/staff/suspense")
     ));
     let large =
         browser.run("return [...document.querySelectorAll('dd')].some(e => e.textContent.includes('9,000'))");
@@ -119,7 +114,7 @@ fn every_page_of_staff_meets_wcag_22_aa_in_three_languages() {
             .to_owned(),
     ));
     browser.go(&format!("{}/staff/subscribers", service.url));
-    type_all(&browser, "#find-number", &[NUMBER, "called us"]);
+    type_all(browser, "#find-number", &[NUMBER, "called us"]);
     browser.until("/subscribers.[0-9]/.test(location.pathname)");
     pages.push((
         "subscriber".to_owned(),
@@ -135,6 +130,17 @@ fn every_page_of_staff_meets_wcag_22_aa_in_three_languages() {
             format!("/staff{name}"),
         ));
     }
+    pages
+}
+
+#[test]
+fn every_page_of_staff_meets_wcag_22_aa_in_three_languages() {
+    let (Some(programs), Some(axe)) = (Programs::find(), Axe::find()) else {
+        return;
+    };
+    let service = service();
+    let browser = Browser::open(&programs, false);
+    let pages = pages_of(&browser, &service);
     let mut wrong: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for language in ["en", "ur", "zh"] {
         for (theme, width) in [("light", 360), ("dark", 768), ("light", 1280)] {
@@ -173,4 +179,31 @@ fn every_page_of_staff_meets_wcag_22_aa_in_three_languages() {
     assert!(complaints.is_empty(), "{complaints:?}");
     programs.took_part("staff_in_browser.rs");
     axe.took_part("staff_in_browser.rs");
+}
+
+/// Draws the golden images anew: `cargo test --workspace --test staff_in_browser -- --ignored golden`. People look at them.
+#[test]
+#[ignore = "writes docs/images/staff; run it when a page has changed, and look"]
+fn golden_images() {
+    let programs = Programs::find().expect("a browser");
+    let service = service();
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/images/staff");
+    std::fs::create_dir_all(&place).unwrap();
+    let browser = Browser::open(&programs, false);
+    let pages = pages_of(&browser, &service);
+    for language in ["en", "ur", "zh"] {
+        browser.go(&format!("{}/staff?lang={language}", service.url));
+        browser.go(&format!("{}/staff?theme=light", service.url));
+        for (width, hundredths) in [(360, 60), (768, 40), (1280, 36)] {
+            for (name, path) in &pages {
+                browser.size(width, 800);
+                browser.go(&format!("{}{path}", service.url));
+                browser.small_picture(
+                    &place.join(format!("{name}-{language}-{width}.png")),
+                    width,
+                    hundredths,
+                );
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::account::{Account, LifeCycle, Lot, Origin};
 use crate::catalog::{Catalog, Catalogs, GrantPolicy, Scope, TariffQuery};
 use crate::command::{ChargeKind, ChargePart, ChargeRequest, Used, UsedPeriod};
-use crate::event::{Charged, ChargedPart, EventBody, Opened, Refund};
+use crate::event::{Charged, ChargedPart, Event, EventBody, Opened, Refund};
 use crate::ids::{Code, LotId};
 use crate::money::Money;
 use crate::rating::{Progress, Purse, Shortage, Use, can_go_on, consume, hold, payable};
@@ -701,8 +701,21 @@ impl<'a> Work<'a> {
         charged.low_balance_crossed =
             charged.low_balance && !self.account.low_balance_noticed && before >= threshold;
         let reply = reply_to(&charged);
+        let told = self.told_after(&charged);
         let event = account_event(self.account, self.now, EventBody::Charged(charged));
-        Decision::event(event, Reply::Charge(reply))
+        let mut decision = Decision::event(event, Reply::Charge(reply));
+        decision.events.extend(told);
+        decision
+    }
+
+    /// What is told after the end of a session, where the operator tells it.
+    fn told_after(&self, charged: &Charged) -> Option<Event> {
+        let notice = self.catalog.policy.session_notice.as_ref()?;
+        let session = self.session?;
+        let ends = charged.closes && charged.kind == ChargeKind::Terminate;
+        let ended = ends.then(|| notice.after(self.account, session, charged, self.now))??;
+        let body = EventBody::SessionEnded(Box::new(ended));
+        Some(account_event(self.account, self.now, body))
     }
 
     /// Main balance after the event: (total, part of it reserved).

@@ -58,6 +58,7 @@ mod tag {
     pub const CARD_COPY: u8 = 92;
     pub const CARD_SHELF: u8 = 93;
     pub const CARD_GUARD: u8 = 94;
+    pub const SESSION_ENDED: u8 = 170;
 }
 
 impl Codec for Refusal {
@@ -274,6 +275,7 @@ impl Codec for EventBody {
             tag::CARD_COPY => EventBody::CardCopy(Codec::decode(input)?),
             tag::CARD_SHELF => EventBody::CardShelf(Codec::decode(input)?),
             tag::CARD_GUARD => EventBody::CardGuard(Codec::decode(input)?),
+            tag::SESSION_ENDED => EventBody::SessionEnded(Codec::decode(input)?),
             tag => return decode_sale(tag, input),
         })
     }
@@ -363,6 +365,7 @@ fn encode_terms(body: &EventBody, out: &mut Vec<u8>) {
             put(out, tag::BUDGET_REACHED, month);
             mark.encode(out);
         }
+        EventBody::SessionEnded(ended) => put(out, tag::SESSION_ENDED, ended),
         EventBody::TermsChanged(change) => put(out, tag::TERMS_CHANGED, change),
         EventBody::CallbackDue(due) if due.top_up.is_long() => {
             out.push(tag::CALLBACK_DUE_2);

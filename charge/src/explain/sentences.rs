@@ -39,6 +39,7 @@ pub(super) const SENTENCES: &[Row] = &[
     ("title.budget", ["Promotion budget", "پروموشن بجٹ", "促销预算"]),
     ("title.auto", ["Auto-recharge", "خودکار ریچارج", "自动充值"]),
     ("title.budget-told", ["Budget", "بجٹ", "预算"]),
+    ("title.session-told", ["What is left", "کیا باقی ہے", "剩余情况"]),
     ("title.seller", ["Seller", "فروخت کنندہ", "销售方"]),
     ("title.stock", ["Stock", "اسٹاک", "库存"]),
     ("title.topup", ["Top-up", "ٹاپ اپ", "代充"]),
@@ -195,6 +196,7 @@ pub(super) const SENTENCES: &[Row] = &[
     ("auto.ended", ["Auto-recharge has ended.", "خودکار ریچارج ختم ہو گیا۔", "自动充值已结束。"]),
     ("auto.planned", ["The next auto-recharge was planned.", "اگلا خودکار ریچارج طے ہو گیا۔", "已安排下一次自动充值。"]),
     ("budget.told", ["You were told where the month's budget stands.", "آپ کو مہینے کے بجٹ کی صورتحال بتائی گئی۔", "已向您告知本月预算情况。"]),
+    ("session.told", ["You were told what is left after a session.", "سیشن کے بعد آپ کو باقی کا بتایا گیا۔", "会话结束后已向您告知剩余情况。"]),
     ("kept", ["The reference is remembered, so that the request cannot be made twice.", "حوالہ یاد رکھا گیا ہے تاکہ درخواست دو بار نہ ہو۔", "已记录参考号，避免重复请求。"]),
 
     // One line for a message or a statement.

@@ -4,7 +4,7 @@
 //! Script: `I v1 ask=60 -> 2001 grant=49 final`. The first letter of a session's name is its service: `v`, `d` or `m`.
 //! Parts of a request are parted by `|`. Numbers may end in `k`, `M`, `G` (powers of a thousand). See [`Outcome`].
 
-use crate::world::{ACCOUNT, DAY_0, OPERATOR, PARTNER, World, code, life_cycle};
+use crate::world::{ACCOUNT, DAY_0, OPERATOR, PARTNER, World, code, left, life_cycle, tell};
 use charge::account::Origin;
 use charge::catalog::{
     AfterMaximum, BucketGrant, Called, Classes, Discount, FinalAction, GrantPolicy, LimitPeriod, Offer,
@@ -364,6 +364,7 @@ impl Outcome<'_> {
             "notlow" => flag(!self.charge().low_balance),
             "notice" => flag(self.charged().any(|charged| charged.low_balance_crossed)),
             "nonotice" => flag(!self.charged().any(|charged| charged.low_balance_crossed)),
+            "left" => left(self.events),
             "cost" => self.events.iter().map(Event::money_drawn).sum::<Money>().exact(),
             "tax" => self.posted(|ledger| *ledger == LedgerAccount::UsageTax),
             "rtax" => self.posted(|ledger| *ledger == LedgerAccount::RechargeTax),
@@ -583,6 +584,7 @@ fn set(world: &mut World, word: &str) {
     let until = |world: &World| moment(world, value);
     match key {
         "low" => world.catalog.policy.low_balance = Money::parse(value).expect("money"),
+        "tell" => world.catalog.policy.session_notice = Some(tell(value)),
         "supervision" => world.catalog.policy.supervision_s = value.parse().expect("digits"),
         "dup" => world.catalog.policy.duplicate_s = value.parse().expect("digits"),
         "dupcount" => world.catalog.policy.duplicate_count = value.parse().expect("digits"),

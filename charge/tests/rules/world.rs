@@ -10,6 +10,7 @@ use charge::command::{Message, OpenAccount};
 use charge::decide::View;
 use charge::ids::LotId;
 use charge::ledger::{LedgerAccount, sums};
+use charge::left::SessionNotice;
 use charge::money::Rounding;
 use charge::seller::ChainMessage;
 use charge::tax::{Rate, TaxClass};
@@ -424,6 +425,7 @@ fn catalog() -> Catalog {
             sms: grant,
             final_action: FinalAction::Terminate,
             low_balance: Money::ZERO,
+            session_notice: None,
             supervision_s: 600,
             duplicate_s: 3600,
             duplicate_count: 64,
@@ -440,4 +442,33 @@ pub fn life_cycle(name: &str) -> LifeCycle {
         .into_iter()
         .find(|state| state.name() == name)
         .expect("a state")
+}
+
+/// When it is told what is left: `5` for money, `5M` for data.
+pub fn tell(text: &str) -> SessionNotice {
+    let amount = crate::script::number_of(text);
+    match text.ends_with(|c: char| c.is_ascii_digit()) {
+        true => SessionNotice {
+            cost: Some(Money::from_units(amount)),
+            ..SessionNotice::default()
+        },
+        false => SessionNotice {
+            data: Some(Amount(amount)),
+            ..SessionNotice::default()
+        },
+    }
+}
+
+/// What is told to be left: cost, balance, left in bundles; `-`: nothing is told.
+pub fn left(events: &[Event]) -> String {
+    let mut told = events.iter().filter_map(|event| match &event.body {
+        EventBody::SessionEnded(ended) => Some(ended),
+        _ => None,
+    });
+    let line = told.next().map(|ended| {
+        let (cost, balance) = (ended.cost.exact(), ended.balance.exact());
+        format!("{cost}/{balance}/{}", ended.left.0)
+    });
+    assert!(told.next().is_none(), "told once");
+    line.unwrap_or("-".to_owned())
 }

@@ -161,6 +161,7 @@ pub fn notice_of(kind: NotificationKind) -> Notice {
         // About somebody's money and who may take it: it always comes.
         NotificationKind::Auto => Notice::Recharge,
         NotificationKind::Budget => Notice::Budget,
+        NotificationKind::SessionEnded => Notice::SessionEnd,
         // Sellers hear of their stock whatever they agreed to: it is their business.
         NotificationKind::LowBalance | NotificationKind::LowStock => Notice::LowBalance,
         NotificationKind::RenewalFailed => Notice::BundleExpiry,
@@ -197,13 +198,28 @@ pub fn say(
         }
         _ => None,
     };
+    let valid_until = match &event.body {
+        EventBody::Charged(_) => {
+            let look = |entity: Option<&Entity>, _| {
+                entity
+                    .and_then(Entity::account)
+                    .map(|account| account.valid_until)
+            };
+            around.engine.read(EntityKey::Account(account), look)?
+        }
+        _ => None,
+    };
+    let about = notice::About {
+        reason,
+        auto,
+        valid_until,
+    };
     Ok(notice::text(
         &event.body,
         catalog,
         language,
         &around.check,
-        reason,
-        auto.as_ref(),
+        &about,
     ))
 }
 
@@ -225,8 +241,7 @@ fn stock_address(around: &Around, notification: &Notification) -> anyhow::Result
             catalog,
             language,
             &around.check,
-            None,
-            None,
+            &notice::About::default(),
         ),
     }))
 }

@@ -3,21 +3,29 @@
 use charge::auto::{AutoEvent, AutoRecharge, BudgetMark};
 use charge::catalog::{Catalog, Language};
 use charge::event::{Bought, Charged, Recharged, TakenBack};
+use charge::left::SessionEnded;
 use charge::payment::RefundReason;
 use charge::reversal::CreditOf;
 use charge::seller::ChainEvent;
-use charge::{EventBody, Money, Timestamp};
+use charge::unit::Service;
+use charge::{EventBody, Money, Timestamp, Unit};
 use std::sync::Arc;
+use web::page::format::{NBSP, Speech};
+use web::text;
 
-/// The text of a notification; empty for events that have nothing to tell. `reason`: why money goes back to a payer.
-pub fn text(
-    body: &EventBody,
-    catalog: &Catalog,
-    language: Language,
-    check: &Check,
-    reason: Option<RefundReason>,
-    auto: Option<&AutoRecharge>,
-) -> String {
+/// What a message says beside its event.
+#[derive(Default)]
+pub struct About {
+    /// Why money goes back to a payer.
+    pub reason: Option<RefundReason>,
+    /// The auto-recharge that it is about.
+    pub auto: Option<AutoRecharge>,
+    /// Until when the main balance can be used.
+    pub valid_until: Option<Timestamp>,
+}
+
+/// The text of a notification; empty for events that have nothing to tell.
+pub fn text(body: &EventBody, catalog: &Catalog, language: Language, check: &Check, about: &About) -> String {
     let words = Words {
         catalog,
         language,
@@ -25,11 +33,15 @@ pub fn text(
     };
     match body {
         EventBody::Recharged(recharged) => words.recharged(recharged),
-        EventBody::Charged(charged) => words.low_balance(charged),
+        EventBody::Charged(charged) => words.low_balance(charged, about.valid_until),
+        EventBody::SessionEnded(ended) => words.session_ended(ended),
         EventBody::Bought(bought) => words.bought(bought),
-        EventBody::CreditTakenBack(taken) => words.taken_back(taken, reason),
+        EventBody::CreditTakenBack(taken) => words.taken_back(taken, about.reason),
         EventBody::RenewalFailed { offer, .. } => words.renewal_failed(offer.as_str()),
-        EventBody::Auto(event) => auto.map_or_else(String::new, |auto| words.auto(event, auto)),
+        EventBody::Auto(event) => {
+            let auto = about.auto.as_ref();
+            auto.map_or_else(String::new, |auto| words.auto(event, auto))
+        }
         EventBody::BudgetReached { mark, .. } => words.budget(*mark),
         EventBody::Chain(happened) => match happened.as_ref() {
             ChainEvent::Sold(sold) => words.low_stock(sold.float),
@@ -86,13 +98,85 @@ impl Words<'_> {
         }
     }
 
-    fn low_balance(&self, charged: &Charged) -> String {
+    fn low_balance(&self, charged: &Charged, valid_until: Option<Timestamp>) -> String {
         let balance = self.money(charged.balance);
         let name = self.catalog.name.get(self.language);
+        let until = valid_until.filter(|until| *until != Timestamp::NEVER);
+        let until = until.map(|until| self.short_day(until));
+        match (self.language, until) {
+            (Language::En, until) => {
+                let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+                format!("{name}: your balance is low, {balance} left{until}. Please recharge soon.")
+            }
+            (Language::Ur, until) => {
+                let until = until.map_or_else(String::new, |until| format!(" {until} تک"));
+                format!("{name}: بیلنس کم ہے، {balance}{until} باقی۔ جلد ریچارج کریں۔")
+            }
+            (Language::Zh, until) => {
+                let until = until.map_or_else(String::new, |until| format!("，有效期至{until}"));
+                format!("{name}：余额不足，仅剩{balance}{until}，请及时充值。")
+            }
+        }
+    }
+
+    /// What is left and until when, in one part of a message.
+    fn session_ended(&self, ended: &SessionEnded) -> String {
+        let balance = self.money(ended.balance);
+        let until = self.short_day(ended.valid_until);
+        let (left, left_until) = (self.amount(ended), self.short_day(ended.left_until));
+        let name = self.catalog.name.get(self.language);
+        let has_more = ended.left.is_positive();
+        let kind = match (self.language, ended.service) {
+            (Language::En, Service::Voice) => "minutes",
+            (Language::En, _) => "data",
+            (Language::Ur, Service::Voice) => "منٹ",
+            (Language::Ur, _) => "ڈیٹا",
+            (Language::Zh, Service::Voice) => "通话",
+            (Language::Zh, _) => "流量",
+        };
+        let (main, more) = match self.language {
+            Language::En => (
+                format!(
+                    "{name}: this one cost {}. Balance {balance} until {until}.",
+                    self.money(ended.cost)
+                ),
+                format!(" Bundle {kind} left: {left} until {left_until}."),
+            ),
+            Language::Ur => (
+                format!("بیلنس {balance}، {until} تک۔"),
+                format!(" {kind} {left}، {left_until} تک۔"),
+            ),
+            Language::Zh => (
+                format!("本次{}。余额{balance}，至{until}。", self.money(ended.cost)),
+                format!("{kind}剩余{left}，至{left_until}。"),
+            ),
+        };
+        if has_more { main + &more } else { main }
+    }
+
+    /// What is left in bundles: `900 MB`, `40`.
+    fn amount(&self, ended: &SessionEnded) -> String {
+        match ended.service {
+            Service::Voice => (ended.left.0 / 60).to_string(),
+            _ => Speech {
+                language: self.language,
+            }
+            .amount(Unit::Octets, ended.left, "")
+            .replace(text::ISOLATES, "")
+            .replace(NBSP, " "),
+        }
+    }
+
+    /// `23/11/2026`, and in the letters that make a message short `23/11`.
+    fn short_day(&self, at: Timestamp) -> String {
+        if at == Timestamp::NEVER {
+            return "-".to_owned();
+        }
+        let civil = self.catalog.zone.civil(at);
         match self.language {
-            Language::En => format!("{name}: your balance is low, {balance} left. Please recharge soon."),
-            Language::Ur => format!("{name}: آپ کا بیلنس کم ہے، {balance} باقی ہیں۔ جلد ریچارج کریں۔"),
-            Language::Zh => format!("{name}：您的余额不足，仅剩{balance}，请及时充值。"),
+            Language::En => format!("{:02}/{:02}/{}", civil.day, civil.month, civil.year),
+            Language::Ur => format!("{:02}/{:02}", civil.day, civil.month),
+            Language::Zh => format!("{}月{}日", civil.month, civil.day),
         }
     }
 
@@ -243,10 +327,13 @@ impl Words<'_> {
         }
     }
 
+    /// In a sentence the language has its own word for the rupee; on pages, in tables, everybody reads `Rs`.
     fn money(&self, amount: Money) -> String {
-        match self.catalog.currency.as_str() {
-            "PKR" => format!("Rs {}", amount.shown()),
-            currency => format!("{currency} {}", amount.shown()),
+        match (self.catalog.currency.as_str(), self.language) {
+            ("PKR", Language::En) => format!("Rs {}", amount.shown()),
+            ("PKR", Language::Ur) => format!("{} روپے", amount.shown()),
+            ("PKR", Language::Zh) => format!("{}卢比", amount.shown()),
+            (currency, _) => format!("{currency} {}", amount.shown()),
         }
     }
 
@@ -333,12 +420,61 @@ mod tests {
                 (Some(RefundReason::Staff), returned),
                 (None, returned),
             ] {
-                let text = text(&body, &catalog, language, &check, reason, None);
+                let about = About {
+                    reason,
+                    ..About::default()
+                };
+                let text = super::text(&body, &catalog, language, &check, &about);
                 for part in ["300", "20", why, &link] {
                     assert!(text.contains(part), "{part}: {text}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_left_fits_into_one_part_in_every_language() {
+        let catalog = catalog();
+        let check = Check {
+            secret: [1; 32],
+            public_url: "https://raseed.example".into(),
+        };
+        // As late, as large and as many digits as it gets.
+        let late = Timestamp::from_seconds(1_798_700_000);
+        for (service, left) in [
+            (Service::Data, charge::unit::Amount(123_456_789_012)),
+            (Service::Voice, charge::unit::Amount(99_999 * 60)),
+            (Service::Data, charge::unit::Amount::ZERO),
+        ] {
+            let body = EventBody::SessionEnded(Box::new(SessionEnded {
+                session: charge::ids::SessionKey(1),
+                service,
+                used: charge::unit::Amount(1),
+                cost: Money::parse("9999.99").unwrap(),
+                balance: Money::parse("10000.99").unwrap(),
+                valid_until: late,
+                left,
+                left_until: late,
+            }));
+            assert_eq!(NotificationKind::of(&body), Some(NotificationKind::SessionEnded));
+            for language in [Language::En, Language::Ur, Language::Zh] {
+                let said = text(&body, &catalog, language, &check, &About::default());
+                assert!(said.contains("10000.99"), "{said}");
+                assert_eq!(
+                    said.contains("114.97 GB"),
+                    service == Service::Data && left.is_positive(),
+                    "{said}"
+                );
+                assert_eq!(parts(&said), 1, "{said}");
+            }
+        }
+    }
+
+    fn parts(said: &str) -> usize {
+        wire::sms::prepare(said, &wire::sms::TextSettings::default(), 1)
+            .unwrap()
+            .parts
+            .len()
     }
 
     #[test]
@@ -363,7 +499,7 @@ mod tests {
             (Language::Ur, "اسٹاک کم ہے"),
             (Language::Zh, "库存不足"),
         ] {
-            let text = text(&body, &catalog, language, &check, None, None);
+            let text = text(&body, &catalog, language, &check, &About::default());
             assert!(text.contains(word) && text.contains("490"), "{text}");
         }
         let still = charge::seller::event::Gave {
@@ -414,7 +550,7 @@ mod tests {
                 (Language::Ur, "بیلنس کم ہے"),
                 (Language::Zh, "余额不足"),
             ] {
-                let text = text(&body, &catalog, language, &check, None, None);
+                let text = text(&body, &catalog, language, &check, &About::default());
                 assert_eq!(text.contains(word), low, "{balance:?}: {text}");
             }
         }

@@ -20,6 +20,9 @@ pub struct Words {
     pub path: String,
     /// Language tag.
     pub language: String,
+    /// By e-mail: to this address, which is nobody's any more; none: to the person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
 
 /// A promotion to announce.
@@ -88,6 +91,7 @@ mod tests {
             text: "بجٹ".into(),
             path: "/budget".into(),
             language: "ur".into(),
+            to: None,
         };
         let kept = Matter::Words(words.clone()).to_bytes();
         assert!(matches!(Matter::read(&kept), Ok(Matter::Words(read)) if read == words));

@@ -120,16 +120,12 @@ impl Post {
         self.0.put_letters(&[by(&Way::Sms(number), &base)])
     }
 
-    /// Tells somebody by the ways beside SMS, as far as they agreed. Durable when it returns; answers how many letters are new.
+    /// Puts letters. Durable when it returns; those that are there already change nothing.
     ///
     /// # Errors
-    /// When people or outbox do not answer; nothing was put then.
-    pub fn tell_beside(&self, tiding: &Tiding<'_>, now: Timestamp) -> anyhow::Result<usize> {
-        let decision = self.decide(tiding, now)?;
-        let base = base_of(tiding, &decision, now);
-        let beside = decision.ways.iter().filter(|way| !matches!(way, Way::Sms(_)));
-        let letters: Vec<NewLetter> = beside.map(|way| by(way, &base)).collect();
-        self.0.put_letters(&letters)
+    /// When the outbox does not answer; nothing was put then.
+    pub fn put(&self, letters: &[NewLetter]) -> anyhow::Result<usize> {
+        self.0.put_letters(letters)
     }
 
     fn decide(&self, tiding: &Tiding<'_>, now: Timestamp) -> anyhow::Result<Decision> {

@@ -82,6 +82,7 @@ pub fn take(
         text: text::plain(language, "sms-stopped", &[]),
         path: "/privacy".to_owned(),
         language: language.tag().to_owned(),
+        to: None,
     };
     let language = language_of(around, number);
     // The answer to what somebody just asked goes by SMS whatever they said about other messages.

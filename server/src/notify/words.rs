@@ -81,6 +81,17 @@ impl Writer {
         let Some(catalog) = self.around.catalogs.get(letter.operator).map(Arc::clone) else {
             return Ok(Due::Drop("the operator is gone"));
         };
+        if let (LetterWay::Email, Matter::Words(words)) = (letter.way, &matter)
+            && let Some(to) = &words.to
+        {
+            // Whose address it was is told, whatever they say about messages now.
+            let language = Language::from_tag(&words.language).unwrap_or_default();
+            let way = Way::Email(to.clone());
+            return Ok(Due::Carry(Box::new(Written {
+                until: Timestamp(letter.until),
+                ..plain(words.clone(), language, way)
+            })));
+        }
         let (to, account_language) = match self.addressee(letter, &matter)? {
             Some(found) => found,
             None => return Ok(Due::Drop("there is nobody to tell")),

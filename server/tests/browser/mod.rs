@@ -134,6 +134,12 @@ pub struct Browser {
 
 impl Browser {
     pub fn open(programs: &Programs, dark: bool) -> Browser {
+        let dark = dark.then(|| "--blink-settings=preferredColorScheme=0".to_owned());
+        Browser::open_with(programs, dark.into_iter().collect())
+    }
+
+    /// With more arguments of the command line.
+    pub fn open_with(programs: &Programs, further: Vec<String>) -> Browser {
         let port = TcpListener::bind(("127.0.0.1", 0))
             .unwrap()
             .local_addr()
@@ -171,9 +177,7 @@ impl Browser {
             "--hide-scrollbars".to_owned(),
             format!("--user-data-dir={}", browser._profile.path().display()),
         ];
-        if dark {
-            arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
-        }
+        arguments.extend(further);
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
@@ -238,6 +242,20 @@ impl Browser {
             "/execute/sync",
             Some(&json!({"script": script, "args": []})),
         )
+    }
+
+    /// Runs a script in every page from now on, before any of its own.
+    pub fn before_every_page(&self, script: &str) {
+        let command = json!({"cmd": "Page.addScriptToEvaluateOnNewDocument", "params": {"source": script}});
+        self.call("POST", "/goog/cdp/execute", Some(&command));
+    }
+
+    /// Gives a file to a field for files, which need not be seen.
+    #[track_caller]
+    pub fn attach(&self, selector: &str, file: &Path) {
+        let element = self.find(selector);
+        let path = json!({"text": file.display().to_string()});
+        self.call("POST", &format!("/element/{element}/value"), Some(&path));
     }
 
     /// Waits until a script returns something true.

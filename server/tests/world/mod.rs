@@ -168,6 +168,25 @@ impl<'a> Person<'a> {
         self.keep(answer)
     }
 
+    /// As [`Person::post`], from a server that may die: none when no answer came.
+    pub fn try_post(&mut self, path: &str, fields: &[(&str, &str)]) -> Option<u16> {
+        let token = self.token();
+        let mut fields = fields.to_vec();
+        fields.push(("form", &token));
+        let call = self.agent.post(format!("{}{path}", self.url));
+        let call = call.header("accept", "text/html").header("cookie", self.jar());
+        call.send_form(fields).ok().map(|answer| self.keep(answer).0)
+    }
+
+    /// Says something as a script of the page does, with the token of the last page.
+    pub fn say(&mut self, path: &str, mut body: serde_json::Value) -> (u16, serde_json::Value) {
+        body["form"] = self.token().into();
+        let call = self.agent.post(format!("{}{path}", self.url));
+        let answer = call.header("cookie", self.jar()).send_json(body).unwrap();
+        let (status, text) = self.keep(answer);
+        (status, serde_json::from_str(&text).unwrap_or_default())
+    }
+
     /// Proves an address with the code that comes there.
     pub fn prove(&mut self, address: &str) {
         self.get("/profile");

@@ -119,6 +119,7 @@ notice-recharge = Receipts: recharges, bundles, credit taken back
 notice-low-balance = Low balance
 notice-bundle-expiry = Bundles that end
 notice-budget = Budget of the month
+notice-session-end = What is left after calls and data sessions
 notice-security = Security of the account
 notice-offers = Offers
 channel-sms = SMS
@@ -167,6 +168,7 @@ deed-unlocked = Unlocked
 deed-mandate-given = Payment by itself allowed
 deed-mandate-ended = Payment by itself ended
 
-sms-changed = Raseed: the security of your account was changed. Not you? Sign in and press "This wasn't me".
+sms-changed = Raseed: the security of your account was changed: { $what }. Not you? Sign in and press "This wasn't me".
+sms-new-sign-in = Raseed: new sign-in to your account: { $device }, { $place }, { $moment }. Not you? Sign in and press "This wasn't me".
 sms-locked = Raseed: your account is locked and every device is signed out, as you asked. Support knows.
 sms-recovery = Raseed: somebody asked to remove the second step of your account. It happens in 3 days. Not you? Sign in and stop it.

@@ -115,6 +115,7 @@ notice-recharge = 收据：充值、套餐、收回的余额
 notice-low-balance = 余额不足
 notice-bundle-expiry = 即将到期的套餐
 notice-budget = 本月预算
+notice-session-end = 通话和上网结束后的剩余情况
 notice-security = 账户安全
 notice-offers = 优惠
 channel-sms = 短信
@@ -163,6 +164,7 @@ deed-unlocked = 解锁
 deed-mandate-given = 已允许自动付款
 deed-mandate-ended = 已结束自动付款
 
-sms-changed = Raseed：您的账户安全设置已更改。不是您？请登录并按“不是我做的”。
+sms-changed = Raseed：您的账户安全设置已更改：{ $what }。不是您？请登录并按“不是我做的”。
+sms-new-sign-in = Raseed：您的账户有新登录：{ $device }，{ $place }，{ $moment }。不是您？请登录并按“不是我做的”。
 sms-locked = Raseed：按您的要求，账户已锁定，所有设备已退出，客服已知晓。
 sms-recovery = Raseed：有人要求移除您账户的第二步验证，3 天后生效。不是您？请登录并阻止。

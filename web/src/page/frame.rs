@@ -60,6 +60,8 @@ pub struct Visitor {
     pub token: Token,
     /// Signed in?
     pub sign_in: Option<SignIn>,
+    /// What the browser is known by since its last sign-in.
+    pub device: Option<Token>,
     /// The sign-in also when its second factor or its number is missing.
     pub session: Option<Session>,
     /// From where.
@@ -128,6 +130,7 @@ pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> 
         .and_then(Theme::parse)
         .unwrap_or_default();
     let known = cookie(headers, session_cookie(&web)).map(str::to_owned);
+    let device = cookie(headers, device_cookie(&web)).and_then(Token::parse);
     let agent = header_text(headers, &header::USER_AGENT).unwrap_or("").to_owned();
     let peer = request.extensions().get::<PeerAddress>();
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
@@ -137,6 +140,7 @@ pub async fn visit(State(web): State<Web>, mut request: Request, next: Next) -> 
     };
     let is_new = seen.is_new;
     let visitor = Visitor {
+        device,
         sign_in: seen.sign_in(),
         token: seen.token,
         session: seen.session,
@@ -355,6 +359,7 @@ fn error_page(web: &Web, visitor: &Visitor, problem: &Problem) -> Response {
 /// The page for an error that happened outside the pages: a wrong address, too many requests.
 pub fn stray_error(web: &Web, language: Language, problem: &Problem) -> Response {
     let visitor = Visitor {
+        device: None,
         token: Token::random(),
         sign_in: None,
         session: None,
@@ -393,6 +398,15 @@ pub fn session_cookie(web: &Web) -> &'static str {
         "__Host-raseed"
     } else {
         "raseed_session"
+    }
+}
+
+/// The cookie by which a browser that signed in before is known.
+pub fn device_cookie(web: &Web) -> &'static str {
+    if web.parts.https {
+        "__Host-raseed-device"
+    } else {
+        "raseed_device"
     }
 }
 

@@ -96,6 +96,7 @@ pub async fn register(
             people.register_passkey((&browser, session.person), &site, &registration, &place, now)
         })
         .await?;
+    super::profile::tell(&web).await;
     answer(registered.map(|()| "/security?done=passkey"))
 }
 
@@ -167,8 +168,8 @@ pub async fn sign_in(
     let entered = enter(&web, &visitor, entrant).await?;
     let to = safe_next(&used.next).unwrap_or(session::HOME);
     let mut response = answer(Ok(to))?;
-    if let Some(cookie) = entered.headers().get(header::SET_COOKIE) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie.clone());
+    for cookie in entered.headers().get_all(header::SET_COOKIE) {
+        response.headers_mut().append(header::SET_COOKIE, cookie.clone());
     }
     Ok(response)
 }

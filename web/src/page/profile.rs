@@ -1,5 +1,6 @@
 //! Who one is: name, language of messages, numbers. [`super::reach`] has e-mail and push.
 
+use super::format::Speech;
 use super::frame::{Frame, Visitor, page};
 use super::reach::Reachable;
 use super::security::to_sign_in;
@@ -17,13 +18,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 use charge::Msisdn;
 use charge::catalog::Language;
 use charge::time::{HOUR, Zone};
-use people::PersonId;
 use people::codes::Purpose;
 use people::numbers::Ended;
+use people::untold::{To, Untold};
 use serde::Deserialize;
 
 /// A notice about the account is worth sending for this long.
 const NOTICE_LIFE: i64 = 24 * HOUR;
+/// Notices that are taken from their list at once.
+const UNTOLD_AT_ONCE: usize = 100;
 
 /// The zone in which times are shown: that of the first operator.
 pub fn zone(web: &Web) -> Zone {
@@ -33,25 +36,73 @@ pub fn zone(web: &Web) -> Zone {
         .map_or(Zone::UTC, |catalog| catalog.zone.clone())
 }
 
-/// Tells somebody that something about their account changed: every number by SMS at once, and as far as they agreed by
-/// e-mail and push. The page does not wait for it.
-pub fn tell(web: &Web, person: PersonId, numbers: &[Msisdn], language: Language, key: &'static str) {
-    if let Some(security) = web.parts.ways.security.clone() {
-        tokio::spawn(async move {
-            if let Err(error) = security.tell(person, key).await {
-                tracing::warn!(%person, %error, "a notice by e-mail and push was not put");
-            }
-        });
+/// Tells people what just changed about their accounts: see [`People::untold`]. What cannot be carried now is carried later.
+pub async fn tell(web: &Web) {
+    let Some(security) = web.parts.ways.security.clone() else {
+        return tell_by_sms(web).await;
+    };
+    if let Err(error) = security.look().await {
+        tracing::warn!(%error, "security notices wait");
     }
-    let sentence = text::plain(language, key, &[]);
-    for number in numbers.iter().copied() {
-        let (web, sentence) = (web.clone(), sentence.clone());
-        tokio::spawn(async move {
-            let until = web.now().plus(NOTICE_LIFE);
-            if let Err(error) = web.parts.codes.send_code(number, sentence, until).await {
-                tracing::warn!(number = number.masked(), %error, "a notice was not sent");
-            }
-        });
+}
+
+/// Without an outbox: by SMS at once, or not at all. The page does not wait for it.
+async fn tell_by_sms(web: &Web) {
+    let taken = web.people(|people| {
+        let mut all = Vec::new();
+        for untold in people.untold(UNTOLD_AT_ONCE)? {
+            people.told(&[untold.id])?;
+            let language = people.person(untold.person)?.map(|person| person.language);
+            let numbers = match untold.to {
+                To::Owner => people
+                    .numbers_of(untold.person)?
+                    .iter()
+                    .map(|owned| owned.number)
+                    .collect(),
+                To::Number(number) => vec![number],
+                To::Email(_) => Vec::new(),
+            };
+            all.push((untold, language.unwrap_or_default(), numbers));
+        }
+        Ok(all)
+    });
+    for (untold, language, numbers) in taken.await.unwrap_or_default() {
+        let sentence = security_sentence(&untold, language, &zone(web));
+        for number in numbers {
+            let (web, sentence) = (web.clone(), sentence.clone());
+            tokio::spawn(async move {
+                let until = web.now().plus(NOTICE_LIFE);
+                if let Err(error) = web.parts.codes.send_code(number, sentence, until).await {
+                    tracing::warn!(number = number.masked(), %error, "a notice was not sent");
+                }
+            });
+        }
+    }
+}
+
+/// What somebody is told about the security of their account.
+pub fn security_sentence(untold: &Untold, language: Language, zone: &Zone) -> String {
+    let t = Speech { language };
+    match untold.deed.as_str() {
+        "locked" => t.p("sms-locked"),
+        "recovery-asked" => t.p("sms-recovery"),
+        "signed-in" => {
+            let device = match untold.place.device.as_str() {
+                "" => "?",
+                device => device,
+            };
+            let values = [
+                ("device", device.into()),
+                ("place", untold.place.address.as_str().into()),
+                ("moment", t.moment(untold.at, zone).into()),
+            ];
+            text::plain(language, "sms-new-sign-in", &values)
+        }
+        deed => text::plain(
+            language,
+            "sms-changed",
+            &[("what", t.p(&format!("deed-{deed}")).into())],
+        ),
     }
 }
 
@@ -267,6 +318,7 @@ pub async fn number_add(
             Ok(added)
         })
         .await?;
+    tell(&web).await;
     if !added {
         let error = visitor.speech().h("number-too-many");
         return show_with(&web, &visitor, false, Some(error)).await;
@@ -322,6 +374,7 @@ pub async fn number_remove(
             Ok(theirs)
         })
         .await?;
+    tell(&web).await;
     if removed {
         Ok(Redirect::to("/profile?done=1").into_response())
     } else {

@@ -153,7 +153,7 @@ pub async fn email_prove(
             Ok(code_page(&web, &visitor, Some(error)))
         }
         Ok(true) => {
-            tell_numbers(&web, &visitor, &session).await?;
+            tell(&web).await;
             Ok(Redirect::to("/profile?done=1").into_response())
         }
     }
@@ -172,17 +172,8 @@ pub async fn email_remove(
     let (place, now) = (visitor.place.clone(), web.now());
     web.people(move |people| people.remove_email(session.person, &place, now))
         .await?;
-    tell_numbers(&web, &visitor, &session).await?;
+    tell(&web).await;
     Ok(Redirect::to("/profile?done=1").into_response())
-}
-
-/// Where notices go was changed: its owner hears of it on every number.
-async fn tell_numbers(web: &Web, visitor: &Visitor, session: &Session) -> Result<(), Problem> {
-    let person = session.person;
-    let owned = web.people(move |people| people.numbers_of(person)).await?;
-    let numbers: Vec<charge::Msisdn> = owned.iter().map(|owned| owned.number).collect();
-    tell(web, person, &numbers, visitor.language, "sms-changed");
-    Ok(())
 }
 
 /// What a browser says when it takes push messages.

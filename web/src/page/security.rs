@@ -99,6 +99,7 @@ pub async fn member_does<T: Send + 'static>(
     let place = visitor.place.clone();
     web.people(move |people| work(people, &session, &place, now))
         .await?;
+    tell(web).await;
     Ok(Redirect::to(ask.next).into_response())
 }
 
@@ -259,7 +260,7 @@ pub async fn set_password(
         people.end_sessions(person, Some(session.id), &place, now)
     })
     .await?;
-    tell(&web, person, &numbers, visitor.language, "sms-changed");
+    tell(&web).await;
     Ok(done("password"))
 }
 
@@ -400,8 +401,7 @@ pub async fn totp_confirm(
         .await?
         .map_err(|throttled| Problem::rate_limited(throttled.0))?;
     if confirmed {
-        let numbers = numbers_of(&web, &session).await?;
-        tell(&web, person, &numbers, visitor.language, "sms-changed");
+        tell(&web).await;
         return codes_page(&web, &visitor, &session).await;
     }
     let secret = web.people(move |people| people.totp_pending(person)).await?;
@@ -425,8 +425,7 @@ pub async fn totp_off(
     let (place, now, person) = (visitor.place.clone(), web.now(), session.person);
     web.people(move |people| people.totp_off(person, &place, now))
         .await?;
-    let numbers = numbers_of(&web, &session).await?;
-    tell(&web, person, &numbers, visitor.language, "sms-changed");
+    tell(&web).await;
     Ok(done("totp-off"))
 }
 
@@ -566,12 +565,11 @@ pub async fn lock(
     let Some(session) = visitor.member() else {
         return Ok(to_sign_in("/not-me"));
     };
-    let numbers = numbers_of(&web, &session).await?;
     let (place, now, person) = (visitor.place.clone(), web.now(), session.person);
     web.people(move |people| people.lock(person, &form.about, &place, now))
         .await?;
     tracing::warn!(%person, "somebody said that it was not them: the account is locked");
-    tell(&web, person, &numbers, visitor.language, "sms-locked");
+    tell(&web).await;
     let template = Locked {
         page: visitor.nobody().frame(&web, visitor.speech().p("locked-title")),
     };
@@ -603,7 +601,6 @@ pub async fn unlock(
     if !unlocked {
         return Ok(to_sign_in("/security"));
     }
-    let numbers = numbers_of(&web, &session).await?;
-    tell(&web, person, &numbers, visitor.language, "sms-changed");
+    tell(&web).await;
     Ok(done("unlocked"))
 }

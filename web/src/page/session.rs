@@ -201,7 +201,42 @@ pub async fn enter(web: &Web, visitor: &frame::Visitor, entrant: Entrant) -> Res
     };
     let mut response = Redirect::to(&to).into_response();
     set_sign_in_cookie(response.headers_mut(), web, &token);
+    if complete {
+        let device = came_in(web, visitor, person).await?;
+        set_device_cookie(response.headers_mut(), web, &device);
+    }
     Ok(response)
+}
+
+/// Somebody is in: their browser is known from now on, by what this gives, and if it was not they are told.
+///
+/// # Errors
+/// [`Fault::Internal`] when the file of people does not answer.
+pub async fn came_in(web: &Web, visitor: &frame::Visitor, person: PersonId) -> Result<Token, Problem> {
+    let (shown, place, now) = (visitor.device.clone(), visitor.place.clone(), web.now());
+    let device = Token::random();
+    let new = device.clone();
+    let is_news = web
+        .people(move |people| people.browser_signed_in(person, shown.as_ref(), &new, &place, now))
+        .await?;
+    if is_news {
+        super::profile::tell(web).await;
+    }
+    Ok(device)
+}
+
+/// Gives the browser what it is known by when it signs in the next time. Nobody comes in with it.
+pub fn set_device_cookie(headers: &mut HeaderMap, web: &Web, device: &Token) {
+    let secure = if web.parts.https { "; Secure" } else { "" };
+    let text = format!(
+        "{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}",
+        frame::device_cookie(web),
+        device.cookie(),
+        people::limits::KNOWN_BROWSER_LIFE / charge::time::SECOND,
+    );
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.append(header::SET_COOKIE, value);
+    }
 }
 
 /// Gives the browser the token of a sign-in.

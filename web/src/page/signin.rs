@@ -2,6 +2,7 @@
 
 use super::frame::{Frame, Visitor, page};
 use super::passkey;
+use super::profile::tell;
 use super::session::{self, Entrant, Token, enter, line_of, safe_next};
 use crate::number;
 use crate::problem::{Fault, Problem};
@@ -438,9 +439,12 @@ pub async fn second_given(
         let error = visitor.speech().h("second-wrong");
         return second_page(&web, &visitor, &form.next, Some(error)).await;
     }
+    let device = session::came_in(&web, &visitor, half.person).await?;
+    tell(&web).await;
     let to = safe_next(&form.next).unwrap_or(session::HOME);
     let mut response = Redirect::to(to).into_response();
     session::set_sign_in_cookie(response.headers_mut(), &web, &token);
+    session::set_device_cookie(response.headers_mut(), &web, &device);
     Ok(response)
 }
 
@@ -457,23 +461,18 @@ pub async fn recover(
         return Err(Fault::Unauthorized.into());
     };
     let (place, now, person) = (visitor.place.clone(), web.now(), half.person);
-    let numbers = web
+    let finished = web
         .people(move |people| {
-            if people.finish_recovery(person, &place, now)? {
-                return Ok(None);
+            let finished = people.finish_recovery(person, &place, now)?;
+            if !finished {
+                people.ask_recovery(person, &place, now)?;
             }
-            people.ask_recovery(person, &place, now)?;
-            let owned = people.numbers_of(person)?;
-            Ok(Some(owned.iter().map(|owned| owned.number).collect::<Vec<_>>()))
+            Ok(finished)
         })
         .await?;
-    match numbers {
-        None => Ok(Redirect::to("/sign-in").into_response()),
-        Some(numbers) => {
-            super::profile::tell(&web, person, &numbers, visitor.language, "sms-recovery");
-            Ok(Redirect::to(session::SECOND).into_response())
-        }
-    }
+    tell(&web).await;
+    let to = if finished { "/sign-in" } else { session::SECOND };
+    Ok(Redirect::to(to).into_response())
 }
 
 /// A form with nothing but its token.

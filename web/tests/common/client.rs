@@ -72,11 +72,11 @@ impl<'a> Client<'a> {
 
     /// Asks for a code and gives it.
     pub fn code(&mut self, number: &str) -> String {
-        let before = self.service.codes.0.lock().unwrap().len();
+        let before = self.service.codes.count();
         let answer = self.post("/code", &format!("number={number}"));
         assert_eq!(answer.status, 200, "{}", answer.body);
         self.service
-            .eventually(|| (self.service.codes.0.lock().unwrap().len() > before).then_some(()));
+            .eventually(|| (self.service.codes.count() > before).then_some(()));
         self.service.codes.last(number).unwrap()
     }
 

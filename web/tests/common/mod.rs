@@ -5,6 +5,7 @@ pub mod catalogs;
 pub mod client;
 pub mod file_desk;
 pub mod outlets;
+pub mod press;
 pub mod staff;
 pub mod story;
 pub mod wallet;
@@ -110,12 +111,24 @@ pub const SHOP: PartnerId = PartnerId(2);
 pub struct Codes(pub Mutex<Vec<(Msisdn, String)>>, pub Mutex<Vec<(String, String)>>);
 
 impl Codes {
-    /// The six digits of the last message to a number.
+    /// The six digits of the last message to a number that has a code.
     pub fn last(&self, to: &str) -> Option<String> {
         let sent = self.0.lock().unwrap();
-        let (_, text) = sent.iter().rev().find(|(number, _)| number.to_string() == to)?;
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        digits.get(..6).map(str::to_owned)
+        let mut all = sent.iter().rev().filter(|(number, _)| number.to_string() == to);
+        all.find_map(|(_, text)| Codes::in_text(text))
+    }
+
+    /// Messages with a code so far.
+    pub fn count(&self) -> usize {
+        let sent = self.0.lock().unwrap();
+        sent.iter()
+            .filter(|(_, text)| Codes::in_text(text).is_some())
+            .count()
+    }
+
+    fn in_text(text: &str) -> Option<String> {
+        let mut words = text.split(|c: char| !c.is_ascii_digit());
+        words.find(|word| word.len() == 6).map(str::to_owned)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::catalog::{
     ValidityBand, ValidityRule,
 };
 use crate::ids::OperatorId;
+use crate::left::SessionNotice;
 use crate::money::Money;
 use crate::unit::{Amount, Service, Unit};
 
@@ -306,6 +307,7 @@ fn read_policy(mut fields: Fields<'_>, report: &mut Report<'_>, country: &Countr
     let (data, voice, sms) = (grant(Service::Data), grant(Service::Voice), grant(Service::Sms));
     let final_action = read_final_action(&mut fields, report);
     let low_balance = fields.required(report, "low_balance", "15", value::money);
+    let session_notice = read_session_notice(&mut fields, report);
     let supervision_s = fields.required(report, "supervision", "1 h", |text| value::seconds(text, false));
     let duplicate_s = fields.required(report, "duplicates_for", "1 h", |text| {
         value::seconds(text, false)
@@ -319,10 +321,33 @@ fn read_policy(mut fields: Fields<'_>, report: &mut Report<'_>, country: &Countr
         sms: sms?,
         final_action: final_action?,
         low_balance: low_balance?,
+        session_notice,
         supervision_s: supervision_s?,
         duplicate_s: duplicate_s?,
         duplicate_count: u16::try_from(duplicate_count?).ok()?,
     })
+}
+
+fn read_session_notice(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<SessionNotice> {
+    let at = fields.position("session_notice");
+    let mut table = fields.optional_table(report, "session_notice")?;
+    let is_empty = !["cost", "data", "voice"].iter().any(|key| table.has(key));
+    let cost = match table.has("cost") {
+        true => table.required(report, "cost", "5", value::money),
+        false => None,
+    };
+    let mut amount = |key, example, unit| match table.has(key) {
+        true => table.required(report, key, example, |text| value::amount(unit, text)),
+        false => None,
+    };
+    let data = amount("data", "50 MB", Unit::Octets);
+    let voice = amount("voice", "10 min", Unit::Seconds);
+    table.finish(report);
+    if is_empty {
+        let message = "`session_notice` needs one of `cost`, `data` and `voice`; without it nobody is told";
+        report.error(at, message.to_owned());
+    }
+    Some(SessionNotice { cost, data, voice })
 }
 
 fn read_grant(mut fields: Fields<'_>, report: &mut Report<'_>, unit: Unit) -> Option<GrantPolicy> {

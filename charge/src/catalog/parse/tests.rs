@@ -162,6 +162,9 @@ price = "320" | price = "-320" | mini.toml:83:9: -320 is negative; an amount her
 price = "320" | price = "1000000.01" | mini.toml:83:9: 1000000.01 is absurdly high; the highest amount here is 1000000
 price = "320" | price = "0" | mini.toml:83:9: the price of an offer for sale is above zero; an offer that is given says `for_sale = false`
 price = "5"~per = "1 MB" | price = "0.000001"~per = "1 MB" | mini.toml:72:9: the price of one pulse is not a whole number of millionths; choose `price`, `per` and `pulse` that divide
+low_balance = "15" | low_balance = "15"~session_notice = { cost = "much" } | mini.toml:30:27: "much" is not an amount of money; write digits with at most six decimals, like "3.50"
+low_balance = "15" | low_balance = "15"~session_notice = { data = "10 min" } | mini.toml:30:27: "10 min" is not a quantity of octets; write it like "512 KB"
+low_balance = "15" | low_balance = "15"~session_notice = {} | mini.toml:30:18: `session_notice` needs one of `cost`, `data` and `voice`; without it nobody is told
 low_balance = "15" | low_balance = "lots" | mini.toml:29:15: "lots" is not an amount of money; write digits with at most six decimals, like "3.50"
 # quantities, steps, pulses
 pulse = "512 KB" | pulse = "0 KB" | mini.toml:74:9: 0 KB is zero; an amount, pulse or step here must be above zero
