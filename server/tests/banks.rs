@@ -269,6 +269,15 @@ fn reversals_are_always_taken_and_a_late_original_is_refused() {
     assert_eq!(code(&mut line, &late), "94");
     assert_eq!(code(&mut line, &bank.repeat(&late)), "94");
     assert_eq!(code(&mut line, &bank.reversal(&late, true)), "00");
+    // Of another amount: nothing moves, and the right one is taken back later.
+    let other = bank.sale(3_000, &number(2), RS_100);
+    assert_eq!(code(&mut line, &other), "00");
+    let mut less = bank.reversal(&other, false);
+    assert!(less.set(4, "000000005000"));
+    assert_eq!(code(&mut line, &less), "13");
+    assert_eq!(balance(&server, &key, 2), CREDITED);
+    assert_eq!(code(&mut line, &bank.reversal(&other, true)), "00");
+    until_balance(&server, &key, 2, 0);
     // At the same time: a storm, on many connections, in any order.
     let storm: Vec<Message> = (0..40)
         .map(|at| bank.sale(100 + at, &number(4 + at as usize % 20), RS_100))
@@ -354,7 +363,7 @@ fn what_cannot_be_told_apart_is_not_taken_back_and_the_bank_is_told_so() {
     }
     assert_eq!(balance(&server, &key, 0), 12 * CREDITED);
     let api = Api::new(&server.url, &key);
-    let float = || api.see("/v1/partners")["partners"].to_string();
+    let float = || api.see(&format!("/v1/partners/{PARTNER}"))["float"].clone();
     let before = float();
     for again in [false, true] {
         assert_eq!(code(&mut line, &bank.reversal(&sales[0], again)), "21");

@@ -181,6 +181,28 @@ fn inquiries_and_payments_are_answered_as_the_profile_says() {
     );
     assert_eq!(hbl.pay(&payment(9), Trouble::None), refused("02"));
     verified(&place, &api, &receipt);
+    // The bank finds it in the partner's settlement file, with all that it knows it by.
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(5)));
+    let path = format!(
+        "{}/v1/reports/partners/{PARTNER}/settlement?partial=true&day={}",
+        server.url,
+        today.date()
+    );
+    let key = server.key.as_deref().unwrap();
+    let trace = format!(",1b.hbl.{}.000001.20260901.160110,sale,", number(1));
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let mut file = ureq::get(&path)
+            .header("authorization", format!("Bearer {key}"))
+            .call()
+            .unwrap();
+        let file = file.body_mut().read_to_string().unwrap();
+        if file.contains(&trace) {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{file}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     bundle(&api, &mcb);
     audited(&place, server);
 }
@@ -280,6 +302,56 @@ fn lost_late_repeated_and_reordered_messages_are_credited_once() {
         }
     }
     audited(&place, server);
+}
+
+/// A payment whose end is not known yet is answered 503, and may be asked again at once.
+#[test]
+fn a_busy_biller_says_so_and_is_asked_again() {
+    const PAYMENTS: u32 = 100;
+    let place = Place::new(&config().replace(
+        "partitions = 5",
+        "partitions = 3\nthreads = 1\nwaiting_commands_max = 2",
+    ));
+    let (server, api) = start(place.serve());
+    let bank = bank(&server, "MCB");
+    let payments: Vec<Payment> = (0..PAYMENTS).map(payment).collect();
+    let not_now = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|threads| {
+        for some in payments.chunks(10) {
+            let (bank, not_now) = (&bank, &not_now);
+            threads.spawn(move || {
+                for payment in some {
+                    let deadline = std::time::Instant::now() + PATIENCE;
+                    loop {
+                        match bank.pay(payment, Trouble::None) {
+                            Heard::Paid(_) => break,
+                            Heard::NotNow => not_now.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+                            other => panic!("{other:?}"),
+                        };
+                        assert!(std::time::Instant::now() < deadline, "never answered");
+                    }
+                }
+            });
+        }
+    });
+    assert!(not_now.into_inner() > 0, "it was never busy");
+    for index in 0..NUMBERS {
+        let sold = i64::from(PAYMENTS) / i64::try_from(NUMBERS).unwrap();
+        assert_eq!(balance_soon(&api, index), sold * CREDITED);
+    }
+    audited(&place, server);
+}
+
+/// The balance, once the engine has time to say it.
+fn balance_soon(api: &Api, index: usize) -> i64 {
+    let path = format!("/v1/subscribers/92{}/balance", &number(index)[1..]);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some((200, account)) = api.get(&path) {
+            return Money::parse(account["main"].as_str().unwrap()).unwrap().0;
+        }
+        assert!(std::time::Instant::now() < deadline, "no balance");
+    }
 }
 
 fn seed() -> u64 {

@@ -254,9 +254,7 @@ impl Line {
         if bank.sign_on && !self.signed_on.lock().contains(&bank.institution) {
             return Some(message.answered(code::NOT_PERMITTED));
         }
-        let gross = i64::try_from(top_up.amount_minor)
-            .ok()
-            .and_then(|minor| minor.checked_mul(Money::from_units(1).0 / 100));
+        let gross = money(top_up.amount_minor);
         let Some(gross) = gross else {
             return Some(message.answered(code::INVALID_AMOUNT));
         };
@@ -264,7 +262,7 @@ impl Line {
             partner: bank.partner(),
             key: &external(top_up.key.as_str()),
             msisdn: &top_up.msisdn,
-            gross: Money(gross),
+            gross,
             currency: top_up.currency,
             offer: (top_up.product != PLAIN).then_some(top_up.product.as_str()),
             class: ChannelClass::Atm,
@@ -287,9 +285,17 @@ impl Line {
             partner: bank.partner(),
             key: &key,
         };
-        let code = match take_back(&self.host.web, key, self.host.answer).await {
+        let code = match take_back(
+            &self.host.web,
+            key,
+            money(reversal.amount_minor),
+            self.host.answer,
+        )
+        .await
+        {
             Back::Whole => code::APPROVED,
             Back::Unknown => return None,
+            Back::OtherAmount => code::INVALID_AMOUNT,
             _ if bank.reversal == ReversalAnswer::Accepted => code::APPROVED,
             Back::Part => code::PARTLY_TAKEN,
             Back::Nothing => code::NOTHING_TAKEN,
@@ -301,6 +307,12 @@ impl Line {
 /// Requests are answered; answers and what nobody knows are not, or two hosts would talk for ever.
 fn answered(mti: Mti) -> bool {
     (mti.0 / 10).is_multiple_of(2)
+}
+
+/// Hundredths as money; `None`: more than there is.
+fn money(minor: u64) -> Option<Money> {
+    let minor = i64::try_from(minor).ok()?;
+    minor.checked_mul(Money::from_units(1).0 / 100).map(Money)
 }
 
 /// The name of a sale among all of a partner's.

@@ -260,13 +260,16 @@ pub enum Back {
     Part,
     /// Nothing could be taken back.
     Nothing,
+    /// The sale was of another amount; nothing has moved.
+    OtherAmount,
     /// Nobody knows yet: no answer, so that the bank asks again.
     Unknown,
 }
 
 /// Takes a sale back, what is unused of it; or remembers that it is not to be sold when it comes. Repeating it gives the
-/// same answer. What is not taken back is an exception for staff before the bank hears of it.
-pub async fn take_back(web: &Web, key: Key<'_>, wait: Duration) -> Back {
+/// same answer. What is not taken back is an exception for staff before the bank hears of it. `gross`: what the bank says
+/// that the sale was.
+pub async fn take_back(web: &Web, key: Key<'_>, gross: Option<Money>, wait: Duration) -> Back {
     match web.parts.core.call(Command::RefuseTopUp(key.refuse(0))).await {
         Ok(Reply::Done) => return Back::Whole,
         Ok(_) => {}
@@ -277,6 +280,9 @@ pub async fn take_back(web: &Web, key: Key<'_>, wait: Duration) -> Back {
     };
     if top_up.state == TopUpState::Declined {
         return Back::Whole;
+    }
+    if gross != Some(top_up.gross) {
+        return Back::OtherAmount;
     }
     let refused = |top_up: &TopUp| {
         let reversal = top_up.after.reversal.as_ref();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use charge::OperatorId;
+use engine::EngineError;
 use parking_lot::Mutex;
 use store::{Attempt, Notification};
 
@@ -64,10 +65,11 @@ impl Outbox for DurableOutbox {
                     attempts.push((notification.id, Attempt::GiveUp { reason }));
                 }
                 Err(error) => {
-                    let (reason, at) = (
-                        format!("{error:#}"),
-                        now_micros.saturating_add(WRITE_AGAIN_MICROS),
-                    );
+                    let wait = match error.downcast_ref() {
+                        Some(EngineError::Busy) => BUSY_AGAIN_MICROS,
+                        _ => WRITE_AGAIN_MICROS,
+                    };
+                    let (reason, at) = (format!("{error:#}"), now_micros.saturating_add(wait));
                     attempts.push((notification.id, Attempt::Retry { reason, at }));
                 }
             }
@@ -106,6 +108,8 @@ impl Outbox for DurableOutbox {
 
 /// How long a notification waits whose text could not be written.
 const WRITE_AGAIN_MICROS: i64 = 60 * 1_000_000;
+/// How long it waits when the engine only had no time.
+const BUSY_AGAIN_MICROS: i64 = 1_000_000;
 
 fn attempt(outcome: &Outcome) -> Option<(EventPlace, Attempt)> {
     match outcome.clone() {

@@ -81,8 +81,10 @@ impl Payment {
 /// What a bank heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// Nothing, or that there is no answer now (503): it has to ask again.
+    /// Nothing: it has to ask again.
     Nothing,
+    /// That there is no answer now (503): it has to ask again.
+    NotNow,
     /// A status that is no answer of the protocol: 401, 403, 404, 405, 413 ...
     Http(u16),
     /// `response_Code` 00 with this `identification_parameter`.
@@ -292,7 +294,7 @@ pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -
 fn heard(status: u16, body: &Value) -> Heard {
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     match (status, text("response_Code")) {
-        (503, _) => Heard::Nothing,
+        (503, _) => Heard::NotNow,
         (200, code) if code == "00" => Heard::Paid(text("identification_parameter")),
         (200, code) => Heard::Refused(code),
         (status, _) => Heard::Http(status),
@@ -349,7 +351,7 @@ mod tests {
         let (status, body) = parsed(text).unwrap();
         assert_eq!(heard(status, &body), Heard::Paid(String::new()));
         assert_eq!(parsed(b"HTTP/1.1 401 Unauthorized\r\n\r\n").unwrap().0, 401);
-        assert_eq!(heard(503, &Value::Null), Heard::Nothing);
+        assert_eq!(heard(503, &Value::Null), Heard::NotNow);
         assert_eq!(heard(413, &Value::Null), Heard::Http(413));
     }
 }
