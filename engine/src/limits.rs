@@ -79,7 +79,7 @@ impl Default for Settings {
             directory_entries: 1 << 21,
             outgoing_messages_max: 64 << 10,
             tail_bytes_max: 256 << 20,
-            snapshot_interval_us: 20 * 1_000_000,
+            snapshot_interval_us: 60 * 1_000_000,
             snapshot_chunk_rows: 1024,
             snapshot_at_stop_us: 5 * 1_000_000,
             sweep_interval_us: 1_000_000,

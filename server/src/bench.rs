@@ -84,7 +84,7 @@ pub struct Load {
     #[arg(long, value_name = "MIB", default_value_t = 4_096, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub cache_mib: u64,
     /// Seconds in which every changed account is written to the snapshots once.
-    #[arg(long, value_name = "S", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub snapshot_seconds: u64,
     /// Measure without keeping the read models up.
     #[arg(long)]

@@ -410,7 +410,7 @@ impl Default for EngineConfig {
             cache_mib: engine.cache_bytes_max >> 20,
             directory_entries: engine.directory_entries,
             waiting_commands_max: engine.inbox_commands_max,
-            snapshot_interval_s: u32::try_from(engine.snapshot_interval_us / 1_000_000).unwrap_or(20),
+            snapshot_interval_s: u32::try_from(engine.snapshot_interval_us / 1_000_000).unwrap_or(60),
         }
     }
 }

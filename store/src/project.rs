@@ -78,6 +78,8 @@ pub struct Projector {
     /// Buckets that should have been merged by now, in millionths.
     owed: u128,
     stepped_at: Instant,
+    /// Batches that were still to come when the last rest was asked for.
+    behind: u64,
 }
 
 /// What a step has done.
@@ -107,6 +109,7 @@ impl Projector {
             pace: Pace::default(),
             owed: 0,
             stepped_at: Instant::now(),
+            behind: 0,
         })
     }
 
@@ -144,9 +147,18 @@ impl Projector {
     }
 
     /// How long to leave the disk and the processor alone after a step that took so long.
-    pub fn rest(&self, step: &Step, took: Duration) -> Duration {
+    ///
+    /// Behind, and the journal grows nearly as fast as this goes: charges have the disk for a third of the time. Behind after a burst:
+    /// no rest.
+    pub fn rest(&mut self, step: &Step, took: Duration) -> Duration {
+        let before = std::mem::replace(&mut self.behind, step.behind);
         if step.behind > 0 {
-            return Duration::ZERO;
+            let grown = (step.behind + step.batches).saturating_sub(before);
+            return if grown * 2 >= step.batches {
+                (took / 2).min(REST_MAX)
+            } else {
+                Duration::ZERO
+            };
         }
         let least = if self.is_merged() { REST_MIN } else { REST_TAIL_MIN };
         (took * 3).clamp(least, REST_MAX)

@@ -38,7 +38,7 @@ pub(super) fn run(load: &Load) -> anyhow::Result<Report> {
     config.diameter.listen = Vec::new();
     config.engine.threads = usize::try_from(load.threads).unwrap_or(2);
     config.engine.cache_mib = usize::try_from(load.cache_mib).unwrap_or(4_096);
-    config.engine.snapshot_interval_s = u32::try_from(load.snapshot_seconds).unwrap_or(20);
+    config.engine.snapshot_interval_s = u32::try_from(load.snapshot_seconds).unwrap_or(60);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

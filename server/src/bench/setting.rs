@@ -52,7 +52,7 @@ impl Setting {
         let settings = Settings {
             threads: usize::try_from(load.threads).unwrap_or(2),
             cache_bytes_max: usize::try_from(load.cache_mib << 20).unwrap_or(usize::MAX),
-            snapshot_interval_us: i64::try_from(load.snapshot_seconds).unwrap_or(20) * 1_000_000,
+            snapshot_interval_us: i64::try_from(load.snapshot_seconds).unwrap_or(60) * 1_000_000,
             ..Settings::default()
         };
         let store_dyn: Arc<dyn Store> = Arc::new(store.clone());

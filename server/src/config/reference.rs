@@ -34,7 +34,7 @@ pub const KEYS: &[Key] = &[
     key("engine", "cache_mib", "512", "memory for accounts, MiB; the others are read from the snapshots when they are needed"),
     key("engine", "directory_entries", "2097152", "numbers and SIMs whose account is kept in memory, 32 bytes each"),
     key("engine", "waiting_commands_max", "32768", "commands that may wait for one thread; more are answered \"too busy\""),
-    key("engine", "snapshot_interval_s", "20", "seconds in which every changed account is written to the snapshots once; a restart replays about as much"),
+    key("engine", "snapshot_interval_s", "60", "seconds in which every changed account is written to the snapshots once; a restart replays about as much"),
     key("store", "journal_mib_max", "0", "largest journal file, MiB; a full journal refuses new charges until it is raised. 0: as large as the disk allows"),
     key("http", "listen", "[\"127.0.0.1:8080\"]", "where the API and the page listen. Put a reverse proxy with TLS before it to serve other machines"),
     key("http", "connections_max", "4096", "connections at the same time"),

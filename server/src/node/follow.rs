@@ -140,8 +140,11 @@ pub fn start(
             let began = Instant::now();
             let step = desk.feed(journal, STEP_BYTES)?;
             lag.outbox.store(step.behind, Ordering::Relaxed);
-            let rest = (began.elapsed() * 3).clamp(FEED_PAUSE_MIN, FEED_PAUSE_MAX);
-            Ok((step.batches, step.behind, rest))
+            Ok((
+                step.batches,
+                step.behind,
+                feed_pause(step.behind, began.elapsed()),
+            ))
         }
     };
     let tell = {
@@ -154,8 +157,11 @@ pub fn start(
             if step.events > 0 {
                 callbacks.wake();
             }
-            let rest = (began.elapsed() * 3).clamp(FEED_PAUSE_MIN, FEED_PAUSE_MAX);
-            Ok((step.batches, step.behind, rest))
+            Ok((
+                step.batches,
+                step.behind,
+                feed_pause(step.behind, began.elapsed()),
+            ))
         }
     };
     Ok(Followers {
@@ -169,6 +175,15 @@ pub fn start(
         store: store.clone(),
         lag,
     })
+}
+
+/// The pause after a step of the outbox or of the callbacks; none while more is waiting.
+fn feed_pause(behind: u64, took: Duration) -> Duration {
+    if behind > 0 {
+        Duration::ZERO
+    } else {
+        (took * 3).clamp(FEED_PAUSE_MIN, FEED_PAUSE_MAX)
+    }
 }
 
 /// The local day of an operator, for day totals.
@@ -245,10 +260,13 @@ fn follow(
             match stepped {
                 Ok((0, ..)) if stopping => return,
                 Ok((0, ..)) => {}
-                // More is waiting: no pause.
-                Ok((_, behind, _)) if behind > 0 => heard = heard.wrapping_sub(1),
                 Ok(_) if stopping => {}
-                Ok((.., rest)) => std::thread::sleep(rest),
+                Ok((_, behind, rest)) => {
+                    std::thread::sleep(rest);
+                    if behind > 0 {
+                        heard = heard.wrapping_sub(1);
+                    }
+                }
                 // The next start takes in what is left.
                 Err(StoreError::Busy { .. }) if stopping => return,
                 Err(StoreError::Busy { doing }) => {
