@@ -148,8 +148,8 @@ impl Projector {
 
     /// How long to leave the disk and the processor alone after a step that took so long.
     ///
-    /// Behind, and the journal grows nearly as fast as this goes: charges have the disk for a third of the time. Behind after a burst:
-    /// no rest.
+    /// Behind, and the journal grows nearly as fast as this goes: charges have the disk for a third of the time. Behind after a
+    /// burst: no rest.
     pub fn rest(&mut self, step: &Step, took: Duration) -> Duration {
         let before = std::mem::replace(&mut self.behind, step.behind);
         if step.behind > 0 {

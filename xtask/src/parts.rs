@@ -51,11 +51,14 @@ const EXPECTED: [Expected; 6] = [
     },
     Expected {
         part: "hlr",
-        component: "osmo-hlr",
+        component: OSMO_HLR,
         used_by: &["RASEED_OSMO_HLR"],
         reported_as: &["osmo-hlr"],
     },
 ];
+
+/// Packaged for Debian and Ubuntu alone.
+const OSMO_HLR: &str = "osmo-hlr";
 
 struct Expected {
     part: &'static str,
@@ -75,6 +78,13 @@ pub struct Component {
     found: Option<Found>,
 }
 
+impl Component {
+    /// Packaged by this family of systems, or at home in all of them.
+    fn exists_for(&self, macos: bool) -> bool {
+        !macos || self.name != OSMO_HLR
+    }
+}
+
 /// Where a component is and which version it has.
 #[derive(Clone)]
 pub struct Found {
@@ -85,6 +95,7 @@ pub struct Found {
 /// Says what is needed and why, installs what is missing (unless told not to), and looks again.
 pub fn prepare(root: &Path, skip_install: bool) -> Vec<Component> {
     let mut components = list();
+    components.retain(|component| component.exists_for(cfg!(target_os = "macos")));
     look(root, &mut components);
     for component in &components {
         let state = component
@@ -132,7 +143,7 @@ pub fn environment(components: &[Component]) -> Vec<(&'static str, String)> {
         ("RASEED_CHROMEDRIVER", "chromedriver"),
         ("RASEED_PEERS_PYTHON", "python-diameter"),
         ("RASEED_AXE", AXE.0),
-        ("RASEED_OSMO_HLR", "osmo-hlr"),
+        ("RASEED_OSMO_HLR", OSMO_HLR),
     ];
     for (variable, name) in named {
         let component = components.iter().find(|component| component.name == name);
@@ -198,6 +209,11 @@ fn roll(
         if !used(expected) {
             roll.skipped
                 .push(format!("{}: no test in the tree uses it yet", expected.part));
+        } else if component.is_none() {
+            roll.skipped.push(format!(
+                "{}: {} does not exist for this system",
+                expected.part, expected.component
+            ));
         } else if there || !skip_install {
             roll.absent
                 .push(format!("{} took no part in any test", expected.part));
@@ -321,7 +337,7 @@ fn list() -> Vec<Component> {
             debian: &["osmo-hlr"],
             ubuntu: &["osmo-hlr"],
             ..component(
-                "osmo-hlr",
+                OSMO_HLR,
                 "a real HLR routes what a phone dials to us, and our pages back",
                 find_osmo_hlr,
             )
@@ -657,6 +673,21 @@ mod tests {
                 .skipped
                 .contains(&"browser: chromium is not installed".to_owned())
         );
+    }
+
+    #[test]
+    fn what_a_system_does_not_have_is_named_and_no_failure() {
+        let lacking: Vec<_> = list().into_iter().filter(|part| !part.exists_for(true)).collect();
+        assert_eq!(
+            lacking.iter().map(|part| part.name).collect::<Vec<_>>(),
+            [OSMO_HLR]
+        );
+        assert!(list().iter().all(|part| part.exists_for(false)));
+        let hlr = |expected: &Expected| expected.part == "hlr";
+        let mac = roll(&chromium(true), "", false, hlr);
+        assert!(mac.absent.is_empty(), "{:?}", mac.absent);
+        let line = "hlr: osmo-hlr does not exist for this system".to_owned();
+        assert!(mac.skipped.contains(&line), "{:?}", mac.skipped);
     }
 
     #[test]
