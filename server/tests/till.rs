@@ -8,6 +8,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// Rounds of kill and restart.
@@ -90,6 +92,22 @@ impl Till {
         assert_eq!(status, 200, "{body}");
         let id = field(body.split("data-sells").nth(1).expect("the form"), "ticket");
         format!("ticket={id}&number={number}&amount={amount}&again=1")
+    }
+
+    /// Half of a form, and the line is cut.
+    fn send_half(&self, form: &str) {
+        let host = self.url.trim_start_matches("http://");
+        let pairs: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let body = format!("{form}&form={}", field(&self.page, "form"));
+        let head = format!(
+            "POST /pos/sell HTTP/1.1\r\nhost: {host}\r\ncookie: {}\r\ncontent-type: \
+             application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n",
+            pairs.join("; "),
+            body.len()
+        );
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&body.as_bytes()[..body.len() / 2]).unwrap();
     }
 
     /// Sends a form until its sale is done, as the page's script does.
@@ -207,8 +225,43 @@ fn a_till_whose_server_is_killed_sells_each_form_once() {
     }
     println!("{unheard} of {} answers were lost", ROUNDS * FORMS);
     assert!(unheard > 0, "no kill hit a sale");
+    // Half a form asks for nothing; the whole one sells.
+    let form = till.begin(&numbers[0], 190);
+    till.send_half(&form);
+    std::thread::sleep(Duration::from_millis(300));
+    let admin = Api::new(&server.url, &key);
+    assert_eq!(micros(&admin.see(&path)["float"]), start - taken);
+    till.insist(&form);
+    assert_eq!(micros(&admin.see(&path)["float"]), start - taken - 190_000_000);
+    receipts_verify(&place, &admin, &numbers);
     assert_eq!(server.terminate(), 0);
     assert_eq!(place.run_here(&["audit"]).json()["ok"], true);
+}
+
+/// Each sale has one receipt, which proves itself without the server.
+fn receipts_verify(place: &Place, admin: &Api, numbers: &[String]) {
+    let keys = admin.see("/.well-known/raseed-receipt-keys.json");
+    std::fs::write(place.path("keys.json"), keys.to_string()).unwrap();
+    for (index, number) in numbers.iter().enumerate() {
+        let expected = ROUNDS as usize + usize::from(index == 0);
+        let deadline = Instant::now() + PATIENCE;
+        let receipts: Vec<String> = loop {
+            let statement = admin.see(&format!("/v1/subscribers/{number}/statement?limit=50"));
+            let lines = statement["lines"].as_array().unwrap().iter();
+            let receipts = lines.filter_map(|line| line["receipt"].as_str().map(str::to_owned));
+            let receipts: Vec<String> = receipts.collect();
+            if receipts.len() >= expected {
+                break receipts;
+            }
+            assert!(Instant::now() < deadline, "{number}: {receipts:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(receipts.len(), expected, "{number}: {receipts:?}");
+        let answer = admin.see(&format!("/v1/receipts/{}", receipts[0]));
+        let signed = answer["signed"].as_str().unwrap();
+        let verify = ["--json", "receipt", "verify", signed, "--key", "keys.json"];
+        assert_eq!(place.run(&verify).json()["genuine"], true, "{answer}");
+    }
 }
 
 const OUTLETS: &str = "\

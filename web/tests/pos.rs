@@ -397,6 +397,26 @@ fn sales_are_taken_back_the_day_adds_up_and_stock_is_asked_for() {
     assert!(owner.get("/pos/float").body.contains("Sent"));
 }
 
+#[test]
+fn the_operator_of_a_number_that_moved_is_shown() {
+    let outlet = outlet();
+    let mut till = outlet.enter(outlet.shop.0, "sana");
+    check(&mut till, NUMBER, "100");
+    assert!(till.page.contains("Jazz") && !till.page.contains("kept its number"));
+    // A prefix of Jazz, and a subscriber of Zong.
+    let moved = "923007654321";
+    let body = json!({"msisdn": moved, "operator": "zong"}).to_string();
+    let made = outlet
+        .service
+        .api(&outlet.service.admin, "POST", "/v1/subscribers", &body);
+    assert!(made.status < 300, "{}", made.body);
+    let id = check(&mut till, moved, "100");
+    assert!(till.page.contains("Zong") && till.page.contains("kept its number"));
+    assert_eq!(sell(&mut till, &id, moved, "100", "").status, 303);
+    assert_eq!(outlet.float(), "925.00");
+    assert_eq!(outlet.service.main_balance(), "0.00");
+}
+
 /// Whether a letter is of a language's script.
 type Script = fn(char) -> bool;
 
@@ -699,6 +719,17 @@ fn a_cheap_phone_sells_in_three_languages_and_prints() {
             look(&format!("{language} {path}"));
         }
     }
+    browser.go(&format!("{url}/pos?lang=ur"));
+    browser.go(&format!("{url}/pos?theme=dark"));
+    for path in ["/pos", "/pos/sales", "/pos/day", "/pos/float"] {
+        browser.go(&format!("{url}{path}"));
+        look(&format!("dark {path}"));
+    }
+    browser.click("a[href='/pos/sales']");
+    browser.click(".till-list a");
+    browser.until("document.querySelector('.slip') !== null");
+    look("dark sale");
+    browser.go(&format!("{url}/pos?theme=light"));
     assert_eq!(outlet.float(), "695.00");
     browser.go(&format!("{url}/pos/sales?lang=en"));
     browser.click(".till-list a");

@@ -291,7 +291,7 @@ fn day(t: Speech, found: &Found<'_>, number: i32) -> Html {
     };
     if !breaks.is_empty() && !spans.is_empty() {
         let breaks = t.with("outlets-break", &[("times", list(breaks).into())]);
-        text = format!("{text} {breaks}");
+        text = format!("{text}{breaks}");
     }
     if holiday {
         text = format!("{text} ({})", t.p("outlets-holiday"));
