@@ -72,6 +72,9 @@ pub enum Command {
     /// Scratch cards: make, print, activate, recall; who guesses.
     #[command(subcommand)]
     Cards(CardsCommand),
+    /// A kiosk: cash and cards to recharges, with a book of its own.
+    #[command(subcommand)]
+    Kiosk(crate::kiosk::command::KioskCommand),
     /// Check receipts, and change the key that signs them.
     #[command(subcommand)]
     Receipt(ReceiptCommand),

@@ -9,6 +9,7 @@
 //! * [`callbacks`]: partners are told. [`notify`]: people are told beside SMS, by [`mail`] and [`push`]; announcements.
 //! * [`ussd`]: gateways of the keypad. [`keywords`]: texts from handsets.
 //! * [`demo`]: the story. [`commands`], [`client`], [`here`]: the other commands.
+//! * [`kiosk`]: the program of a kiosk's own computer.
 //! * [`cards`]: scratch cards. [`key_file`]: files with secrets.
 //! * [`receipt_keys`]: who signs receipts. [`reconcile`]: settlement files, every day.
 //! * [`generate`]: many accounts at once. [`bench`]: how fast it is.
@@ -31,6 +32,7 @@ mod here;
 mod instance;
 mod key_file;
 mod keywords;
+mod kiosk;
 mod log;
 mod mail;
 mod node;
@@ -116,6 +118,7 @@ fn run(command: cli::Command, output: &Output) -> anyhow::Result<()> {
             | StaffCommand::List { target }) = &command;
             with(target, |client| commands::staff::run(client, &command, output))
         }
+        Command::Kiosk(command) => kiosk::command::run(&command, output),
         Command::Receipt(command) => receipt::run(&command, output),
         Command::Bench(args) => bench::run(&args, output),
         Command::Audit(args) => upkeep::audit(&args, output),

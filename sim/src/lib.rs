@@ -9,6 +9,7 @@
 //! - [`callserver`]: a call server and a message centre on Ro.
 //! - [`rails`]: sandboxes of payment rails.
 //! - [`banks`]: banks that sell top-ups.
+//! - [`kiosk`]: the devices of a kiosk.
 //! - [`post`]: a mail server and a push service.
 
 pub mod banks;
@@ -16,6 +17,7 @@ pub mod bench;
 pub mod callserver;
 pub mod diameter;
 pub mod gateway;
+pub mod kiosk;
 pub mod post;
 pub mod rails;
 pub mod smsc;

@@ -18,6 +18,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/complaints.ftl")),
             include_str!(concat!("../locales/", $language, "/help.ftl")),
             include_str!(concat!("../locales/", $language, "/keypad.ftl")),
+            include_str!(concat!("../locales/", $language, "/kiosk.ftl")),
             include_str!(concat!("../locales/", $language, "/notify.ftl")),
             include_str!(concat!("../locales/", $language, "/offers.ftl")),
             include_str!(concat!("../locales/", $language, "/pos.ftl")),

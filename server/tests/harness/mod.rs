@@ -301,6 +301,15 @@ impl Api {
         read(request.send_json(body))
     }
 
+    /// Patches.
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        let request = self
+            .agent
+            .patch(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.key));
+        read(request.send_json(body))
+    }
+
     /// As [`Api::post`], for what must work.
     #[track_caller]
     pub fn done(&self, path: &str, once: &str, body: &Value) -> Value {

@@ -1,7 +1,7 @@
 //! Whose number is this: portability first, number range second.
 
 use super::auth::Caller;
-use super::json::Json;
+use super::json::{Decimal, Json};
 use crate::number;
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
@@ -10,6 +10,7 @@ use charge::catalog::{Catalog, Language};
 use charge::partner::Scopes;
 use charge::{AccountId, Code, Entity, EntityKey, Msisdn, Refusal};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// An operator.
@@ -168,5 +169,70 @@ pub async fn lookup(
         operator: found.operator.map(OperatorName::of),
         source: found.source,
         rechargeable: found.recipient(&web, caller.test).is_ok(),
+    }))
+}
+
+/// An operator as its number ranges and limits are, for sellers that must do without a connection at times.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OperatorAnswer {
+    /// Short name for requests: `jazz`.
+    pub code: String,
+    /// Name for people, by language: en, ur, zh.
+    pub name: BTreeMap<String, String>,
+    /// ISO 4217.
+    pub currency: String,
+    /// Country code, digits.
+    pub country: String,
+    /// What is dialled at home in place of the country code.
+    pub trunk: String,
+    /// Digits of a number after the country code.
+    pub national_digits: u8,
+    /// Its number ranges, with the country code. Numbers may have been ported.
+    pub prefixes: Vec<String>,
+    /// Smallest recharge.
+    pub minimum: Decimal,
+    /// Largest recharge.
+    pub maximum: Decimal,
+}
+
+impl OperatorAnswer {
+    fn of(catalog: &Catalog) -> OperatorAnswer {
+        let name = |language: Language| (language.tag().to_owned(), catalog.name.get(language).to_owned());
+        let numbering = &catalog.numbering;
+        OperatorAnswer {
+            code: catalog.code.to_string(),
+            name: Language::ALL.into_iter().map(name).collect(),
+            currency: catalog.currency.clone(),
+            country: numbering.country.value.to_string(),
+            trunk: numbering.trunk.clone(),
+            national_digits: numbering.national_digits,
+            prefixes: numbering
+                .prefixes
+                .iter()
+                .map(|prefix| prefix.value.to_string())
+                .collect(),
+            minimum: Decimal(catalog.recharge.minimum),
+            maximum: Decimal(catalog.recharge.maximum),
+        }
+    }
+}
+
+/// The operators that a key may recharge.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OperatorList {
+    /// The operators.
+    pub operators: Vec<OperatorAnswer>,
+}
+
+/// See the operators that can be recharged
+#[utoipa::path(get, path = "/v1/operators", tag = "recharge", responses((status = 200, body = OperatorList)))]
+pub async fn operators(State(web): State<Web>, caller: Caller) -> Result<Json<OperatorList>, Problem> {
+    caller.require(Scopes::TOP_UP)?;
+    let mine = web
+        .catalogs()
+        .iter()
+        .filter(|catalog| caller.may_see(catalog.operator).is_ok());
+    Ok(Json(OperatorList {
+        operators: mine.map(|catalog| OperatorAnswer::of(catalog)).collect(),
     }))
 }

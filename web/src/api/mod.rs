@@ -87,6 +87,7 @@ impl utoipa::Modify for Key {
 pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(lookup::lookup))
+        .routes(routes!(lookup::operators))
         .routes(routes!(quotes::create))
         .routes(routes!(topups::create, topups::find_by_external_id))
         .routes(routes!(topups::get))

@@ -19,7 +19,7 @@ use charge::partner::Scopes;
 use charge::promotion::{ChannelClass, Earned, EarnedLot, campaign_code};
 use charge::tax::RegionCode;
 use charge::time::SECOND;
-use charge::{AccountId, Code, Entity, EntityKey, Money, Msisdn, PartnerId, Timestamp};
+use charge::{AccountId, Code, Entity, EntityKey, Money, Msisdn, PartnerId, Refusal, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -31,8 +31,12 @@ use utoipa::ToSchema;
 pub struct QuoteRequest {
     /// The number to recharge.
     pub msisdn: String,
-    /// What the payer pays.
-    pub amount: Decimal,
+    /// What the payer pays; or `bundle`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Decimal>,
+    /// Code of a bundle: the amount is then what must be paid so that the credit buys it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
     /// Campaign code that the payer typed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
@@ -244,7 +248,15 @@ pub async fn create(
     let now = web.now();
     let (campaign, class) = (request.campaign.as_deref(), request.channel.as_deref());
     let occasion = Occasion::read(caller.partner.code, campaign, class)?;
-    let sale = (request.amount.0, occasion);
+    let gross = match (request.amount, &request.bundle) {
+        (Some(amount), None) => amount.0,
+        (None, Some(bundle)) if connector.is_empty() && !caller.test => {
+            let offer = Code::new(bundle).ok_or(Refusal::NoSuchOffer)?;
+            crate::chain::sale::bundle_gross(&web, account, catalog, offer).await?
+        }
+        _ => return Err(Problem::field(Fault::BadField, "amount").hint("either amount or bundle")),
+    };
+    let sale = (gross, occasion);
     let payee = Payee::of(account, connector, caller.test);
     let quote = current(&web, payee, catalog, sale, now).await?;
     let rule = web.terms(caller.partner.id, caller.test).await?.commission;

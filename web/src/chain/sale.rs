@@ -26,6 +26,8 @@ pub enum Goods {
     Amount(Money),
     /// A bundle: the recharge that pays for it, and then the bundle.
     Bundle(Code),
+    /// A recharge of what somebody has paid already, and then a bundle from it: the rest stays in the balance.
+    PaidBundle(Money, Code),
 }
 
 /// A sale as a channel asks for it.
@@ -92,7 +94,7 @@ pub async fn sell(web: &Web, asked: &SaleAsked<'_>) -> Result<Sold, Problem> {
         None => Code::EMPTY,
     };
     let gross = match asked.goods {
-        Goods::Amount(gross) => gross,
+        Goods::Amount(gross) | Goods::PaidBundle(gross, _) => gross,
         Goods::Bundle(offer) => {
             // A repetition costs what it cost the first time.
             let key = EntityKey::TopUp(partner.id, TopUpRequest::digest_of(asked.reference, false));
@@ -142,7 +144,7 @@ pub async fn sell(web: &Web, asked: &SaleAsked<'_>) -> Result<Sold, Problem> {
     let end = settled(web, sale(by).key(), asked.wait).await?;
     let top_up = end.unwrap_or(top_up);
     let bundle = match asked.goods {
-        Goods::Bundle(offer) if top_up.state == TopUpState::Completed => {
+        Goods::Bundle(offer) | Goods::PaidBundle(_, offer) if top_up.state == TopUpState::Completed => {
             Some(buy(web, &top_up, offer).await?)
         }
         _ => None,

@@ -26,10 +26,11 @@ use uuid::Uuid;
 pub struct SaleBody {
     /// The number to recharge.
     pub msisdn: String,
-    /// What the payer pays; or `bundle`.
+    /// What the payer pays; may be left out with `bundle`.
     #[serde(default)]
     pub amount: Option<Decimal>,
-    /// Code of a bundle: the recharge that pays for it, and then the bundle; or `amount`.
+    /// Code of a bundle: the recharge that pays for it, and then the bundle. With `amount`, that much has been paid: it is
+    /// recharged, the bundle is bought from it, and what is left stays in the balance.
     #[serde(default)]
     pub bundle: Option<String>,
     /// Who sells: a login under the outlet. Left out: the seller's own key does.
@@ -91,7 +92,11 @@ pub async fn create(
     let goods = match (body.amount, &body.bundle) {
         (Some(amount), None) => Goods::Amount(amount.0),
         (None, Some(bundle)) => Goods::Bundle(Code::new(bundle).ok_or(Refusal::NoSuchOffer)?),
-        _ => return Err(Problem::field(Fault::BadField, "amount").hint("either amount or bundle")),
+        (Some(amount), Some(bundle)) => {
+            let bundle = Code::new(bundle).ok_or(Refusal::NoSuchOffer)?;
+            Goods::PaidBundle(amount.0, bundle)
+        }
+        (None, None) => return Err(Problem::field(Fault::BadField, "amount").hint("amount, bundle or both")),
     };
     let class = match &body.channel {
         Some(name) => {

@@ -1,0 +1,110 @@
+# The touch screen of a kiosk.
+
+kiosk-title = Recharge
+kiosk-looks = How the screen looks
+kiosk-large = Larger letters
+kiosk-contrast = Strong contrast
+kiosk-stages = Steps
+kiosk-stage-number = Number
+kiosk-stage-choose = Amount
+kiosk-stage-pay = Pay
+kiosk-help = Help
+kiosk-there = Are you still there?
+kiosk-there-why = Otherwise the screen begins anew. Seconds left:
+kiosk-there-yes = Yes, go on
+kiosk-number = Which number?
+kiosk-number-how = Type the mobile number, or hold a QR code before the reader.
+kiosk-clear = Clear
+kiosk-delete = Delete the last digit
+kiosk-next = Next
+kiosk-again = Start again
+kiosk-back = Back
+kiosk-other-number = Another number
+kiosk-choose = How much?
+kiosk-amounts = Amounts
+kiosk-other = Another amount
+kiosk-open = As much as I put in
+kiosk-bundles = Bundles
+kiosk-bundle = Bundle
+kiosk-amount = Which amount?
+kiosk-amount-from = From
+kiosk-amount-to = to
+kiosk-confirm = Is this right?
+kiosk-to = Number
+kiosk-operator = Operator
+kiosk-you-pay = You pay
+kiosk-tax = Tax in it
+kiosk-credit = Balance gets
+kiosk-rest = With notes you pay more, and all of it is credited:
+kiosk-how-to-pay = How do you pay?
+kiosk-cash = Cash
+kiosk-card = Card
+kiosk-no-way = Nothing can be paid here now.
+kiosk-offline-note = The line is down. You can pay cash; the number is credited when the line is back.
+kiosk-pay = Pay
+kiosk-pay-cash = Put the notes in, one by one
+kiosk-pay-card = Follow the card terminal
+kiosk-paid = Put in
+kiosk-of = of
+kiosk-left = still
+kiosk-notes = Notes that fit
+kiosk-no-change = No change is given.
+kiosk-stop = Stop
+kiosk-sell-now = Recharge now with
+kiosk-stop-slip = Stop, and take a slip
+kiosk-card-wait = Waiting for the card
+kiosk-card-unclear = The bank has not answered yet. Please wait.
+kiosk-note-large = { $amount } is more than what is missing. The note was given back.
+kiosk-note-returned = The note of { $amount } was given back.
+kiosk-note-rejected = The note could not be read. Try it again, or another one.
+kiosk-note-stuck = The note of { $amount } is stuck.
+kiosk-stuck-slip = A note of { $amount } is stuck. If it is found in the box, the number is credited by itself. Keep this slip.
+kiosk-done = Result
+kiosk-credited = Done. The number is recharged.
+kiosk-soon = One moment, please …
+kiosk-later = We have your money. The number will be credited.
+kiosk-later-why = It happens by itself when the line is back. Keep the slip.
+kiosk-owed = This could not be credited. You get your money back.
+kiosk-owed-why = Show the slip at the counter, or call the number on it.
+kiosk-reversed = This could not be credited. The card gets its money back.
+kiosk-reversed-why = Keep the slip until the bank shows it.
+kiosk-unclear = The bank has not answered.
+kiosk-unclear-why = If your card was charged, the number is credited by itself. Keep the slip.
+kiosk-nothing = Nothing was paid.
+kiosk-declined = The card was not accepted. Nothing was paid.
+kiosk-bundle-failed = The bundle was not bought: the money is in the balance.
+kiosk-slip = Slip
+kiosk-slip-receipt = Receipt
+kiosk-slip-later = Paid; will be credited when the line is back
+kiosk-slip-owed = Paid; to be given back
+kiosk-paid-cash = Paid in cash
+kiosk-paid-card = Paid by card
+kiosk-when = When
+kiosk-receipt = Receipt
+kiosk-reference = Reference
+kiosk-auth = Approval
+kiosk-place = Kiosk
+kiosk-qr = QR code that checks the receipt
+kiosk-print = Print again
+kiosk-finish = Finish
+kiosk-bad-number = This is not a mobile number. Please look again.
+kiosk-not-ours = This number cannot be recharged here.
+kiosk-bad-amount = This amount cannot be sold here.
+kiosk-no-bundle = This bundle is not for sale.
+kiosk-no-line = The line is down. Only amounts in cash can be sold now.
+kiosk-offline-limit = The line is down, and no more can be sold until it is back.
+kiosk-no-cash = No cash can be taken now.
+kiosk-no-card = No card can be taken now.
+kiosk-busy = The last payment is still being finished. Please wait a moment.
+kiosk-closed = This kiosk cannot sell now.
+kiosk-refused = This cannot be sold now.
+kiosk-days =
+    { $count ->
+        [one] { $count } day
+       *[other] { $count } days
+    }
+kiosk-hours =
+    { $count ->
+        [one] { $count } hour
+       *[other] { $count } hours
+    }

@@ -1,0 +1,110 @@
+# The touch screen of a kiosk.
+
+kiosk-title = ریچارج
+kiosk-looks = اسکرین کی شکل
+kiosk-large = بڑے حروف
+kiosk-contrast = تیز رنگ
+kiosk-stages = مراحل
+kiosk-stage-number = نمبر
+kiosk-stage-choose = رقم
+kiosk-stage-pay = ادائیگی
+kiosk-help = مدد
+kiosk-there = کیا آپ یہیں ہیں؟
+kiosk-there-why = ورنہ اسکرین نئے سرے سے شروع ہو گی۔ باقی سیکنڈ:
+kiosk-there-yes = جی ہاں، جاری رکھیں
+kiosk-number = کون سا نمبر؟
+kiosk-number-how = موبائل نمبر لکھیں، یا کیو آر کوڈ ریڈر کے سامنے رکھیں۔
+kiosk-clear = صاف
+kiosk-delete = آخری ہندسہ مٹائیں
+kiosk-next = آگے
+kiosk-again = نئے سرے سے
+kiosk-back = واپس
+kiosk-other-number = دوسرا نمبر
+kiosk-choose = کتنی رقم؟
+kiosk-amounts = رقمیں
+kiosk-other = کوئی اور رقم
+kiosk-open = جتنی رقم ڈالوں
+kiosk-bundles = بنڈل
+kiosk-bundle = بنڈل
+kiosk-amount = کون سی رقم؟
+kiosk-amount-from = کم از کم
+kiosk-amount-to = زیادہ سے زیادہ
+kiosk-confirm = کیا یہ درست ہے؟
+kiosk-to = نمبر
+kiosk-operator = آپریٹر
+kiosk-you-pay = آپ دیں گے
+kiosk-tax = اس میں ٹیکس
+kiosk-credit = بیلنس میں آئے گا
+kiosk-rest = نوٹوں سے ادائیگی اتنی ہو گی، اور ساری رقم بیلنس میں آئے گی:
+kiosk-how-to-pay = ادائیگی کیسے کریں گے؟
+kiosk-cash = نقد
+kiosk-card = کارڈ
+kiosk-no-way = ابھی یہاں ادائیگی نہیں ہو سکتی۔
+kiosk-offline-note = لائن بند ہے۔ آپ نقد دے سکتے ہیں؛ لائن بحال ہوتے ہی نمبر پر بیلنس آ جائے گا۔
+kiosk-pay = ادائیگی
+kiosk-pay-cash = نوٹ ایک ایک کر کے ڈالیں
+kiosk-pay-card = کارڈ مشین پر عمل کریں
+kiosk-paid = ڈالی گئی رقم
+kiosk-of = از
+kiosk-left = باقی
+kiosk-notes = یہ نوٹ ڈالے جا سکتے ہیں
+kiosk-no-change = بقایا رقم واپس نہیں ملتی۔
+kiosk-stop = روکیں
+kiosk-sell-now = ابھی اتنا ریچارج کریں
+kiosk-stop-slip = روکیں اور پرچی لیں
+kiosk-card-wait = کارڈ کا انتظار ہے
+kiosk-card-unclear = بینک نے ابھی جواب نہیں دیا۔ انتظار کریں۔
+kiosk-note-large = { $amount } باقی رقم سے زیادہ ہے۔ نوٹ واپس کر دیا گیا۔
+kiosk-note-returned = { $amount } کا نوٹ واپس کر دیا گیا۔
+kiosk-note-rejected = نوٹ پڑھا نہیں جا سکا۔ دوبارہ یا دوسرا نوٹ ڈالیں۔
+kiosk-note-stuck = { $amount } کا نوٹ پھنس گیا ہے۔
+kiosk-stuck-slip = { $amount } کا نوٹ پھنس گیا ہے۔ اگر وہ خانے میں ملا تو نمبر پر خود بیلنس آ جائے گا۔ یہ پرچی رکھیں۔
+kiosk-done = نتیجہ
+kiosk-credited = ہو گیا۔ نمبر ریچارج ہو گیا۔
+kiosk-soon = ایک لمحہ …
+kiosk-later = آپ کی رقم مل گئی ہے۔ نمبر پر بیلنس آ جائے گا۔
+kiosk-later-why = لائن بحال ہوتے ہی خود ہو جائے گا۔ پرچی سنبھال کر رکھیں۔
+kiosk-owed = ریچارج نہیں ہو سکا۔ آپ کی رقم واپس ملے گی۔
+kiosk-owed-why = پرچی کاؤنٹر پر دکھائیں، یا اس پر لکھے نمبر پر فون کریں۔
+kiosk-reversed = ریچارج نہیں ہو سکا۔ کارڈ پر رقم واپس آئے گی۔
+kiosk-reversed-why = بینک میں نظر آنے تک پرچی رکھیں۔
+kiosk-unclear = بینک نے جواب نہیں دیا۔
+kiosk-unclear-why = اگر کارڈ سے رقم کٹی ہے تو نمبر پر خود بیلنس آ جائے گا۔ پرچی رکھیں۔
+kiosk-nothing = کوئی رقم نہیں دی گئی۔
+kiosk-declined = کارڈ قبول نہیں ہوا۔ کوئی رقم نہیں کٹی۔
+kiosk-bundle-failed = بنڈل نہیں خریدا گیا: رقم بیلنس میں ہے۔
+kiosk-slip = پرچی
+kiosk-slip-receipt = رسید
+kiosk-slip-later = ادا ہو گیا؛ لائن بحال ہونے پر بیلنس آئے گا
+kiosk-slip-owed = ادا ہو گیا؛ رقم واپس ہو گی
+kiosk-paid-cash = نقد ادا کیا
+kiosk-paid-card = کارڈ سے ادا کیا
+kiosk-when = وقت
+kiosk-receipt = رسید نمبر
+kiosk-reference = حوالہ
+kiosk-auth = منظوری
+kiosk-place = کیوسک
+kiosk-qr = رسید جانچنے کا کیو آر کوڈ
+kiosk-print = دوبارہ پرنٹ
+kiosk-finish = ختم
+kiosk-bad-number = یہ موبائل نمبر نہیں ہے۔ دوبارہ دیکھیں۔
+kiosk-not-ours = یہ نمبر یہاں ریچارج نہیں ہو سکتا۔
+kiosk-bad-amount = یہ رقم یہاں نہیں بیچی جا سکتی۔
+kiosk-no-bundle = یہ بنڈل فروخت کے لیے نہیں ہے۔
+kiosk-no-line = لائن بند ہے۔ ابھی صرف نقد رقم کا ریچارج ہو سکتا ہے۔
+kiosk-offline-limit = لائن بند ہے، اور بحال ہونے تک مزید فروخت نہیں ہو سکتی۔
+kiosk-no-cash = ابھی نقد نہیں لیا جا سکتا۔
+kiosk-no-card = ابھی کارڈ نہیں لیا جا سکتا۔
+kiosk-busy = پچھلی ادائیگی مکمل ہو رہی ہے۔ ذرا انتظار کریں۔
+kiosk-closed = یہ کیوسک ابھی فروخت نہیں کر سکتا۔
+kiosk-refused = یہ ابھی نہیں بیچا جا سکتا۔
+kiosk-days =
+    { $count ->
+        [one] { $count } دن
+       *[other] { $count } دن
+    }
+kiosk-hours =
+    { $count ->
+        [one] { $count } گھنٹہ
+       *[other] { $count } گھنٹے
+    }
