@@ -224,7 +224,7 @@ mod tests {
         };
         assert_eq!(
             line(&note),
-            "{\"is\":\"escrowed\",\"note\":17,\"value\":\"100\"}\n"
+            "{\"is\":\"escrowed\",\"note\":17,\"value\":\"100.00\"}\n"
         );
         assert_eq!(read::<AcceptorReport>(line(&note).trim()), Ok(note));
         let status = r#"{"is":"status","state":"ready","last":{"note":17,"value":"100","fate":"stacked"}}"#;
@@ -236,7 +236,7 @@ mod tests {
         };
         assert_eq!(
             line(&pay),
-            "{\"do\":\"pay\",\"id\":\"mall-1-7\",\"amount\":\"100\",\"currency\":\"PKR\"}\n"
+            "{\"do\":\"pay\",\"id\":\"mall-1-7\",\"amount\":\"100.00\",\"currency\":\"PKR\"}\n"
         );
         for bad in [
             "",

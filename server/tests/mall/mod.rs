@@ -17,6 +17,11 @@ pub const CUSTOMER: &str = "923001234567";
 /// What the outlet has to sell from.
 pub const STOCK: u64 = 20_000;
 
+/// An amount as the API writes it.
+pub fn rs(units: u64) -> String {
+    format!("{units}.00")
+}
+
 /// How the line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -202,6 +207,7 @@ impl Mall {
     /// Starts the kiosk and waits until it is open.
     pub fn start(&mut self) {
         self.start_closed();
+        self.post("/reset", "");
         self.until("the kiosk is open", |mall| {
             mall.get("/").contains("name=\"language\"").then_some(())
         });
@@ -348,16 +354,12 @@ impl Mall {
     pub fn agree(&self, sales: u64, cash: u64, cards: u64) {
         let total = cash + cards;
         self.until("the server's day is complete", |mall| {
-            (mall.sold() == (sales, total.to_string())).then_some(())
+            (mall.sold() == (sales, rs(total))).then_some(())
         });
         let book = self.book();
         assert_eq!(book["balances"], true, "{book}");
-        assert_eq!(book["credited"], cash.to_string(), "{book}");
-        assert_eq!(
-            book["taken"],
-            self.acceptor.in_box().iter().sum::<u64>().to_string(),
-            "{book}"
-        );
+        assert_eq!(book["credited"], rs(cash), "{book}");
+        assert_eq!(book["taken"], rs(self.acceptor.in_box().iter().sum()), "{book}");
         let me = self.outlet.see("/v1/sellers/me");
         let day = self.outlet.see("/v1/sellers/me/days/today");
         let money = |value: &Value| charge::Money::parse(value.as_str().unwrap()).unwrap();
@@ -366,7 +368,7 @@ impl Mall {
         let expected = start + stock - charge::Money::from_units(i64::try_from(total).unwrap())
             + money(&day["commission"]);
         assert_eq!(money(&me["float"]), expected, "{me} {day}");
-        assert_eq!(me["in_transit"], "0", "{me}");
+        assert_eq!(me["in_transit"], "0.00", "{me}");
     }
 
     /// The server stops, and its books are whole.

@@ -188,6 +188,15 @@ impl Acceptor {
     }
 }
 
+/// `100.00` as 100: notes are whole.
+fn whole(amount: &str) -> Option<u64> {
+    let (whole, rest) = amount.split_once('.').unwrap_or((amount, ""));
+    whole
+        .parse()
+        .ok()
+        .filter(|_| rest.bytes().all(|digit| digit == b'0'))
+}
+
 impl Machine {
     fn status(&self) -> Value {
         let last = self.last.map(
@@ -249,7 +258,7 @@ impl Device for Inside<Machine> {
         match line["do"].as_str() {
             Some("enable") => {
                 let values = line["notes"].as_array().into_iter().flatten();
-                machine.takes = values.filter_map(|value| value.as_str()?.parse().ok()).collect();
+                machine.takes = values.filter_map(|value| whole(value.as_str()?)).collect();
             }
             Some("disable") => machine.takes.clear(),
             Some("stack") => return machine.stack(note, out.as_ref()),

@@ -47,6 +47,11 @@ const BOUNDARIES: [Boundary; 8] = [
         why: "pages know accounts, not protocols",
     },
     Boundary {
+        of: "kiosk",
+        never: &["wire", "sim", "reqwest"],
+        why: "a kiosk knows lines and a trait, not protocols and sockets",
+    },
+    Boundary {
         of: "sim",
         never: &["web", "server"],
         why: "the simulated world sees the system from outside",
