@@ -536,6 +536,18 @@ impl Page<'_> {
         self.step(note.seq, now, &what)
     }
 
+    /// A note of an order that is neither in the box nor given back.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn open_note(&self, seq: u64, note: u64) -> Result<Option<Note>, BookError> {
+        let sql = "select seq, note, value, state from notes where seq = ?1 and note = ?2 and state in ('stacking', 'unclear')";
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        Ok(statement
+            .query_row(params![int(seq), int(note)], note_of)
+            .optional()?)
+    }
+
     /// A late note belongs to another order from now on.
     ///
     /// # Errors

@@ -99,7 +99,7 @@ impl Kiosk {
         match till.handle(input, self.now()) {
             Ok(actions) => self.carry_out(actions),
             Err(error) => {
-                tracing::error!(%error, cause = ?std::error::Error::source(&error), "the kiosk's book")
+                tracing::error!(%error, cause = ?std::error::Error::source(&error), "the kiosk's book");
             }
         }
     }

@@ -10,6 +10,8 @@
 mod cards;
 mod cash;
 
+pub use cash::found;
+
 use crate::book::{Book, BookError, NoteState, Order, State};
 use crate::device::{AcceptorOrder, AcceptorReport, AcceptorState, Amount, TerminalOrder, TerminalReport};
 use crate::limits;
@@ -226,7 +228,7 @@ impl Till {
                     ..Acceptor::default()
                 };
             }
-            Input::Acceptor(report) => self.acceptor_says(report, now, actions)?,
+            Input::Acceptor(report) => self.acceptor_says(&report, now, actions)?,
             Input::TerminalUp => {
                 self.terminal_up = true;
                 self.inquired.clear();

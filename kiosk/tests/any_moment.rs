@@ -14,8 +14,12 @@ use std::collections::{BTreeMap, VecDeque};
 /// What happens.
 #[derive(Clone, Copy, Debug)]
 enum Op {
-    Begin { asked: i64 },
-    Insert { value: i64 },
+    Begin {
+        asked: i64,
+    },
+    Insert {
+        value: i64,
+    },
     /// The next order reaches the acceptor, and its answer is on the way.
     Order,
     /// The next answer reaches the kiosk.
@@ -23,13 +27,17 @@ enum Op {
     /// The connection to the acceptor breaks and comes back.
     Cut,
     /// The note in escrow gets stuck when it is told to go into the box; found inside or outside.
-    Jam { inside: bool },
+    Jam {
+        inside: bool,
+    },
     /// Somebody takes the stuck note away.
     Clear,
     /// A sale is tried.
     Sell(Server),
     Finish,
-    Pause { seconds: i64 },
+    Pause {
+        seconds: i64,
+    },
     /// kill -9, and a new start.
     Crash,
 }
@@ -92,12 +100,20 @@ impl Device {
     }
 
     fn status(&self) -> AcceptorReport {
-        let state = if self.stuck.is_some() { AcceptorState::Jammed } else { AcceptorState::Ready };
-        AcceptorReport::Status { state, last: self.last }
+        let state = if self.stuck.is_some() {
+            AcceptorState::Jammed
+        } else {
+            AcceptorState::Ready
+        };
+        AcceptorReport::Status {
+            state,
+            last: self.last,
+        }
     }
 
     fn held(&self, note: u64) -> bool {
-        self.last.is_some_and(|last| last.note == note && last.fate == Fate::Held)
+        self.last
+            .is_some_and(|last| last.note == note && last.fate == Fate::Held)
     }
 
     fn hears(&mut self, order: &AcceptorOrder) -> Option<AcceptorReport> {
@@ -218,6 +234,7 @@ impl World {
                     return;
                 }
                 self.inserted += rs(value);
+                self.device.takes.clear();
                 self.device.count += 1;
                 let note = self.device.count;
                 let value = Amount(rs(value));
@@ -250,7 +267,8 @@ impl World {
             Op::Jam { inside } => self.device.jam = Some(inside),
             Op::Clear => {
                 if let Some(inside) = self.device.stuck.take() {
-                    self.device.moved(if inside { Fate::Stacked } else { Fate::Returned });
+                    self.device
+                        .moved(if inside { Fate::Stacked } else { Fate::Returned });
                     self.reports.push_back(self.device.status());
                 }
             }
@@ -291,12 +309,18 @@ impl World {
             Server::NeverTakesIt if !known => no(404, "no-subscriber"),
             Server::LosesAnswer => {
                 let before = self.credited.insert(order.seq, order.paid);
-                assert!(before.is_none_or(|before| before == order.paid), "another body under the same reference");
+                assert!(
+                    before.is_none_or(|before| before == order.paid),
+                    "another body under the same reference"
+                );
                 SaleOutcome::NoLine
             }
             _ => {
                 let before = self.credited.insert(order.seq, order.paid);
-                assert!(before.is_none_or(|before| before == order.paid), "another body under the same reference");
+                assert!(
+                    before.is_none_or(|before| before == order.paid),
+                    "another body under the same reference"
+                );
                 credited
             }
         };

@@ -19,7 +19,10 @@ fn look(browser: &Browser, axe: Option<&Axe>, name: &str) {
     if let Some(axe) = axe {
         assert_eq!(axe.wrong(browser), Vec::<String>::new(), "{name}");
     }
-    let tall = browser.run("return document.documentElement.scrollHeight").as_u64().unwrap();
+    let tall = browser
+        .run("return document.documentElement.scrollHeight")
+        .as_u64()
+        .unwrap();
     assert!(tall <= u64::from(HEIGHT), "{name} is {tall} high");
     assert_eq!(browser.complaints(), Vec::<String>::new(), "{name}");
     if let Some(dir) = std::env::var_os("RASEED_SCREENSHOTS") {
@@ -73,14 +76,18 @@ fn people_recharge_by_touch_in_three_languages() {
         look(&browser, axe.as_ref(), &name("5-confirm"));
         browser.click("button[value=cash]");
         browser.until("document.querySelector('.money')");
-        mall.until("the slot opens", |mall| (!mall.acceptor.takes().is_empty()).then_some(()));
+        mall.until("the slot opens", |mall| {
+            (!mall.acceptor.takes().is_empty()).then_some(())
+        });
         mall.note(100);
         browser.until("document.querySelector('.sum').textContent.includes('100')");
         mall.acceptor.insert(500);
         browser.until("document.querySelector('.money .banner')");
         look(&browser, axe.as_ref(), &name("6-pay"));
         mall.note(50);
-        browser.until(&format!("document.querySelector('h1').textContent.includes('{done}')"));
+        browser.until(&format!(
+            "document.querySelector('h1').textContent.includes('{done}')"
+        ));
         browser.until("document.querySelector('.slip')");
         look(&browser, axe.as_ref(), &name("7-done"));
         assert_eq!(
@@ -96,8 +103,11 @@ fn people_recharge_by_touch_in_three_languages() {
         browser.until("document.querySelector('.tongues')");
     }
     mall.agree(3, 450, 0);
-    let elsewhere: Vec<String> =
-        browser.requests().into_iter().filter(|url| !url.starts_with(mall.url()) && !url.starts_with("data:")).collect();
+    let elsewhere: Vec<String> = browser
+        .requests()
+        .into_iter()
+        .filter(|url| !url.starts_with(mall.url()) && !url.starts_with("data:"))
+        .collect();
     assert_eq!(elsewhere, Vec::<String>::new(), "nothing comes from elsewhere");
     if axe.is_some() {
         axe.unwrap().took_part("kiosk_in_browser");
@@ -163,18 +173,37 @@ fn everything_works_with_a_keyboard_large_letters_and_strong_contrast() {
     look(&browser, axe.as_ref(), "keys-5-done");
     let order = mall.command(&["order", "1"]).json();
     assert_ne!(order["bundle"], "");
-    assert!(!browser.run("return document.body.innerText").as_str().unwrap().contains("was not bought"));
+    assert!(
+        !browser
+            .run("return document.body.innerText")
+            .as_str()
+            .unwrap()
+            .contains("was not bought")
+    );
     let owned = mall.admin.see("/v1/subscribers/923001234567/bundles");
-    assert!(owned["bundles"].as_array().unwrap().iter().any(|bundle| bundle["code"] == order["bundle"]), "{owned}");
+    assert!(
+        owned["bundles"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|bundle| bundle["code"] == order["bundle"]),
+        "{owned}"
+    );
 
     tab_to(".low .primary");
     browser.press("Enter");
     browser.until("document.querySelector('.tongues')");
-    assert_eq!(browser.run("return document.documentElement.className"), "kiosk", "the next one begins anew");
+    assert_eq!(
+        browser.run("return document.documentElement.className"),
+        "kiosk",
+        "the next one begins anew"
+    );
 
     // Without a line, with a note that is stuck: the slip says so.
     mall.line.set(Mode::Down);
-    mall.until("the line is down", |mall| mall.get("/").contains("The line is down").then_some(()));
+    mall.until("the line is down", |mall| {
+        mall.get("/").contains("The line is down").then_some(())
+    });
     browser.go(mall.url());
     look(&browser, axe.as_ref(), "offline-1-start");
     mall.pay_cash("200");

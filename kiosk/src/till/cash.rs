@@ -1,18 +1,18 @@
 //! The till and the cash acceptor: notes in escrow, in the box, given back, stuck.
 
 use super::{Action, Heard, Till};
-use crate::book::{BookError, Note, NoteState, Order, Page, State};
+use crate::book::{Book, BookError, Note, NoteState, Order, Page, State};
 use crate::device::{AcceptorOrder, AcceptorReport, AcceptorState, Amount, Fate, LastNote};
 use charge::{Money, Timestamp};
 
 impl Till {
     pub(super) fn acceptor_says(
         &mut self,
-        report: AcceptorReport,
+        report: &AcceptorReport,
         now: Timestamp,
         actions: &mut Vec<Action>,
     ) -> Result<(), BookError> {
-        match report {
+        match *report {
             AcceptorReport::Escrowed { note, value } => self.escrowed(note, value.0, now, actions)?,
             AcceptorReport::Stacked { note } => self.fate(note, NoteState::Stacked, now, actions)?,
             AcceptorReport::Returned { note } => self.fate(note, NoteState::Returned, now, actions)?,
@@ -94,6 +94,8 @@ impl Till {
         now: Timestamp,
         actions: &mut Vec<Action>,
     ) -> Result<(), BookError> {
+        // Its slot is closed until it is told to take the next one.
+        self.acceptor.told.clear();
         let back = Action::Acceptor(AcceptorOrder::Return { note });
         let order = match self.paying_cash()?.filter(|seq| !self.closing.contains(seq)) {
             Some(seq) => self.book.order(seq)?,
@@ -221,7 +223,13 @@ impl Till {
             Some(seq) if self.acceptor.state == Some(AcceptorState::Ready) => self.book.order(seq)?,
             _ => None,
         };
-        let room = order.map_or(Money::ZERO, |order| order.room());
+        // The acceptor remembers one note: the next one may come when this one is written down.
+        let waits = self
+            .book
+            .open_notes()?
+            .iter()
+            .any(|note| note.state == NoteState::Stacking);
+        let room = order.filter(|_| !waits).map_or(Money::ZERO, |order| order.room());
         let wanted: Vec<Money> = self
             .settings
             .notes
@@ -246,6 +254,38 @@ impl Till {
         let open = self.book.in_state(State::Paying)?;
         Ok(open.into_iter().find(|order| !order.card).map(|order| order.seq))
     }
+}
+
+/// Somebody opened the acceptor and says where a stuck note was. `false`: this note is not open. What was in the box is
+/// sold like any late note.
+///
+/// # Errors
+/// [`BookError`].
+pub fn found(
+    book: &mut Book,
+    (seq, note): (u64, u64),
+    in_box: bool,
+    now: Timestamp,
+) -> Result<bool, BookError> {
+    book.change(|page| {
+        let Some(entry) = page
+            .open_note(seq, note)?
+            .filter(|note| note.state == NoteState::Unclear)
+        else {
+            return Ok(false);
+        };
+        let state = if in_box {
+            NoteState::Stacked
+        } else {
+            NoteState::Returned
+        };
+        let entry = Note { state, ..entry };
+        page.note(&entry, now)?;
+        if in_box {
+            counted(page, &entry, false, now)?;
+        }
+        Ok(true)
+    })
 }
 
 /// A note is in the box: it belongs to its order, or, when that has been closed, to one of its own for the same number.

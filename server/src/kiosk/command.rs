@@ -46,6 +46,19 @@ pub enum KioskCommand {
         #[command(flatten)]
         file: KioskFile,
     },
+    /// Write down where a stuck note was found that the acceptor does not remember.
+    Found {
+        /// Number of the order: see `stuck` in `status`.
+        order: u64,
+        /// Number of the note.
+        note: u64,
+        /// It was in the box: it is recharged. Without this it was taken out and given back.
+        #[arg(long)]
+        in_box: bool,
+        /// Where its file is.
+        #[command(flatten)]
+        file: KioskFile,
+    },
     /// Write down that a customer got the money of an owed slip back.
     Repaid {
         /// Number behind the name in the reference of the slip.
@@ -74,6 +87,12 @@ pub fn run(command: &KioskCommand, output: &Output) -> anyhow::Result<()> {
         KioskCommand::Status { file } => status(&open(file)?, output),
         KioskCommand::Order { number, file } => order(&open(file)?, *number, output),
         KioskCommand::Empty { by, file } => empty(&mut open(file)?, by, output),
+        KioskCommand::Found {
+            order,
+            note,
+            in_box,
+            file,
+        } => found(&mut open(file)?, (*order, *note), *in_box, output),
         KioskCommand::Repaid { number, by, file } => repaid(&mut open(file)?, *number, by, output),
     }
 }
@@ -176,6 +195,24 @@ fn empty(book: &mut Book, by: &str, output: &Output) -> anyhow::Result<()> {
             cash.in_box.shown()
         ));
     })
+}
+
+fn found(book: &mut Book, which: (u64, u64), in_box: bool, output: &Output) -> anyhow::Result<()> {
+    let (order, note) = which;
+    if !kiosk::till::found(book, which, in_box, super::line::now())? {
+        let message = format!("order {order} has no stuck note {note}");
+        return Err(Failure::new(Kind::Refused, message).into());
+    }
+    output.value(
+        &json!({"order": order, "note": note, "in_box": in_box}),
+        |print| {
+            print.line(if in_box {
+                "counted; it is recharged"
+            } else {
+                "given back"
+            });
+        },
+    )
 }
 
 fn repaid(book: &mut Book, number: u64, by: &str, output: &Output) -> anyhow::Result<()> {

@@ -116,6 +116,8 @@ impl Acceptor {
         }
         machine.count += 1;
         machine.last = Some((machine.count, value, Fate::Held));
+        // One note at a time: the slot is closed until the kiosk has written this one down.
+        machine.takes.clear();
         say(
             out.as_ref(),
             json!({"is": "escrowed", "note": machine.count, "value": value.to_string()}),

@@ -14,7 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 /// A line to whoever is connected; dropping it cuts the connection.
-type Out = mpsc::UnboundedSender<Value>;
+type Out = mpsc::Sender<Value>;
+
+/// Lines that may wait for whoever is connected.
+const LINES_MAX: usize = 256;
 
 /// A device that hears lines.
 trait Device: Send + Sync + 'static {
@@ -43,7 +46,7 @@ async fn serve<D: Device>(address: SocketAddr, device: Arc<D>) -> io::Result<Soc
 async fn talk<D: Device>(stream: TcpStream, device: &D) -> io::Result<()> {
     let (input, mut output) = stream.into_split();
     let mut lines = BufReader::new(input).lines();
-    let (out, mut said) = mpsc::unbounded_channel();
+    let (out, mut said) = mpsc::channel(LINES_MAX);
     device.connected(out);
     loop {
         tokio::select! {
@@ -153,7 +156,7 @@ impl<T> Inside<T> {
 
 fn say(out: Option<&Out>, value: Value) {
     if let Some(out) = out {
-        // Gone: the state says it when somebody asks.
-        let _ = out.send(value);
+        // Gone or deaf: the state says it when somebody asks.
+        let _ = out.try_send(value);
     }
 }
