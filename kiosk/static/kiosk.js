@@ -56,7 +56,7 @@
         const text = answer.ok ? await answer.text() : shown;
         if (text !== shown) {
           const held = document.activeElement && live.contains(document.activeElement);
-          if (shown !== null) live.innerHTML = text;
+          live.innerHTML = text;
           shown = text;
           if (held) { const button = live.querySelector("button"); if (button) button.focus(); }
         }
