@@ -19,11 +19,14 @@ fn look(browser: &Browser, axe: Option<&Axe>, name: &str) {
     if let Some(axe) = axe {
         assert_eq!(axe.wrong(browser), Vec::<String>::new(), "{name}");
     }
-    let tall = browser
-        .run("return document.documentElement.scrollHeight")
-        .as_u64()
-        .unwrap();
-    assert!(tall <= u64::from(HEIGHT), "{name} is {tall} high");
+    // Larger letters may be scrolled; what is pressed next stays at the lower edge.
+    if browser.run("return document.documentElement.classList.contains('large')") == false {
+        let tall = browser
+            .run("return document.documentElement.scrollHeight")
+            .as_u64()
+            .unwrap();
+        assert!(tall <= u64::from(HEIGHT), "{name} is {tall} high");
+    }
     assert_eq!(browser.complaints(), Vec::<String>::new(), "{name}");
     if let Some(dir) = std::env::var_os("RASEED_SCREENSHOTS") {
         browser.screenshot(&PathBuf::from(dir).join(format!("kiosk-{name}.png")));
@@ -106,7 +109,7 @@ fn people_recharge_by_touch_in_three_languages() {
     let elsewhere: Vec<String> = browser
         .requests()
         .into_iter()
-        .filter(|url| !url.starts_with(mall.url()) && !url.starts_with("data:"))
+        .filter(|url| url.starts_with("http") && !url.starts_with(mall.url()))
         .collect();
     assert_eq!(elsewhere, Vec::<String>::new(), "nothing comes from elsewhere");
     if let Some(axe) = &axe {
