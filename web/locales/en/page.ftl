@@ -170,3 +170,7 @@ receipt-promotion = Gift
 
 error-code-number = Code
 error-home = Back to the start
+wait-minutes = { $count ->
+    [one] Please try again in { $count } minute.
+   *[other] Please try again in { $count } minutes.
+}

@@ -170,3 +170,4 @@ receipt-promotion = تحفہ
 
 error-code-number = کوڈ
 error-home = شروع پر واپس
+wait-minutes = براہِ کرم { $count } منٹ بعد دوبارہ کوشش کریں۔

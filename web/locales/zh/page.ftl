@@ -150,3 +150,4 @@ receipt-promotion = 赠送
 
 error-code-number = 代码
 error-home = 返回首页
+wait-minutes = 请在 { $count } 分钟后重试。

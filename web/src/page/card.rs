@@ -98,7 +98,11 @@ pub async fn redeem(
             let problem = error.problem(web.now());
             let told = problem.document(visitor.language, "");
             let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            let sentence = format!("{} {}", stop(&told.title), told.detail);
+            let detail = match problem.retry_after_s().filter(|_| told.status == 429) {
+                Some(seconds) => t.wait(seconds),
+                None => told.detail.clone(),
+            };
+            let sentence = format!("{} {detail}", stop(&told.title));
             let message = Some(Html::isolated(&sentence));
             match error {
                 NotRedeemed::NoSubscriber | NotRedeemed::Refused(Refusal::AccountNotActive) => {

@@ -104,6 +104,12 @@ impl Speech {
         self.with("moment", &values)
     }
 
+    /// How long to wait, for people: they do not read headers.
+    pub fn wait(&self, seconds: u64) -> String {
+        let minutes = i64::try_from(seconds.div_ceil(60).max(1)).unwrap_or(i64::MAX);
+        self.with("wait-minutes", &[("count", minutes.into())])
+    }
+
     /// `7 days left`, `3 hours left`, `5 minutes left`.
     pub fn left(&self, until: Timestamp, now: Timestamp) -> String {
         let left = until.0.saturating_sub(now.0).max(0);

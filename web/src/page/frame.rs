@@ -346,10 +346,14 @@ struct ErrorPage {
 
 fn error_page(web: &Web, visitor: &Visitor, problem: &Problem) -> Response {
     let document = problem.document(visitor.language, "");
+    let detail = match problem.retry_after_s().filter(|_| document.status == 429) {
+        Some(seconds) => visitor.speech().wait(seconds),
+        None => document.detail.clone(),
+    };
     let template = ErrorPage {
         page: visitor.frame(web, document.title.clone()),
         title: Html::isolated(&document.title),
-        detail: Html::isolated(&document.detail),
+        detail: Html::isolated(&detail),
         code: Html::bdi(&document.code.to_string()),
     };
     let status = StatusCode::from_u16(document.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
