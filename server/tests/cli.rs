@@ -347,6 +347,9 @@ fn bundles_and_statements(server: &Server, key: &str) {
     assert!(told.code == 0 && told.out.contains("13.043478"), "{told:?}");
     let urdu = run(&["explain", event, "--language", "ur"]);
     assert!(urdu.out.contains("13.043478") && urdu.out != told.out, "{urdu:?}");
+    let structured = json_of(&["explain", event]);
+    assert_eq!(structured["event"], event, "{structured}");
+    assert!(structured.to_string().contains("13.043478"), "{structured}");
     run(&["explain", "E9-9-9"]).fails(3, &["There is no such event"]);
     let words = run(&["statement", "923001234567", "--why"]);
     assert!(words.out.contains("You paid Rs 100.00"), "{words:?}");
@@ -515,6 +518,31 @@ fn an_import_reports_every_line_that_is_refused() {
         .run(&key, &["--json", "subscriber", "import", &file])
         .json();
     assert_eq!((&told["opened"], &told["refused"]), (&json!(1_300), &json!(0)));
+    // The same by making them: the last hundred overlap.
+    for (from, opened, there) in [("923100000000", 700, 0), ("923100000600", 50, 100)] {
+        let count = (opened + there).to_string();
+        let generate = [
+            "--json",
+            "subscriber",
+            "generate",
+            "--operator",
+            "jazz",
+            "--from",
+            from,
+            "--count",
+            &count,
+            "--balance",
+            "12.5",
+        ];
+        let told = server.run(&key, &generate).json();
+        assert_eq!(
+            (&told["opened"], &told["there_before"], &told["refused"]),
+            (&json!(opened), &json!(there), &json!(0)),
+            "{told}"
+        );
+    }
+    let made = server.run(&key, &["--json", "balance", "923100000699"]).json();
+    assert_eq!(made["main"], "12.50", "{made}");
     std::fs::write(place.path("bad.csv"), "number\n1\n").unwrap();
     let file = place.path("bad.csv").display().to_string();
     server
@@ -555,4 +583,126 @@ fn the_demo_plays_its_story_and_every_step_holds() {
     place
         .run(&["demo", "--once", "--data", &kept])
         .fails(2, &["holds the data of another run"]);
+}
+
+/// The three modes that need nothing beside them. No figure of time is looked at: machines are noisy, and this is a debug build.
+#[test]
+fn benchmarks_end_with_one_object_that_has_every_figure() {
+    let place = Place::new("");
+    for mode in ["core", "journal", "diameter"] {
+        let arguments = ["bench", mode, "--subscribers", "2000", "--seconds", "1", "--json"];
+        let report = place.run(&arguments).json();
+        let figures = report.as_object().unwrap();
+        for key in [
+            "ops_per_s",
+            "p50_us",
+            "p99_us",
+            "p999_us",
+            "limit_ops_per_s",
+            "limit_ratio",
+            "durable",
+            "subscribers",
+            "rss_bytes",
+            "machine",
+        ] {
+            assert!(figures.contains_key(key), "{mode} does not tell {key}: {report}");
+        }
+        let on_disk = mode != "core";
+        assert_eq!(
+            (&report["mode"], &report["subscribers"], &report["durable"]),
+            (&json!(mode), &json!(2_000), &json!(on_disk)),
+            "{report}"
+        );
+        assert_eq!(report["errors"], 0, "{report}");
+        for key in ["operations", "ops_per_s", "rss_bytes"] {
+            assert!(report[key].as_u64().unwrap() > 0, "{key}: {report}");
+        }
+        assert!(report["p50_us"].as_u64() <= report["p99_us"].as_u64(), "{report}");
+        // What the disk alone allows has no meaning where no disk is used.
+        assert_eq!(report["limit_ops_per_s"].is_u64(), on_disk, "{report}");
+        assert_eq!(report["limit_ratio"].is_number(), on_disk, "{report}");
+        assert!(report["machine"].is_object(), "{report}");
+    }
+    let left: Vec<_> = std::fs::read_dir(place.path("")).unwrap().collect();
+    assert_eq!(left.len(), 1, "the configuration alone: {left:?}");
+}
+
+/// Certificate and key from files of the configuration, as an operator has them.
+#[test]
+fn diameter_is_served_over_tls_from_the_configuration() {
+    use rustls::pki_types::ServerName;
+    use sim::diameter::Client;
+    use wire::diameter::ResultCode;
+    use wire::diameter::credit::{CreditControlRequest, RequestType, SubscriptionId, SubscriptionIdType};
+    const HOST: &str = "ocs.raseed.example";
+
+    let signed = rcgen::generate_simple_self_signed(vec![HOST.to_owned()]).unwrap();
+    let place =
+        Place::new("listen_tls = ['127.0.0.1:0']\ntls_certificate = 'server.pem'\ntls_key = 'server.key'\n");
+    std::fs::write(place.path("server.pem"), signed.cert.pem()).unwrap();
+    std::fs::write(place.path("server.key"), signed.signing_key.serialize_pem()).unwrap();
+    let server = place.serve();
+    let key = server.key.clone().unwrap();
+    let number = "923001234567";
+    let opened = server.run(&key, &["subscriber", "add", number, "--balance", "100"]);
+    assert_eq!(opened.code, 0, "{opened:?}");
+    let listening = server.ready["diameter"].as_array().unwrap();
+    assert_eq!(listening.len(), 2, "without and with TLS: {listening:?}");
+    let secure: std::net::SocketAddr = listening[1].as_str().unwrap().parse().unwrap();
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(signed.cert.der().clone()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let settings = || sim::diameter::settings("pgw.example", "example", "TLS test");
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(secure).await.unwrap();
+        let local = stream.local_addr().unwrap().ip();
+        let name = ServerName::try_from(HOST).unwrap();
+        let stream = connector.connect(name, stream).await.unwrap();
+        let client = Client::over(stream, local, settings()).await.unwrap();
+        let mut request = CreditControlRequest::new(
+            client.next_id(),
+            "pgw.example;1;tls",
+            ("pgw.example", "example"),
+            "raseed.example",
+            "32251@3gpp.org",
+            (RequestType::Initial, 0),
+        );
+        request.multiple_services = Some(true);
+        request.subscriptions.push(SubscriptionId {
+            kind: SubscriptionIdType::E164,
+            data: number,
+        });
+        let octets = wire::diameter::credit::ServiceUnits {
+            total_octets: Some(1 << 20),
+            ..Default::default()
+        };
+        request.services.push(wire::diameter::credit::ServiceRequest {
+            requested: Some(octets),
+            rating_group: Some(1),
+            ..Default::default()
+        });
+        let answer = client.request(&request).await.unwrap();
+        assert_eq!(answer.result_code(), ResultCode::SUCCESS);
+        let granted = answer.credit().unwrap().services[0].granted;
+        assert!(
+            granted
+                .and_then(|granted| granted.units.octets())
+                .is_some_and(|octets| octets > 0)
+        );
+        client.disconnect().await;
+        // The same socket does not speak without TLS.
+        assert!(Client::connect(secure, settings()).await.is_err());
+    });
+    assert_eq!(server.terminate(), 0);
 }

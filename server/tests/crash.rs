@@ -14,7 +14,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use wire::diameter::ResultCode;
 use wire::diameter::credit::{
-    CreditControlRequest, RequestType, RequestedAction, ServiceUnits, SubscriptionId, SubscriptionIdType,
+    CreditControlRequest, RequestType, RequestedAction, ServiceRequest, ServiceUnits, SubscriptionId,
+    SubscriptionIdType, UsedUnits,
 };
 
 /// Rounds of kill and restart.
@@ -25,10 +26,17 @@ const AUDIT_EVERY: usize = 10;
 const SHOPS: usize = 6;
 /// Message centres that charge at the same time, each for its own subscriber.
 const CENTRES: usize = 3;
+/// Gateways that carry data at the same time, each session after session for its own subscriber.
+const GATEWAYS: usize = 3;
+/// Reports of a session between its first request and its last.
+const UPDATES: u32 = 6;
+/// What a gateway asks for at once, octets.
+const ASKED: u64 = 10 << 20;
 /// Load before the kill, milliseconds.
 const LOAD_MS: std::ops::Range<u64> = 80..600;
 const FLOAT: i64 = 1_000_000;
 const PRICE: i64 = 100;
+const OPENING: i64 = 900_000;
 const FRIEND: &str = "923451112233";
 
 #[test]
@@ -39,7 +47,8 @@ fn killed_at_random_moments_nothing_is_lost_and_nothing_happens_twice() {
     println!("RASEED_CRASH_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let place = Place::new("[engine]\npartitions = 5\nsnapshot_interval_s = 1\ncache_mib = 16\n");
-    let mut world = World::new(place);
+    let world = World::new(place);
+    let mut cut_sessions = 0;
     for round in 1..=ROUNDS {
         let server = world.server();
         world.settle(&server);
@@ -47,13 +56,15 @@ fn killed_at_random_moments_nothing_is_lost_and_nothing_happens_twice() {
         let load = Load::start(&server, &world);
         std::thread::sleep(Duration::from_millis(random.random_range(LOAD_MS)));
         server.kill();
-        load.stop(&mut world);
+        load.stop();
+        cut_sessions += world.open_sessions();
         if round % AUDIT_EVERY == 0 {
             world.audit();
         }
     }
     let server = world.server();
     world.settle(&server);
+    world.end_sessions(&server);
     world.verify_all(&server);
     assert_eq!(server.terminate(), 0, "an orderly end after all that");
     world.audit();
@@ -67,7 +78,19 @@ fn killed_at_random_moments_nothing_is_lost_and_nothing_happens_twice() {
         .iter()
         .map(|centre| centre.lock().unwrap().charged)
         .sum();
-    println!("{ROUNDS} kills, {sold} top-ups and {charged} charges answered");
+    let reports: u64 = world
+        .gateways
+        .iter()
+        .map(|gateway| gateway.lock().unwrap().answered)
+        .sum();
+    println!(
+        "{ROUNDS} kills, {sold} top-ups, {charged} charges and {reports} requests of sessions answered; \
+         {cut_sessions} sessions were cut"
+    );
+    assert!(
+        cut_sessions > ROUNDS && reports > (ROUNDS * GATEWAYS) as u64,
+        "the load must be worth the name: {cut_sessions} sessions cut, {reports} requests"
+    );
     assert!(
         sold > ROUNDS * SHOPS,
         "the load must be worth the name: {sold} top-ups"
@@ -94,11 +117,29 @@ struct Shop {
 /// A message centre: charged messages of one subscriber.
 struct Centre {
     msisdn: String,
-    opening: Money,
-    price: Option<Money>,
     next: u64,
     charged: u64,
     unknown: Option<u64>,
+}
+
+/// A gateway: one session after another. A session outlives the kills.
+struct Gateway {
+    msisdn: String,
+    session: u64,
+    /// CC-Request-Number of what is asked next, or was asked and not answered.
+    number: u32,
+    /// Asked, and no answer came.
+    unknown: bool,
+    /// Pulses reported in answered requests.
+    pulses: i64,
+    answered: u64,
+}
+
+/// Prices in the catalog, tax included.
+struct Prices {
+    sms: Money,
+    pulse: Money,
+    pulse_octets: u64,
 }
 
 struct World {
@@ -106,7 +147,69 @@ struct World {
     admin: String,
     shops: Vec<Arc<Mutex<Shop>>>,
     centres: Vec<Arc<Mutex<Centre>>>,
+    gateways: Vec<Arc<Mutex<Gateway>>>,
+    prices: Prices,
     run: u64,
+}
+
+impl Gateway {
+    fn step(&self) -> (RequestType, u32) {
+        let kind = match self.number {
+            0 => RequestType::Initial,
+            number if number <= UPDATES => RequestType::Update,
+            _ => RequestType::Termination,
+        };
+        (kind, self.number)
+    }
+
+    /// Whole pulses since the last report, so that no rest is paid ahead.
+    fn used(&self) -> i64 {
+        i64::from(self.number % 3) + i64::from(self.number > UPDATES)
+    }
+
+    /// The answer has come.
+    fn take_in(&mut self) {
+        self.pulses += self.used();
+        self.answered += 1;
+        self.unknown = false;
+        self.number += 1;
+        if self.number > UPDATES + 1 {
+            (self.session, self.number) = (self.session + 1, 0);
+        }
+    }
+}
+
+impl Prices {
+    /// What the shipped files say of Jazz, for a number in the default region; computed here and not by the rating.
+    fn of_the_catalog() -> Prices {
+        let read = |name: &str| -> toml::Table {
+            let path = format!("{}/../catalog/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).unwrap().parse().unwrap()
+        };
+        let (jazz, country) = (read("jazz"), read("pakistan"));
+        let amount = |value: &toml::Value| Money::parse(value.as_str().unwrap()).unwrap();
+        let row = |code: &str| {
+            let rows = jazz["tariff"].as_array().unwrap();
+            let found = rows.iter().find(|row| row["code"].as_str() == Some(code));
+            found.unwrap_or_else(|| panic!("the tariff {code}")).clone()
+        };
+        let region = country["tax"]["default_region"].as_str().unwrap();
+        let regions = country["tax"]["region"].as_array().unwrap();
+        let here = regions.iter().find(|one| one["code"].as_str() == Some(region));
+        let percent = amount(&here.expect("the default region")["usage"]);
+        let sms = row("sms");
+        assert_eq!(sms["tax"].as_str(), Some("exclusive"));
+        let tax = amount(&sms["price"]).0 * percent.0;
+        assert_eq!(tax % 100_000_000, 0, "nothing to round");
+        let data = row("data");
+        let terms = ["tax", "per", "pulse"].map(|name| data[name].as_str().unwrap());
+        assert_eq!(terms, ["inclusive", "1 MB", "512 KB"]);
+        Prices {
+            sms: amount(&sms["price"]) + Money(tax / 100_000_000),
+            pulse: Money(amount(&data["price"]).0 / 2),
+            pulse_octets: 512 * 1024,
+        }
+    }
 }
 
 impl World {
@@ -134,24 +237,41 @@ impl World {
             api.done(
                 "/v1/subscribers",
                 "",
-                &json!({"msisdn": msisdn, "balance": "900000"}),
+                &json!({"msisdn": msisdn, "balance": OPENING.to_string()}),
             );
             Arc::new(Mutex::new(Centre {
                 msisdn,
-                opening: Money::from_units(900_000),
-                price: None,
                 next: 0,
                 charged: 0,
                 unknown: None,
             }))
         });
         let centres = centres.collect();
+        let gateways = (0..GATEWAYS).map(|index| {
+            let msisdn = format!("9230312340{index:02}");
+            api.done(
+                "/v1/subscribers",
+                "",
+                &json!({"msisdn": msisdn, "operator": "jazz", "balance": OPENING.to_string()}),
+            );
+            Arc::new(Mutex::new(Gateway {
+                msisdn,
+                session: 0,
+                number: 0,
+                unknown: false,
+                pulses: 0,
+                answered: 0,
+            }))
+        });
+        let gateways = gateways.collect();
         server.kill();
         World {
             place,
             admin,
             shops,
             centres,
+            gateways,
+            prices: Prices::of_the_catalog(),
             run: rand::random(),
         }
     }
@@ -186,6 +306,44 @@ impl World {
             assert_eq!(code, ResultCode::SUCCESS);
             centre.charged += 1;
         }
+        for gateway in &self.gateways {
+            let mut gateway = gateway.lock().unwrap();
+            if gateway.unknown {
+                let client = runtime.block_on(connect(server)).expect("the server listens");
+                self.report(&runtime, &client, &mut gateway);
+            }
+        }
+    }
+
+    /// Sends what the gateway has to send, and takes its answer in.
+    fn report(
+        &self,
+        runtime: &tokio::runtime::Runtime,
+        client: &sim::diameter::Client,
+        gateway: &mut Gateway,
+    ) {
+        let code = runtime
+            .block_on(report(client, gateway, self.run, self.prices.pulse_octets))
+            .expect("the server answers");
+        assert_eq!(code, ResultCode::SUCCESS, "{} {}", gateway.msisdn, gateway.number);
+        gateway.take_in();
+    }
+
+    fn open_sessions(&self) -> usize {
+        let open = |gateway: &&Arc<Mutex<Gateway>>| gateway.lock().unwrap().number > 0;
+        self.gateways.iter().filter(open).count()
+    }
+
+    /// Lets every gateway carry its session to the end.
+    fn end_sessions(&self, server: &Server) {
+        let runtime = runtime();
+        let client = runtime.block_on(connect(server)).expect("the server listens");
+        for gateway in &self.gateways {
+            let mut gateway = gateway.lock().unwrap();
+            while gateway.number > 0 {
+                self.report(&runtime, &client, &mut gateway);
+            }
+        }
     }
 
     /// Everything answered in the last round is there; nothing is there twice: floats and balances say the same sums.
@@ -209,15 +367,28 @@ impl World {
             assert_eq!(money(&account, "main"), Money(86_956_522 * sold), "{account}");
         }
         for centre in &self.centres {
-            let mut centre = centre.lock().unwrap();
+            let centre = centre.lock().unwrap();
             let account = admin.see(&format!("/v1/subscribers/{}/balance", centre.msisdn));
-            let spent = centre.opening - money(&account, "main");
-            if centre.charged > 0 {
-                let charged = centre.charged as i64;
-                let price = *centre.price.get_or_insert(Money(spent.0 / charged));
-                assert!(price > Money::ZERO);
-                assert_eq!(spent, Money(price.0 * charged), "{account}");
-            }
+            let spent = Money::from_units(OPENING) - money(&account, "main");
+            assert_eq!(
+                spent,
+                Money(self.prices.sms.0 * centre.charged as i64),
+                "{account}"
+            );
+        }
+        for gateway in &self.gateways {
+            let gateway = gateway.lock().unwrap();
+            let account = admin.see(&format!("/v1/subscribers/{}/balance", gateway.msisdn));
+            let spent = Money::from_units(OPENING) - money(&account, "main");
+            assert_eq!(
+                spent,
+                Money(self.prices.pulse.0 * gateway.pulses),
+                "{} pulses: {account}",
+                gateway.pulses
+            );
+            let is_open = gateway.number > 0;
+            assert_eq!(account["sessions"], u32::from(is_open), "{account}");
+            assert_eq!(money(&account, "reserved") > Money::ZERO, is_open, "{account}");
         }
     }
 
@@ -280,10 +451,19 @@ impl Load {
                 runtime.block_on(keep_charging(&mut centre.lock().unwrap(), address, run, &stop));
             }));
         }
+        for gateway in &world.gateways {
+            let (gateway, stop, run, address) =
+                (Arc::clone(gateway), Arc::clone(&stop), world.run, server.diameter);
+            let pulse = world.prices.pulse_octets;
+            threads.push(std::thread::spawn(move || {
+                let mut gateway = gateway.lock().unwrap();
+                runtime().block_on(keep_carrying(&mut gateway, address, (run, pulse), &stop));
+            }));
+        }
         Load { stop, threads }
     }
 
-    fn stop(self, _world: &mut World) {
+    fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
             thread.join().expect("a load thread");
@@ -379,6 +559,71 @@ async fn debit(client: &sim::diameter::Client, msisdn: &str, run: u64, number: u
             ..Default::default()
         }),
         ..Default::default()
+    });
+    let answer = client.request(&request).await.ok()?;
+    match answer.result_code() {
+        ResultCode::TOO_BUSY | ResultCode::UNABLE_TO_DELIVER => None,
+        code => Some(code),
+    }
+}
+
+async fn keep_carrying(
+    gateway: &mut Gateway,
+    address: std::net::SocketAddr,
+    (run, pulse): (u64, u64),
+    stop: &AtomicBool,
+) {
+    let Ok(client) = sim::diameter::Client::connect(address, settings()).await else {
+        return;
+    };
+    while !stop.load(Ordering::Relaxed) {
+        match report(&client, gateway, run, pulse).await {
+            Some(ResultCode::SUCCESS) => gateway.take_in(),
+            None => {
+                gateway.unknown = true;
+                return;
+            }
+            Some(code) => panic!("{} {}: {code}", gateway.msisdn, gateway.number),
+        }
+    }
+}
+
+/// The next request of a session; the same again, with the T flag, when its outcome is not known. `None` as for [`debit`].
+async fn report(
+    client: &sim::diameter::Client,
+    gateway: &Gateway,
+    run: u64,
+    pulse: u64,
+) -> Option<ResultCode> {
+    let session = format!("pgw.example;{run};{};{}", gateway.session, gateway.msisdn);
+    let (kind, number) = gateway.step();
+    let mut request = CreditControlRequest::new(
+        client.next_id(),
+        &session,
+        ("pgw.example", "example"),
+        "raseed.example",
+        "32251@3gpp.org",
+        (kind, number),
+    );
+    request.retransmitted = gateway.unknown;
+    request.multiple_services = Some(true);
+    request.subscriptions.push(SubscriptionId {
+        kind: SubscriptionIdType::E164,
+        data: &gateway.msisdn,
+    });
+    let octets = |count| ServiceUnits {
+        total_octets: Some(count),
+        ..ServiceUnits::default()
+    };
+    let used = (number > 0).then(|| UsedUnits {
+        units: octets(gateway.used().unsigned_abs() * pulse),
+        ..UsedUnits::default()
+    });
+    request.services.push(ServiceRequest {
+        requested: (kind != RequestType::Termination).then(|| octets(ASKED)),
+        used: used.into_iter().collect(),
+        rating_group: Some(1),
+        ..ServiceRequest::default()
     });
     let answer = client.request(&request).await.ok()?;
     match answer.result_code() {

@@ -136,3 +136,55 @@ fn a_damaged_journal_is_found_by_the_audit() {
         "{ran:?}"
     );
 }
+
+/// One changed amount in the read models of a stopped server: the audit names the table, a rebuild mends it.
+#[test]
+fn a_changed_read_model_is_found_by_the_audit_and_mended_by_a_rebuild() {
+    let place = Place::new(SETTINGS);
+    let server = place.serve();
+    let key = server.key.clone().unwrap();
+    let api = Api::new(&server.url, &key);
+    api.done("/v1/subscribers", "", &json!({"msisdn": "923001234567"}));
+    api.done(
+        "/v1/partners/1/float",
+        "start",
+        &json!({"amount": "1000", "reference": "start"}),
+    );
+    let sale = json!({"msisdn": "923001234567", "amount": "100", "external_id": "s"});
+    assert_eq!(api.done("/v1/topups?wait=10", "s", &sale)["state"], "COMPLETED");
+    assert_eq!(server.terminate(), 0);
+    assert_eq!(place.run_here(&["audit"]).json()["ok"], true);
+    for (table, damage) in [
+        ("top_up", "update top_up set gross = gross + 1"),
+        ("statement_line", "update statement_line set amount = amount + 1"),
+        (
+            "gl_day_total",
+            "update gl_day_total set amount = amount + 1 where ledger_account = (select min(ledger_account) from gl_day_total)",
+        ),
+        ("partner", "update partner set float = float - 1"),
+        ("subscriber", "delete from subscriber"),
+    ] {
+        let reads = rusqlite::Connection::open(place.data().join("reads.sqlite")).unwrap();
+        let changed = reads.execute(damage, []).unwrap();
+        assert!(changed > 0, "{damage}");
+        drop(reads);
+        let ran = place.run_here(&["audit"]);
+        assert_eq!(ran.code, 1, "{damage}: {ran:?}");
+        let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        let problems: Vec<&str> = told["problems"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(serde_json::Value::as_str)
+            .collect();
+        assert_eq!(
+            (&told["ok"], &told["problem_count"]),
+            (&json!(false), &json!(1)),
+            "{told}"
+        );
+        assert!(problems[0].starts_with(&format!("{table}: ")), "{problems:?}");
+        assert_eq!(ran.error(1)["kind"], "failed", "{ran:?}");
+        assert_eq!(place.run_here(&["rebuild"]).json()["ok"], true);
+        assert_eq!(place.run_here(&["audit"]).json()["ok"], true, "after {damage}");
+    }
+}

@@ -10,6 +10,7 @@ use sim::post::smtp::MailFault;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wire::smpp::CentreConfig;
 use world::{Person, World, api_of, wait_for};
 
 #[test]
@@ -405,4 +406,82 @@ fn while_the_engine_is_busy_messages_wait_and_none_is_lost() {
     assert!(busy > 0, "the engine was never busy");
     assert!(!log.contains("cannot follow the journal"), "an error was told");
     assert_eq!(server.terminate(), 0);
+}
+
+/// A message centre that has fallen silent costs nobody anything but the messages' time: sales and sessions are answered as
+/// if it were there, and when it speaks again every text comes.
+#[test]
+fn a_silent_message_centre_blocks_no_sale_and_no_session() {
+    const SALES: usize = 20;
+    let world = World::new(("00:00", "00:00"));
+    let text = std::fs::read_to_string(world.place.config()).unwrap();
+    // Four on their way at most: a centre that takes and never answers gets no more.
+    let quick = text.replace(
+        "retry_after_ms = 200",
+        "retry_after_ms = 200\nresponse_timeout_ms = 5000\nreconnect_max_ms = 500\nwindow = 4",
+    );
+    assert_ne!(quick, text);
+    std::fs::write(world.place.config(), quick).unwrap();
+    let server = world.place.serve();
+    let key = server.key.clone().unwrap();
+    let api = api_of(&server, &key);
+    let number = "923001234567";
+    api.done(
+        "/v1/subscribers",
+        "",
+        &json!({"operator": "jazz", "msisdn": number}),
+    );
+    let (_, shop) = api.partner("corner", "100000");
+    let shop = api_of(&server, &shop);
+    let sell = |index: usize| {
+        let id = format!("s{index}");
+        let sale = json!({"msisdn": number, "amount": (100 + index).to_string(), "external_id": id});
+        let started = Instant::now();
+        let sold = shop.done("/v1/topups?wait=10", &id, &sale);
+        assert_eq!(sold["state"], "COMPLETED", "{sold}");
+        assert!(started.elapsed() < Duration::from_secs(5), "it waits for nobody");
+        sold["receipt"].as_str().unwrap().to_owned()
+    };
+    let first = sell(0);
+    wait_for("a text while it speaks", || {
+        world.texts(number).concat().contains(&first).then_some(())
+    });
+
+    let silent = |silent: bool| {
+        let mut config = CentreConfig::default();
+        config.misbehaviour.silent = silent;
+        world.smsc.set_config(config);
+    };
+    silent(true);
+    let receipts: Vec<String> = (1..=SALES).map(sell).collect();
+    world.runtime.block_on(async {
+        let settings = sim::gateway::GatewaySettings::new(sim::gateway::Profile::Standard, "raseed.example");
+        let gateway = sim::gateway::Gateway::connect(server.diameter, settings)
+            .await
+            .unwrap();
+        let started = Instant::now();
+        let phone = sim::gateway::Attach::new("410010000000001", Some(number), "41001");
+        let mut session = gateway.open(phone).await.unwrap();
+        assert_eq!(session.use_data(5_000_000).await.unwrap(), 5_000_000);
+        session.close().await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(5), "it waits for nobody");
+        gateway.disconnect().await;
+    });
+    let told = |receipts: &[String]| {
+        let all = world.texts(number).join("\n");
+        receipts
+            .iter()
+            .filter(|receipt| all.contains(receipt.as_str()))
+            .count()
+    };
+    assert!(
+        told(&receipts) < SALES,
+        "nothing waits: the centre was not silent"
+    );
+    silent(false);
+    wait_for("every text, once it speaks again", || {
+        (told(&receipts) == SALES).then_some(())
+    });
+    assert_eq!(server.terminate(), 0);
+    assert_eq!(world.place.run_here(&["audit"]).json()["ok"], json!(true));
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use serde_json::Value;
 
 use crate::parts::{self, Component};
 use crate::tidy;
@@ -111,11 +112,20 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     Ok(summary.failed() == 0)
 }
 
+/// The story of the demo is meant to take at most this, on a machine with nothing else to do.
+const STORY_TIME: Duration = Duration::from_secs(15);
+/// Beyond this it fails: no machine is that busy.
+const STORY_TIME_MAX: Duration = Duration::from_secs(60);
+
 struct Check {
     name: &'static str,
-    run: fn(&Bench) -> Result<(), Failure>,
+    run: fn(&Bench) -> Verdict,
 }
 
+/// Passed, perhaps with a remark that the summary repeats; or not.
+type Verdict = Result<Option<String>, Failure>;
+
+#[derive(Debug)]
 enum Failure {
     Failed(String),
     Skipped(String),
@@ -165,34 +175,96 @@ impl Bench {
     }
 }
 
-fn formatting(bench: &Bench) -> Result<(), Failure> {
-    bench.cargo(&["fmt", "--all", "--check"])
+fn passed((): ()) -> Option<String> {
+    None
 }
 
-fn tidy_rules(bench: &Bench) -> Result<(), Failure> {
+fn formatting(bench: &Bench) -> Verdict {
+    bench.cargo(&["fmt", "--all", "--check"]).map(passed)
+}
+
+fn tidy_rules(bench: &Bench) -> Verdict {
     let report = tidy::check(&bench.root).map_err(|error| Failure::Failed(format!("{error:#}")))?;
     print!("{report}");
     match report.findings.len() {
-        0 => Ok(()),
+        0 => Ok(None),
         count => Err(Failure::Failed(format!("{count} findings"))),
     }
 }
 
-fn lints(bench: &Bench) -> Result<(), Failure> {
-    bench.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+fn lints(bench: &Bench) -> Verdict {
+    bench
+        .cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+        .map(passed)
 }
 
-fn tests(bench: &Bench) -> Result<(), Failure> {
-    bench.cargo(&["test", "--workspace", "--no-fail-fast"])
+fn tests(bench: &Bench) -> Verdict {
+    bench
+        .cargo(&["test", "--workspace", "--no-fail-fast"])
+        .map(passed)
 }
 
 /// The story of the demo in the build that people run: every step and the audit must hold.
-fn story(bench: &Bench) -> Result<(), Failure> {
+fn story(bench: &Bench) -> Verdict {
     let known = parts::mentioned(&bench.root, &["server/src"], &["--once", "once: bool"]);
     if !known {
         return Err(Failure::Skipped("`raseed` has no `demo --once` yet".to_owned()));
     }
-    bench.cargo(&["run", "--release", "--", "demo", "--once"])
+    // Built first, and run by itself: its length is its own, and its output is read.
+    bench.cargo(&["build", "--release"])?;
+    let binary = target_directory(&bench.root).join("release/raseed");
+    println!("$ raseed demo --once --json");
+    let output = Command::new(&binary)
+        .args(["demo", "--once", "--json"])
+        .current_dir(&bench.root)
+        .output()
+        .map_err(|error| Failure::Failed(format!("{}: {error}", binary.display())))?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        print!("{told}{}", String::from_utf8_lossy(&output.stderr));
+        return Err(Failure::Failed(format!(
+            "`raseed demo --once` ended with {}",
+            output.status
+        )));
+    }
+    let object: Value = serde_json::from_str(&told).map_err(|error| {
+        Failure::Failed(format!("`raseed demo --once --json` is no JSON object: {error}"))
+    })?;
+    for step in object["steps"].as_array().into_iter().flatten() {
+        println!(
+            "{:>6} ms  {}",
+            step["at_ms"],
+            step["title"].as_str().unwrap_or("")
+        );
+    }
+    story_time(&object).and_then(judged)
+}
+
+/// A slow story is told; a story that takes for ever fails.
+fn judged(elapsed: Duration) -> Verdict {
+    let took = format!("the story took {} ms", elapsed.as_millis());
+    if elapsed > STORY_TIME_MAX {
+        let most = STORY_TIME_MAX.as_millis();
+        return Err(Failure::Failed(format!(
+            "{took}, at most {most} ms are borne even on a busy machine"
+        )));
+    }
+    let meant = STORY_TIME.as_millis();
+    Ok((elapsed > STORY_TIME)
+        .then(|| format!("SLOW: {took}, it is meant to take at most {meant} ms; is the machine busy?")))
+}
+
+/// `elapsed_ms` of the object that the demo ends with.
+fn story_time(object: &Value) -> Result<Duration, Failure> {
+    let elapsed = object["elapsed_ms"].as_u64();
+    elapsed
+        .map(Duration::from_millis)
+        .ok_or_else(|| Failure::Failed("`raseed demo --once --json` does not tell elapsed_ms".to_owned()))
+}
+
+/// Where cargo builds.
+fn target_directory(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |named| root.join(named))
 }
 
 /// The tests must have used every outside component that they know how to use.
@@ -200,7 +272,7 @@ fn components_check(summary: &mut Summary, roll: parts::RollCall) {
     summary.components = roll.lines;
     summary.skipped.extend(roll.skipped);
     let verdict = if roll.absent.is_empty() {
-        Ok(())
+        Ok(None)
     } else {
         Err(Failure::Failed(roll.absent.join("; ")))
     };
@@ -213,7 +285,7 @@ fn components_check(summary: &mut Summary, roll: parts::RollCall) {
 
 struct Line {
     name: &'static str,
-    verdict: Result<(), Failure>,
+    verdict: Verdict,
     time: Duration,
 }
 
@@ -240,7 +312,10 @@ impl Summary {
         text.push_str("checks\n");
         for Line { name, verdict, time } in &self.checks {
             let (mark, why) = match verdict {
-                Ok(()) => ("pass", String::new()),
+                Ok(remark) => (
+                    "pass",
+                    remark.iter().map(|remark| format!("  {remark}")).collect(),
+                ),
                 Err(Failure::Failed(why) | Failure::Skipped(why)) => ("FAIL", format!("  {why}")),
             };
             let line = format!(
@@ -292,8 +367,13 @@ mod tests {
         let mut summary = Summary::default();
         summary.checks.push(Line {
             name: "tidy",
-            verdict: Ok(()),
+            verdict: Ok(None),
             time: Duration::from_millis(1250),
+        });
+        summary.checks.push(Line {
+            name: "story",
+            verdict: Ok(Some("SLOW: the story took 16000 ms".to_owned())),
+            time: Duration::from_secs(20),
         });
         let failure = Err(Failure::Failed("3 findings".to_owned()));
         summary.checks.push(Line {
@@ -309,6 +389,28 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("SKIPPED  story: not there\n"), "{text}");
-        assert!(text.ends_with("\n1 passed, 1 failed\n"), "{text}");
+        assert!(
+            text.contains("pass  story            20.0 s  SLOW: the story took 16000 ms\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n2 passed, 1 failed\n"), "{text}");
+    }
+
+    #[test]
+    fn the_length_of_the_story_is_looked_at() {
+        for (elapsed_ms, expected) in [
+            (900, Ok(false)),
+            (15_000, Ok(false)),
+            (15_001, Ok(true)),
+            (60_001, Err(())),
+        ] {
+            let told = serde_json::json!({"ok": true, "elapsed_ms": elapsed_ms, "steps": []});
+            let verdict = story_time(&told).and_then(judged);
+            let remarked = verdict.map(|remark| remark.is_some()).map_err(|_| ());
+            assert_eq!(remarked, expected, "{elapsed_ms}");
+        }
+        for bad in [serde_json::json!({"ok": true}), Value::Null] {
+            assert!(story_time(&bad).is_err(), "{bad}");
+        }
     }
 }

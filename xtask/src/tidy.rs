@@ -6,11 +6,13 @@
 //! - `text`: rules for every text file, and for Markdown
 //! - `locales`: every language has every sentence
 //! - `manifests`: dependencies, and what each crate must not know
+//! - `sql`: statements that every engine reads, and the fuzz targets
 
 mod locales;
 mod manifests;
 mod rust;
 mod source;
+mod sql;
 mod text;
 
 use std::collections::BTreeMap;
@@ -31,6 +33,7 @@ pub fn check(root: &Path) -> anyhow::Result<Report> {
     text::check(&tree, &mut findings);
     locales::check(&tree, &mut findings);
     manifests::check(&tree, &mut findings);
+    sql::check(&tree, &mut findings);
     manifests::check_boundaries(&manifests::metadata(root)?, &mut findings);
     findings.sort();
     Ok(Report {

@@ -41,11 +41,9 @@ pub struct Report {
     pub max_us: u64,
     /// Every answer came after its bytes were synced.
     pub durable: bool,
-    /// Operations per second that appending and syncing the same bytes without a database allows.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Operations per second that appending and syncing the same bytes without a database allows; `None`: no disk in it.
     pub limit_ops_per_s: Option<u64>,
     /// `ops_per_s` in hundredths of that limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_ratio: Option<f64>,
     /// What 99 of 100 operations wait at most in that limit, if they come at any moment: the disk's own share of `p99_us`.
     #[serde(skip_serializing_if = "Option::is_none")]
