@@ -7,7 +7,7 @@ use super::{Finding, Tree};
 /// Where the shared statements stand.
 const STATEMENTS: &str = "store/src/sql/";
 
-/// What only one engine understands, in lower case, and what to write instead. `store/src/sql/mod.rs` says which subset is shared.
+/// What only one engine understands, in lower case, and what to write instead; `store/src/sql/mod.rs` has the subset.
 const ONE_ENGINE: [(&str, &str); 14] = [
     (
         "insert or ",
