@@ -208,6 +208,9 @@ fn tell(measured: &Measured, books: &Books, server: &Server) {
     for (channel, error) in &measured.first_errors {
         eprintln!("the first error of {channel:?}: {error}");
     }
+    for (channel, why) in &measured.first_again {
+        eprintln!("asked again in {channel:?}, the first: {why}");
+    }
     for line in &books.told {
         eprintln!("{line}");
     }

@@ -1,9 +1,11 @@
 //! Letters that go by SMS, among the notifications that a message centre sends: campaigns, confirmations, alerts.
 
 use super::words::{Due, Writer};
-use crate::sms::{self, EventPlace, OutboxMessage, Outcome};
+use crate::sms::{self, EventPlace, OutboxMessage, Outcome, Page};
 use charge::{OperatorId, Timestamp};
 use parking_lot::Mutex;
+use people::consents::Notice;
+use std::collections::HashSet;
 use std::sync::Arc;
 use store::{Attempt, LetterId, LetterWay};
 
@@ -13,8 +15,10 @@ const LETTERS: u16 = u16::MAX;
 const WRITE_AGAIN_US: i64 = 60 * 1_000_000;
 /// Of a page, the part that notifications of events have for themselves: a campaign does not hold up receipts.
 const EVENTS_SHARE: usize = 4;
+/// Letters of a page when notifications fill it: somebody waits for an answer.
+const ANSWERS_MIN: usize = 256;
 
-/// Two queues as one: notifications of events first, then letters.
+/// Two queues as one: what somebody waits for, then notifications of events, then other letters.
 pub struct WithLetters {
     events: Arc<dyn sms::Outbox>,
     outbox: Arc<Mutex<store::Outbox>>,
@@ -40,23 +44,32 @@ impl WithLetters {
 }
 
 impl sms::Outbox for WithLetters {
-    fn pending(&self, limit: usize, now_micros: i64) -> anyhow::Result<Vec<OutboxMessage>> {
-        let mut messages = self.events.pending(limit, now_micros)?;
-        let room = (limit / EVENTS_SHARE).min(limit.saturating_sub(messages.len()));
+    fn pending(&self, limit: usize, now_micros: i64, in_hand: &HashSet<EventPlace>) -> anyhow::Result<Page> {
+        let Page { messages, looked_at } = self.events.pending(limit, now_micros, in_hand)?;
+        let room = (limit / EVENTS_SHARE).min(limit.saturating_sub(looked_at).max(ANSWERS_MIN));
         let due = self
             .outbox
             .lock()
             .letters_due(LetterWay::Sms, Some(&self.operators), now_micros, room)?;
+        let (mut first, mut last) = (Vec::new(), Vec::new());
+        let looked_at = looked_at + due.len();
         let mut attempts = Vec::new();
         for letter in due {
             let (id, attempts_before) = (letter.id, letter.attempts);
+            if in_hand.contains(&place(id)) {
+                continue;
+            }
+            // Answers to messages, and warnings.
+            let waited_for = letter.notice == Notice::Security.name();
             match self.writer.write(&letter, Timestamp(now_micros)) {
-                Ok(Due::Carry(written)) => messages.push(OutboxMessage {
-                    id: place(id),
-                    msisdn: letter.recipient.to_string(),
-                    text: written.text,
-                    attempts: attempts_before,
-                }),
+                Ok(Due::Carry(written)) => {
+                    (if waited_for { &mut first } else { &mut last }).push(OutboxMessage {
+                        id: place(id),
+                        msisdn: letter.recipient.to_string(),
+                        text: written.text,
+                        attempts: attempts_before,
+                    })
+                }
                 Ok(Due::Later(at)) => attempts.push((
                     id,
                     Attempt::Retry {
@@ -82,7 +95,12 @@ impl sms::Outbox for WithLetters {
         if !attempts.is_empty() {
             self.outbox.lock().letters_attempted(&attempts, now_micros)?;
         }
-        Ok(messages)
+        first.extend(messages);
+        first.append(&mut last);
+        Ok(Page {
+            messages: first,
+            looked_at,
+        })
     }
 
     fn settle(&self, outcomes: &[Outcome]) -> anyhow::Result<()> {

@@ -115,6 +115,11 @@ impl Courier {
         }
     }
 
+    /// Rows of the outbox that are in hand, or whose outcome is not durable yet.
+    pub fn known(&self) -> &HashSet<EventPlace> {
+        &self.known
+    }
+
     /// Takes messages from the outbox; those that are in hand already are skipped.
     pub fn load(&mut self, messages: Vec<OutboxMessage>) {
         for message in messages {

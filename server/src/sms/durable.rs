@@ -1,5 +1,6 @@
 //! The store's outbox as the sender wants it: notifications become numbers and texts, outcomes become attempts.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use charge::OperatorId;
@@ -7,7 +8,7 @@ use engine::EngineError;
 use parking_lot::Mutex;
 use store::{Attempt, Notification};
 
-use super::outbox::{EventPlace, Outbox, OutboxMessage, Outcome};
+use super::outbox::{EventPlace, Outbox, OutboxMessage, Outcome, Page};
 use super::sender::wall_micros;
 
 /// To whom a notification goes, and what it says.
@@ -42,14 +43,18 @@ impl DurableOutbox {
 }
 
 impl Outbox for DurableOutbox {
-    fn pending(&self, limit: usize, now_micros: i64) -> anyhow::Result<Vec<OutboxMessage>> {
+    fn pending(&self, limit: usize, now_micros: i64, in_hand: &HashSet<EventPlace>) -> anyhow::Result<Page> {
         let notifications = self
             .outbox
             .lock()
             .pending_of(&self.operators, now_micros, limit)?;
-        let mut messages = Vec::with_capacity(notifications.len());
+        let looked_at = notifications.len();
+        let mut messages = Vec::with_capacity(looked_at);
         let mut attempts = Vec::new();
         for notification in notifications {
+            if in_hand.contains(&notification.id) {
+                continue;
+            }
             match (self.writer)(&notification) {
                 Ok(Some(Addressed { msisdn, text })) => {
                     let Notification { id, attempts, .. } = notification;
@@ -77,7 +82,7 @@ impl Outbox for DurableOutbox {
         if !attempts.is_empty() {
             self.outbox.lock().attempted(&attempts, now_micros)?;
         }
-        Ok(messages)
+        Ok(Page { messages, looked_at })
     }
 
     fn settle(&self, outcomes: &[Outcome]) -> anyhow::Result<()> {

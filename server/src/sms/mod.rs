@@ -22,7 +22,7 @@ mod tests;
 pub use config::SmsConfig;
 pub use courier::InstantOutcome;
 pub use durable::{Addressed, DurableOutbox};
-pub use outbox::{EventPlace, Outbox, OutboxMessage, Outcome};
+pub use outbox::{EventPlace, Outbox, OutboxMessage, Outcome, Page};
 #[cfg(test)]
 pub use sender::SmsStatus;
 pub use sender::{Heard, IncomingSms, SmsSender};

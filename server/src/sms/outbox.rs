@@ -1,5 +1,7 @@
 //! What the sender needs from the durable outbox.
 
+use std::collections::HashSet;
+
 pub use store::EventPlace;
 
 /// A message that waits to be sent.
@@ -71,10 +73,19 @@ impl Outcome {
     }
 }
 
+/// Messages that are due.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Those that the sender does not have, what somebody waits for first.
+    pub messages: Vec<OutboxMessage>,
+    /// Rows that were looked at, those in hand included.
+    pub looked_at: usize,
+}
+
 /// The durable outbox. Calls may block; the sender makes them on a thread of their own.
 pub trait Outbox: Send + Sync + 'static {
-    /// The oldest messages that are due, at most `limit`. May name messages that the sender has already.
-    fn pending(&self, limit: usize, now_micros: i64) -> anyhow::Result<Vec<OutboxMessage>>;
+    /// The oldest messages that are due, at most `limit` with those that the sender has in hand: these are not written again.
+    fn pending(&self, limit: usize, now_micros: i64, in_hand: &HashSet<EventPlace>) -> anyhow::Result<Page>;
 
     /// Makes outcomes durable, all or none.
     fn settle(&self, outcomes: &[Outcome]) -> anyhow::Result<()>;

@@ -1,5 +1,6 @@
 //! The task that keeps one SMPP session alive and empties the outbox through it.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +16,7 @@ use wire::sms::{Fragment, Reassembler};
 
 use super::config::SmsConfig;
 use super::courier::{Courier, Instant, InstantOutcome};
-use super::outbox::{Outbox, OutboxMessage, Outcome};
+use super::outbox::{Outbox, Outcome, Page};
 use super::{IN_HAND_MAX, INCOMING_MAX, INSTANT_MAX};
 
 const READ_OCTETS: usize = 64 * 1_024;
@@ -209,7 +210,7 @@ struct Task {
 struct DeskReport {
     outcomes: Vec<Outcome>,
     settled: anyhow::Result<()>,
-    pending: anyhow::Result<Vec<OutboxMessage>>,
+    pending: anyhow::Result<Page>,
     asked: usize,
 }
 
@@ -444,6 +445,11 @@ impl Task {
         } else {
             0
         };
+        let in_hand = if asked > 0 {
+            self.courier.known().clone()
+        } else {
+            HashSet::new()
+        };
         self.desk = Some(tokio::task::spawn_blocking(move || {
             let settled = if outcomes.is_empty() {
                 Ok(())
@@ -451,8 +457,8 @@ impl Task {
                 outbox.settle(&outcomes)
             };
             let pending = match &settled {
-                Ok(()) if asked > 0 => outbox.pending(asked, wall_micros()),
-                _ => Ok(Vec::new()),
+                Ok(()) if asked > 0 => outbox.pending(asked, wall_micros(), &in_hand),
+                _ => Ok(Page::default()),
             };
             DeskReport {
                 outcomes,
@@ -476,8 +482,8 @@ impl Task {
             return tracing::error!("the outbox panicked");
         };
         match pending {
-            Ok(messages) => {
-                if asked > 0 && messages.len() == asked {
+            Ok(Page { messages, looked_at }) => {
+                if asked > 0 && looked_at >= asked {
                     self.look_at = Tick::now() + interval.min(Duration::from_millis(50));
                 }
                 self.courier.load(messages);

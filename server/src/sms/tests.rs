@@ -1,6 +1,6 @@
 //! The sender against the simulated message centre over real sockets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,16 +69,17 @@ impl MemoryOutbox {
 }
 
 impl Outbox for MemoryOutbox {
-    fn pending(&self, limit: usize, now_micros: i64) -> anyhow::Result<Vec<OutboxMessage>> {
+    fn pending(&self, limit: usize, now_micros: i64, _: &HashSet<EventPlace>) -> anyhow::Result<Page> {
         anyhow::ensure!(!*self.broken.lock(), "the disk is gone");
         let rows = self.rows.lock();
         let due = |row: &&Row| !row.sent && row.failed.is_none() && row.due_micros <= now_micros;
-        Ok(rows
-            .values()
-            .filter(due)
-            .take(limit)
-            .map(|row| row.message.clone())
-            .collect())
+        // Also what is in hand: the sender must know it.
+        let due = rows.values().filter(due).take(limit);
+        let messages: Vec<OutboxMessage> = due.map(|row| row.message.clone()).collect();
+        Ok(Page {
+            looked_at: messages.len(),
+            messages,
+        })
     }
 
     fn settle(&self, outcomes: &[Outcome]) -> anyhow::Result<()> {

@@ -212,6 +212,8 @@ pub struct Measured {
     pub lost_answers: u64,
     /// Asked again because the answer was "not now" or none.
     pub asked_again: u64,
+    /// Why, the first in each channel.
+    pub first_again: BTreeMap<Channel, String>,
     /// The first thing that went wrong in each channel.
     pub first_errors: BTreeMap<Channel, String>,
 }
@@ -336,7 +338,11 @@ async fn until_said(
         if Instant::now() >= deadline {
             return Err(why);
         }
-        tally.lock().asked_again += 1;
+        {
+            let mut tally = tally.lock();
+            tally.asked_again += 1;
+            tally.first_again.entry(intent.channel).or_insert(why);
+        }
         tokio::time::sleep(AGAIN).await;
     }
 }

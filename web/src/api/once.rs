@@ -40,8 +40,8 @@ impl InFlight {
         }
     }
 
-    /// Notes a recharge; `false` when the same one was noted less than [`limits::RECENT_RECHARGE_S`] ago.
-    pub fn note_recharge(&self, recharge: (PartnerId, Msisdn, Money), now: Timestamp) -> bool {
+    /// Notes a recharge; none when the same one was noted less than [`limits::RECENT_RECHARGE_S`] ago.
+    pub fn note_recharge(&self, recharge: (PartnerId, Msisdn, Money), now: Timestamp) -> Option<Noted<'_>> {
         let horizon = now.plus(-limits::RECENT_RECHARGE_S * charge::time::SECOND);
         let mut inner = self.inner.lock();
         let full = inner.recharge_order.len() >= limits::RECENT_TOP_UPS_MAX;
@@ -58,16 +58,14 @@ impl InFlight {
             }
         }
         if inner.recharges.get(&recharge).is_some_and(|at| *at > horizon) {
-            return false;
+            return None;
         }
         inner.recharges.insert(recharge, now);
         inner.recharge_order.push_back((recharge, now));
-        true
-    }
-
-    /// Forgets a recharge that was refused.
-    pub fn forget_recharge(&self, recharge: (PartnerId, Msisdn, Money)) {
-        self.inner.lock().recharges.remove(&recharge);
+        Some(Noted {
+            in_flight: self,
+            recharge: Some(recharge),
+        })
     }
 
     /// Remembers where a top-up is.
@@ -98,6 +96,29 @@ pub struct Guard<'a> {
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         self.in_flight.inner.lock().keys.remove(&self.key);
+    }
+}
+
+/// A recharge that was noted; forgotten when this is dropped before [`Noted::keep`]: nothing came of it, or the caller has gone
+/// and comes back with the same request, which is no second one.
+#[must_use]
+pub struct Noted<'a> {
+    in_flight: &'a InFlight,
+    recharge: Option<(PartnerId, Msisdn, Money)>,
+}
+
+impl Noted<'_> {
+    /// It was made, or may have been.
+    pub fn keep(mut self) {
+        self.recharge = None;
+    }
+}
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        if let Some(recharge) = self.recharge {
+            self.in_flight.inner.lock().recharges.remove(&recharge);
+        }
     }
 }
 
@@ -147,12 +168,14 @@ mod tests {
             Money::from_units(100),
         );
         let at = |seconds: i32| Timestamp::from_seconds(1_000 + i64::from(seconds));
-        assert!(in_flight.note_recharge(recharge, at(0)));
-        assert!(!in_flight.note_recharge(recharge, at(119)));
-        assert!(in_flight.note_recharge((PartnerId(2), recharge.1, recharge.2), at(119)));
-        assert!(in_flight.note_recharge(recharge, at(121)));
-        in_flight.forget_recharge(recharge);
-        assert!(in_flight.note_recharge(recharge, at(122)));
+        let note = |recharge, seconds| in_flight.note_recharge(recharge, at(seconds)).map(Noted::keep);
+        assert!(note(recharge, 0).is_some());
+        assert!(note(recharge, 119).is_none());
+        assert!(note((PartnerId(2), recharge.1, recharge.2), 119).is_some());
+        let noted = in_flight.note_recharge(recharge, at(121));
+        assert!(noted.is_some() && note(recharge, 122).is_none());
+        drop(noted);
+        assert!(note(recharge, 123).is_some(), "nothing came of the one before");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::auth::Caller;
 use super::json::{Decimal, Json, Moment, Query, short_text};
 use super::lookup::{Recipient, find};
-use super::once::idempotency_key;
+use super::once::{Noted, idempotency_key};
 use super::quotes::{self, Occasion, Price};
 use super::reversals::ReversalAnswer;
 use crate::core::CoreError;
@@ -385,8 +385,8 @@ pub async fn sell(
     let known = web.parts.core.read(key).await?.is_some()
         || web.parts.core.read(request.idempotency()).await?.is_some();
     let recharge = (sale.partner, sale.msisdn, sale.gross);
-    let fresh = !known;
-    if fresh {
+    let mut noted = None;
+    if !known {
         if let Some(id) = quote {
             let catalog = web.catalog(sale.operator).ok_or(Refusal::NoSuchOperator)?;
             let account = (
@@ -401,15 +401,9 @@ pub async fn sell(
             let number = (sale.partner, sale.msisdn);
             quotes::check(web, id, number, account, (sale.gross, occasion)).await?;
         }
-        let noted = web.in_flight.note_recharge(recharge, web.now());
-        let repeated = !again
-            && !sale.test
-            && repeats(web, sale, noted).await.inspect_err(|_| {
-                if noted {
-                    web.in_flight.forget_recharge(recharge);
-                }
-            })?;
-        if repeated {
+        noted = web.in_flight.note_recharge(recharge, web.now());
+        if !again && !sale.test && repeats(web, sale, noted.is_some()).await? {
+            noted.into_iter().for_each(Noted::keep);
             return Err(Fault::RecentlyRecharged.into());
         }
     }
@@ -417,9 +411,9 @@ pub async fn sell(
     let reply = match web.parts.core.call(Command::TopUp(Box::new(request))).await {
         Ok(reply) => reply,
         Err(error) => {
-            // Nothing has happened: the same sale may be tried again at once.
-            if fresh && matches!(error, CoreError::Refused(_) | CoreError::Busy) {
-                web.in_flight.forget_recharge(recharge);
+            // Else nothing has happened: the same sale may be tried again at once.
+            if error == CoreError::Unavailable {
+                noted.into_iter().for_each(Noted::keep);
             }
             return Err(match error {
                 // One code for one thing, whoever noticed it.
@@ -428,6 +422,7 @@ pub async fn sell(
             });
         }
     };
+    noted.into_iter().for_each(Noted::keep);
     let Reply::TopUpAccepted { id: known_id } = reply else {
         return Err(Fault::Internal.into());
     };
