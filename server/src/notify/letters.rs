@@ -63,12 +63,13 @@ impl sms::Outbox for WithLetters {
             let waited_for = letter.notice == Notice::Security.name();
             match self.writer.write(&letter, Timestamp(now_micros)) {
                 Ok(Due::Carry(written)) => {
-                    (if waited_for { &mut first } else { &mut last }).push(OutboxMessage {
+                    let queue = if waited_for { &mut first } else { &mut last };
+                    queue.push(OutboxMessage {
                         id: place(id),
                         msisdn: letter.recipient.to_string(),
                         text: written.text,
                         attempts: attempts_before,
-                    })
+                    });
                 }
                 Ok(Due::Later(at)) => attempts.push((
                     id,
