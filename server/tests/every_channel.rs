@@ -100,6 +100,7 @@ channels! {
     retailers_who_text: Channel::SmsShop;
     scratch_cards_by_text: Channel::SmsCard;
     cash_machines: Channel::Atm;
+    bills_at_a_bank: Channel::Bill;
 }
 
 /// Stock on its way down and up the chain when the server is killed: asked again it arrives once, and all floats together are

@@ -3,6 +3,8 @@
 use super::{FIRST, PIN, READS_CHINESE, READS_URDU, STILL, Scene, until};
 use serde_json::{Value, json};
 use sim::banks::atm::{Line, Profile};
+use sim::banks::bad::{Wanted, messages};
+use sim::banks::onebill::{Payment, Switch};
 use sim::bench::eid::Channel;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,6 +26,7 @@ impl Scene {
             Channel::SmsShop => self.bad_texts(READS_URDU),
             Channel::SmsCard => self.bad_texts(READS_CHINESE),
             Channel::Atm => self.bad_messages(),
+            Channel::Bill => self.bad_bills(),
         }
         std::thread::sleep(STILL);
         assert_eq!((self.all_balances(), self.sold()), before, "{:?}", self.channel);
@@ -247,6 +250,23 @@ impl Scene {
             });
             let said = until("the answer comes", || inbox.messages(&handset).get(had).cloned());
             self.in_own_words(from, &strip_isolates(&said.text), begins);
+        }
+    }
+
+    /// Response codes of 1BILL.
+    fn bad_bills(&self) {
+        let target = self.asker.target();
+        let biller = Switch::new(target.biller.clone(), target.onebill, Duration::from_secs(30));
+        let good = Payment::of(900_001, &format!("0{}", FIRST % 10_000_000_000), 10_000);
+        for bad in messages(&target.biller, &good) {
+            let said = biller.raw(&bad.octets).ok().flatten();
+            let fits = match (&bad.wanted, &said) {
+                (Wanted::Anything, _) => true,
+                (Wanted::Status(wanted), Some((status, _))) => status == wanted,
+                (Wanted::Code(code), Some((200, body))) => body["response_Code"] == *code,
+                _ => false,
+            };
+            assert!(fits, "{bad:?}: {said:?}");
         }
     }
 

@@ -9,7 +9,9 @@ use crate::harness::{Api, PATIENCE, Place, Server};
 use crate::shop::Rail;
 use charge::Money;
 use serde_json::json;
+use sim::banks::Trouble;
 use sim::banks::atm::{Line, Profile};
+use sim::banks::onebill::{self, Payment, Switch};
 use sim::bench::eid::ask::{Asker, Said};
 use sim::bench::eid::{Channel, Intent, Target, Till};
 use sim::rails::Direction;
@@ -31,6 +33,9 @@ const TILLS: u64 = 10;
 const READS_URDU: u64 = FIRST + SUBSCRIBERS + TILLS;
 const READS_CHINESE: u64 = READS_URDU + 1;
 const BANK: u32 = 7_001;
+const BANK_PASSWORD: &str = "bench-bank";
+/// SHA-256 of it.
+const BANK_HASH: &str = "632186b13e7eeb4c87c88bb9879c27f31f61a2d19390d75a2e5ba40c64203370";
 const FIRST_PIN: &str = "2580";
 const PIN: &str = "7391";
 const FLOAT: i64 = 100_000;
@@ -73,7 +78,9 @@ impl Scene {
             "[engine]\npartitions = 5\nsnapshot_interval_s = 1\n[sms.default]\naddress = '{}'\nsender = '443'\n\
              outbox_interval_ms = 50\nreconnect_max_ms = 500\n[ussd.http.agg]\nlisten = '127.0.0.1:0'\n\
              [banks.iso8583]\nlisten = ['127.0.0.1:0']\n[[banks.bank]]\ncode = 'bank'\ninstitution = '100100'\n\
-             partner = {BANK}\naddresses = ['127.0.0.1']\n[cards]\nprinters = {{ press = '{public}' }}\n{}",
+             partner = {BANK}\naddresses = ['127.0.0.1']\n[banks.bank.onebill]\nmnemonic = 'HBL'\nusername = 'link'\n\
+             password_sha256 = '{BANK_HASH}'\nduplicate = 'original'\n[banks.onebill]\nlisten = ['127.0.0.1:0']\n\
+             [cards]\nprinters = {{ press = '{public}' }}\n{}",
             centre.address(),
             rail.config()
         );
@@ -195,6 +202,13 @@ impl Scene {
                 let octets = bank.octets(&sale);
                 let mut line = Line::open(target.iso8583, &bank).unwrap();
                 line.send_octets(&octets[..octets.len() / 2]).unwrap();
+                return true;
+            }
+            Channel::Bill => {
+                let number = format!("0{}", intent.msisdn % 10_000_000_000);
+                let payment = Payment::of(u32::try_from(intent.index).unwrap(), &number, 10_000);
+                let biller = Switch::new(target.biller.clone(), target.onebill, PATIENCE);
+                biller.pay(&payment, Trouble::Cut);
                 return true;
             }
             Channel::Guest | Channel::SmsShop | Channel::SmsCard => return false,
@@ -413,6 +427,7 @@ fn reached(target: &Target, server: &Server) -> Target {
         url: server.url.clone(),
         ussd: format!("http://{ussd}/"),
         iso8583: server.ready["iso8583"][0].as_str().unwrap().parse().unwrap(),
+        onebill: server.ready["onebill"][0].as_str().unwrap().parse().unwrap(),
         ..target.clone()
     }
 }
@@ -434,6 +449,12 @@ fn set_up(place: &Place, server: &Server, key: &str, channel: Channel) -> (Targe
         ussd: String::new(),
         iso8583: ([127, 0, 0, 1], 0).into(),
         institution: "100100".to_owned(),
+        onebill: ([127, 0, 0, 1], 0).into(),
+        biller: onebill::Profile {
+            mnemonic: "HBL".to_owned(),
+            username: "link".to_owned(),
+            password: BANK_PASSWORD.to_owned(),
+        },
         rail: crate::shop::WALLET.to_owned(),
         short_code: "443".to_owned(),
         codes: ("*500#".to_owned(), "*123#".to_owned()),
@@ -470,7 +491,7 @@ fn set_up(place: &Place, server: &Server, key: &str, channel: Channel) -> (Targe
             let (id, key) = partner("corner", None, &["topup", "read"]);
             (sellers, target.partners) = (vec![id], vec![key]);
         }
-        Channel::Atm => sellers.push(partner("bank", Some(BANK), &["topup", "read"]).0),
+        Channel::Atm | Channel::Bill => sellers.push(partner("bank", Some(BANK), &["topup", "read"]).0),
         Channel::UssdShop | Channel::SmsShop => {
             let chain = Chain::open(&api);
             let numbers = FIRST + SUBSCRIBERS..READS_CHINESE;

@@ -11,6 +11,7 @@ pub mod ask;
 pub mod texts;
 
 use super::report::Latencies;
+use crate::banks::onebill::Profile;
 use ask::{Asker, Said};
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -55,11 +56,13 @@ pub enum Channel {
     SmsCard,
     /// A bank's cash machine over ISO 8583.
     Atm,
+    /// A bank's app over 1LINK 1BILL.
+    Bill,
 }
 
 impl Channel {
     /// Every channel with its share of a hundred recharges.
-    pub const SHARES: [(Channel, u8); 9] = [
+    pub const SHARES: [(Channel, u8); 10] = [
         (Channel::Shop, 22),
         (Channel::Partner, 24),
         (Channel::Guest, 14),
@@ -68,7 +71,8 @@ impl Channel {
         (Channel::UssdCard, 8),
         (Channel::SmsShop, 4),
         (Channel::SmsCard, 4),
-        (Channel::Atm, 8),
+        (Channel::Atm, 4),
+        (Channel::Bill, 4),
     ];
 
     /// True when it takes a scratch card.
@@ -156,6 +160,10 @@ pub struct Target {
     pub iso8583: SocketAddr,
     /// DE32 of the bank.
     pub institution: String,
+    /// Where bills are paid.
+    pub onebill: SocketAddr,
+    /// The bank that pays them; it hears the first answer again.
+    pub biller: Profile,
     /// The rail that guests choose; it asks for a wallet number.
     pub rail: String,
     /// Where keywords are sent.

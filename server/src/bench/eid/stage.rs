@@ -8,6 +8,7 @@ use crate::failure::{Failure, Kind};
 use anyhow::{Context as _, anyhow, bail};
 use charge::Money;
 use serde_json::{Value, json};
+use sim::banks::onebill::Profile;
 use sim::bench::eid::{AMOUNT, Channel, EidPlan, Target, Till, count_of};
 use sim::rails::jazzcash::Account;
 use std::io::{BufRead as _, BufReader};
@@ -24,6 +25,10 @@ pub const MSISDN: u64 = 923_000_000_000;
 const INSTITUTION: &str = "100100";
 /// The bank's partner.
 pub const BANK: u32 = 7_001;
+/// The partner of the bank that pays bills; its password and the hash of that.
+const BILLER: u32 = 7_002;
+const BILLER_PASSWORD: &str = "bench-bank";
+const BILLER_HASH: &str = "632186b13e7eeb4c87c88bb9879c27f31f61a2d19390d75a2e5ba40c64203370";
 /// The partners, shops and redeemers: each key may ask 500 times a second.
 const KEYS: usize = 8;
 const SHOPS: usize = 16;
@@ -53,6 +58,7 @@ pub struct Server {
     pub url: String,
     pub ussd: String,
     pub iso8583: SocketAddr,
+    pub onebill: SocketAddr,
     pub key: String,
     pub log: PathBuf,
     // Kept open: a server whose output nobody reads must not break.
@@ -95,6 +101,7 @@ impl Server {
                         url: text(&event["http"][0])?,
                         ussd: format!("http://{ussd}/"),
                         iso8583: text(&event["iso8583"][0])?.parse()?,
+                        onebill: text(&event["onebill"][0])?.parse()?,
                         key: key.context("the server has told no key")?,
                         log,
                         _out: out,
@@ -162,7 +169,10 @@ impl Peers {
              listen = []\n[engine]\nthreads = {}\ncache_mib = {}\n[sms.default]\naddress = '{}'\nsender = '443'\n\
              [ussd.http.bench]\nlisten = '127.0.0.1:0'\nconnections_max = 20000\n[banks.iso8583]\n\
              listen = ['127.0.0.1:0']\n[[banks.bank]]\ncode = 'bank'\ninstitution = '{INSTITUTION}'\n\
-             partner = {BANK}\naddresses = ['127.0.0.0/8']\n[[payments.rail]]\nkind = 'jazzcash'\ncode = '{RAIL}'\n\
+             partner = {BANK}\naddresses = ['127.0.0.0/8']\n[[banks.bank]]\ncode = 'app'\npartner = {BILLER}\n\
+             addresses = ['127.0.0.0/8']\n[banks.bank.onebill]\nmnemonic = 'APP'\nusername = 'bench'\n\
+             password_sha256 = '{BILLER_HASH}'\nduplicate = 'original'\n[banks.onebill]\nlisten = ['127.0.0.1:0']\n\
+             connections_max = 20000\n[[payments.rail]]\nkind = 'jazzcash'\ncode = '{RAIL}'\n\
              flow = 'wallet'\nhost = '{host}'\nmerchant_id = '{merchant_id}'\npassword = '{password}'\n\
              salt = '{salt}'\nmpin = '{mpin}'\n[cards]\nprinters = {{ press = '{}' }}\n",
             load.threads, load.cache_mib, self.centre, self.printer.1
@@ -212,6 +222,7 @@ pub fn set_up(server: &Server, load: &EidLoad, plan: &EidPlan, peers: &Peers) ->
     };
     let (mut sellers, mut partners, mut redeemers) = (Vec::new(), Vec::new(), Vec::new());
     sellers.push((partner("bank", &["topup", "read"], Some(BANK))?.0, Channel::Atm));
+    sellers.push((partner("app", &["topup", "read"], Some(BILLER))?.0, Channel::Bill));
     for index in 0..KEYS {
         let (id, key) = partner(&format!("partner-{index}"), &["topup", "read"], None)?;
         sellers.push((id, Channel::Partner));
@@ -262,6 +273,12 @@ pub fn set_up(server: &Server, load: &EidLoad, plan: &EidPlan, peers: &Peers) ->
             ussd: server.ussd.clone(),
             iso8583: server.iso8583,
             institution: INSTITUTION.to_owned(),
+            onebill: server.onebill,
+            biller: Profile {
+                mnemonic: "APP".to_owned(),
+                username: "bench".to_owned(),
+                password: BILLER_PASSWORD.to_owned(),
+            },
             rail: RAIL.to_owned(),
             short_code: "443".to_owned(),
             codes: ("*500#".to_owned(), "*123#".to_owned()),

@@ -3,6 +3,7 @@
 use super::texts::Texts;
 use super::{AMOUNT, Channel, Intent, Target, Till};
 use crate::banks::atm::Profile;
+use crate::banks::onebill::{PAYMENT, Payment};
 use crate::rails::browser::form_encode;
 use crate::smsc::Smsc;
 use parking_lot::Mutex;
@@ -116,6 +117,7 @@ impl Asker {
                 self.text(&number, &text, parts).await
             }
             Channel::Atm => self.atm(intent, copy > 0).await,
+            Channel::Bill => self.bill(client, intent).await,
         }
     }
 
@@ -269,6 +271,28 @@ impl Asker {
                 self.texts.last(from)
             ))),
         }
+    }
+
+    async fn bill(&self, client: &reqwest::Client, intent: Intent) -> Result<Said, String> {
+        let number = u32::try_from(intent.index).map_err(|error| error.to_string())?;
+        let bank = &self.target.biller;
+        let payment = Payment::of(number, &format!("0{}", national(intent.msisdn)), PAISA);
+        let answer = client
+            .post(format!("http://{}{PAYMENT}", self.target.onebill))
+            .header("username", &bank.username)
+            .header("password", &bank.password)
+            .body(payment.body(bank).to_string())
+            .send()
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await.map_err(|error| error.to_string())?;
+        let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+        Ok(read(
+            status,
+            &value,
+            status == 200 && value["response_Code"] == "00",
+        ))
     }
 
     async fn atm(&self, intent: Intent, again: bool) -> Result<Said, String> {
