@@ -78,7 +78,7 @@ impl Scene {
             "[engine]\npartitions = 5\nsnapshot_interval_s = 1\n[sms.default]\naddress = '{}'\nsender = '443'\n\
              outbox_interval_ms = 50\nreconnect_max_ms = 500\n[ussd.http.agg]\nlisten = '127.0.0.1:0'\n\
              [banks.iso8583]\nlisten = ['127.0.0.1:0']\n[[banks.bank]]\ncode = 'bank'\ninstitution = '100100'\n\
-             partner = {BANK}\naddresses = ['127.0.0.1']\n[banks.bank.onebill]\nmnemonic = 'HBL'\nusername = 'link'\n\
+             partner = {BANK}\naddresses = ['127.0.0.0/8']\n[banks.bank.onebill]\nmnemonic = 'HBL'\nusername = 'link'\n\
              password_sha256 = '{BANK_HASH}'\nduplicate = 'original'\n[banks.onebill]\nlisten = ['127.0.0.1:0']\n\
              [cards]\nprinters = {{ press = '{public}' }}\n{}",
             centre.address(),
