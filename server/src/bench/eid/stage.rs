@@ -274,11 +274,7 @@ pub fn set_up(server: &Server, load: &EidLoad, plan: &EidPlan, peers: &Peers) ->
             iso8583: server.iso8583,
             institution: INSTITUTION.to_owned(),
             onebill: server.onebill,
-            biller: Profile {
-                mnemonic: "APP".to_owned(),
-                username: "bench".to_owned(),
-                password: BILLER_PASSWORD.to_owned(),
-            },
+            biller: biller(),
             rail: RAIL.to_owned(),
             short_code: "443".to_owned(),
             codes: ("*500#".to_owned(), "*123#".to_owned()),
@@ -297,6 +293,15 @@ pub fn set_up(server: &Server, load: &EidLoad, plan: &EidPlan, peers: &Peers) ->
         credited,
         took: began.elapsed(),
     })
+}
+
+/// The bank that pays bills.
+fn biller() -> Profile {
+    Profile {
+        mnemonic: "APP".to_owned(),
+        username: "bench".to_owned(),
+        password: BILLER_PASSWORD.to_owned(),
+    }
 }
 
 fn money(value: &Value, name: &str) -> anyhow::Result<Money> {
