@@ -118,6 +118,7 @@ impl Device {
 
     fn hears(&mut self, order: &AcceptorOrder) -> Option<AcceptorReport> {
         match order {
+            AcceptorOrder::Enable { .. } if self.last.is_some_and(|last| last.fate == Fate::Held) => {}
             AcceptorOrder::Enable { notes } => self.takes = notes.iter().map(|note| note.0).collect(),
             AcceptorOrder::Disable => self.takes.clear(),
             AcceptorOrder::Status => return Some(self.status()),

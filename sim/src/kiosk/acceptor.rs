@@ -258,6 +258,8 @@ impl Device for Inside<Machine> {
         let (machine, out) = &mut *inside;
         let note = line["note"].as_u64().unwrap_or(0);
         match line["do"].as_str() {
+            // With a note in escrow it was sent before the kiosk knew of that note.
+            Some("enable") if matches!(machine.last, Some((_, _, Fate::Held))) => {}
             Some("enable") => {
                 let values = line["notes"].as_array().into_iter().flatten();
                 machine.takes = values.filter_map(|value| whole(value.as_str()?)).collect();
