@@ -4,6 +4,10 @@ mod common;
 
 use common::{NUMBER, Service};
 use serde_json::json;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 #[test]
 fn keys_and_scopes_are_checked() {
@@ -40,6 +44,52 @@ fn wrong_keys_are_slowed_down() {
             .status,
         200
     );
+}
+
+#[test]
+fn a_good_key_that_asks_too_often_is_slowed_down_and_no_other() {
+    let service = Service::start();
+    let path = "/v1/lookup/03001234567";
+    let address = service.url.trim_start_matches("http://").to_owned();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\r\n",
+        service.shop
+    );
+    // Many at once on each connection: one at a time would not reach the limit on a busy machine.
+    let found = AtomicBool::new(false);
+    let ask = || {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        for _ in 0..200 {
+            if found.load(Ordering::Relaxed) {
+                return;
+            }
+            stream.write_all(request.repeat(20).as_bytes()).unwrap();
+            let (mut heard, mut piece) = (String::new(), [0; 16 * 1024]);
+            while heard.matches("\r\n\r\n").count() < 20 {
+                let count = stream.read(&mut piece).unwrap();
+                assert!(count > 0, "{heard}");
+                heard.push_str(&String::from_utf8_lossy(&piece[..count]));
+            }
+            if heard.contains("HTTP/1.1 429 ") {
+                assert!(
+                    heard.to_ascii_lowercase().contains("\r\nretry-after: "),
+                    "{heard}"
+                );
+                found.store(true, Ordering::Relaxed);
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(ask))));
+    assert!(found.into_inner());
+    let key = service.other.as_str();
+    assert_eq!(
+        service.api(key, "GET", path, "").status,
+        200,
+        "each key counts alone"
+    );
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(service.api(&service.shop, "GET", path, "").status, 200);
 }
 
 #[test]

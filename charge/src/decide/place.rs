@@ -13,15 +13,15 @@ pub(super) fn target_of(
     request: &ChargeRequest,
     session: Option<&Session>,
 ) -> Target {
-    let area_region = request.area.and_then(|area| {
+    let area_region = |place: Place| {
+        // The codes of another network's areas say nothing of the regions at home.
+        let area = request.area.filter(|_| place == Place::Home)?;
         let in_area = |(from, to): &(u32, u32)| (*from..=*to).contains(&area);
-        catalog
-            .tax
-            .regions
-            .iter()
+        let mut regions = catalog.tax.regions.iter();
+        regions
             .find(|region| region.areas.iter().any(in_area))
             .map(|region| region.code)
-    });
+    };
     let last: RegionCode = if account.region.is_empty() {
         catalog.tax.default_region
     } else {
@@ -42,16 +42,17 @@ pub(super) fn target_of(
         return Target {
             place,
             plmn,
-            region: area_region.unwrap_or(session.target.region),
+            region: area_region(place).unwrap_or(session.target.region),
             ..session.target
         };
     }
+    let place = place_of(catalog, request.plmn);
     Target {
         called: request.called,
         class: catalog.classify(request.called, request.called_operator),
-        place: place_of(catalog, request.plmn),
+        place,
         plmn: request.plmn,
-        region: area_region.unwrap_or(last),
+        region: area_region(place).unwrap_or(last),
     }
 }
 

@@ -13,8 +13,9 @@ use wire::diameter::ResultCode;
 use wire::diameter::avp::UnixSeconds;
 use wire::diameter::credit::{
     ApplicationIds, ChargingService, CostInformation, CreditControlAnswer, CreditControlRequest,
-    CurrencyAmount, Enumerated, FinalUnit, GrantedUnits, PsInformation, RequestType, RequestedAction,
-    RoleOfNode, ServiceAnswer, ServiceUnits, SubscriptionIdType, TariffChangeUsage, UsedUnits, party_digits,
+    CurrencyAmount, Enumerated, FinalUnit, GrantedUnits, ImsInformation, Plmn, PsInformation, RequestType,
+    RequestedAction, RoleOfNode, ServiceAnswer, ServiceRequest, ServiceUnits, SubscriptionIdType,
+    TariffChangeUsage, UsedUnits, party_digits,
 };
 use wire::diameter::{AnswerMessage, CommandCode, MessageId};
 
@@ -151,14 +152,7 @@ pub fn command(
     (called, called_operator): (Called, Option<OperatorId>),
 ) -> Result<ChargeRequest, Untranslatable> {
     let service = service(request).ok_or(Untranslatable::UnknownService)?;
-    let data = request
-        .service_information
-        .as_ref()
-        .and_then(|info| info.data.as_ref());
-    let plmn = data.and_then(PsInformation::serving_plmn);
-    let area = data
-        .and_then(PsInformation::location)
-        .and_then(|location| location.area);
+    let (plmn, area) = place(request);
     let money = request.requested.and_then(|units| units.money).and_then(money_of);
     Ok(ChargeRequest {
         account,
@@ -195,30 +189,38 @@ fn kind(request: &CreditControlRequest<'_>) -> ChargeKind {
     }
 }
 
-fn plmn_number(plmn: wire::diameter::credit::Plmn) -> u32 {
+/// The serving network and area: as the gateway tells of a data session, as the call server tells of a call.
+fn place(request: &CreditControlRequest<'_>) -> (Option<Plmn>, Option<u32>) {
+    let Some(info) = &request.service_information else {
+        return (None, None);
+    };
+    let (data, ims) = (info.data.as_ref(), info.ims.as_ref());
+    let location = data
+        .and_then(PsInformation::location)
+        .or_else(|| ims.and_then(ImsInformation::location));
+    let plmn = data
+        .and_then(PsInformation::serving_plmn)
+        .or(location.map(|location| location.plmn));
+    (plmn, location.and_then(|location| location.area))
+}
+
+fn plmn_number(plmn: Plmn) -> u32 {
     let scale = if plmn.mnc_digits == 3 { 1_000 } else { 100 };
     u32::from(plmn.mcc) * scale + u32::from(plmn.mnc)
 }
 
 /// One part per Multiple-Services-Credit-Control; the units at the top level are one part more when there are any, or when
-/// there is nothing else to charge.
+/// there is nothing else to charge. The core joins parts of one key.
 fn parts(request: &CreditControlRequest<'_>, service: Service) -> SmallVec<[ChargePart; 1]> {
-    let mut parts: SmallVec<[ChargePart; 1]> = SmallVec::new();
-    for asked in &request.services {
-        let key = ElementKey {
-            rating_group: asked.rating_group,
-            service_id: asked.service_identifiers.first().copied(),
-        };
-        let requested = asked.requested.map(|units| amount(&units, service));
-        push(
-            &mut parts,
-            ChargePart {
-                key,
-                requested,
-                used: used(&asked.used, service),
-            },
-        );
-    }
+    let part = |key, requested: Option<ServiceUnits>, reports: &[UsedUnits]| ChargePart {
+        key,
+        requested: requested.map(|units| amount(&units, service)),
+        used: used(reports, service),
+    };
+    let in_services = request.services.iter();
+    let mut parts: SmallVec<[ChargePart; 1]> = in_services
+        .map(|asked| part(key_of(asked), asked.requested, &asked.used))
+        .collect();
     let event = request.request_type == RequestType::Event;
     let at_top = request.requested.is_some() || !request.used.is_empty();
     if at_top || (event && parts.is_empty()) {
@@ -226,27 +228,16 @@ fn parts(request: &CreditControlRequest<'_>, service: Service) -> SmallVec<[Char
             rating_group: None,
             service_id: request.service_identifier,
         };
-        let requested = request.requested.map(|units| amount(&units, service));
-        push(
-            &mut parts,
-            ChargePart {
-                key,
-                requested,
-                used: used(&request.used, service),
-            },
-        );
+        parts.push(part(key, request.requested, &request.used));
     }
     parts
 }
 
-/// Two parts with one key are one part: nothing that is reported may get lost.
-fn push(parts: &mut SmallVec<[ChargePart; 1]>, part: ChargePart) {
-    match parts.iter_mut().find(|other| other.key == part.key) {
-        Some(other) => {
-            other.used.extend(part.used);
-            other.requested = other.requested.or(part.requested);
-        }
-        None => parts.push(part),
+/// What tells one quota from another: several Service-Identifiers share the quota of the first.
+fn key_of(asked: &ServiceRequest) -> ElementKey {
+    ElementKey {
+        rating_group: asked.rating_group,
+        service_id: asked.service_identifiers.first().copied(),
     }
 }
 
@@ -286,8 +277,8 @@ fn money_of(amount: CurrencyAmount) -> Option<Money> {
     }
 }
 
-/// Rating-Group and Service-Identifiers of a service, as sent.
-type ServiceKeys = (Option<u32>, SmallVec<[u32; 2]>);
+/// A service that is answered once, with every Service-Identifier that the request named for it.
+type AskedService = (ElementKey, SmallVec<[u32; 2]>);
 
 /// What must be kept of a request to answer it later.
 #[derive(Clone, Debug)]
@@ -300,18 +291,14 @@ pub struct AnswerContext {
     request_number: u32,
     action: Option<RequestedAction>,
     service: Service,
-    /// Per part: its keys as sent; empty when the request had no services.
-    services: SmallVec<[ServiceKeys; 2]>,
+    /// In the order sent, each key once; empty when the request had no services.
+    services: SmallVec<[AskedService; 2]>,
     proxy_infos: SmallVec<[Box<[u8]>; 1]>,
 }
 
 impl AnswerContext {
     /// Keeps what the answer needs.
     pub fn of(request: &CreditControlRequest<'_>) -> AnswerContext {
-        let services = request
-            .services
-            .iter()
-            .map(|s| (s.rating_group, s.service_identifiers.clone()));
         AnswerContext {
             id: request.id,
             proxiable: request.proxiable,
@@ -321,7 +308,7 @@ impl AnswerContext {
             request_number: request.request_number,
             action: request.requested_action,
             service: service(request).unwrap_or(Service::Data),
-            services: services.collect(),
+            services: asked_services(request),
             proxy_infos: request.proxy_infos.iter().map(|info| (*info).into()).collect(),
         }
     }
@@ -397,23 +384,12 @@ impl AnswerContext {
     }
 
     fn put_parts<'a>(&'a self, answer: &mut CreditControlAnswer<'a>, reply: &'a ChargeReply) {
-        for (rating_group, identifiers) in &self.services {
-            let key = ElementKey {
-                rating_group: *rating_group,
-                service_id: identifiers.first().copied(),
-            };
-            let Some(part) = reply.parts.iter().find(|part| part.key == key) else {
+        for (key, identifiers) in &self.services {
+            let Some(part) = reply.parts.iter().find(|part| part.key == *key) else {
                 continue;
             };
-            if answer
-                .services
-                .iter()
-                .any(|s| s.rating_group == *rating_group && s.service_identifiers == *identifiers)
-            {
-                continue;
-            }
             let mut service = self.service_answer(part);
-            service.rating_group = *rating_group;
+            service.rating_group = key.rating_group;
             service.service_identifiers = identifiers.clone();
             answer.services.push(service);
         }
@@ -461,6 +437,24 @@ impl AnswerContext {
         out.final_unit = part.final_action.as_ref().map(final_unit);
         out
     }
+}
+
+/// The services of a request: those of one key are one, so that no grant is told twice.
+fn asked_services(request: &CreditControlRequest<'_>) -> SmallVec<[AskedService; 2]> {
+    let mut services: SmallVec<[AskedService; 2]> = SmallVec::new();
+    for asked in &request.services {
+        let key = key_of(asked);
+        let Some((_, known)) = services.iter_mut().find(|(other, _)| *other == key) else {
+            services.push((key, asked.service_identifiers.clone()));
+            continue;
+        };
+        for identifier in &asked.service_identifiers {
+            if !known.contains(identifier) {
+                known.push(*identifier);
+            }
+        }
+    }
+    services
 }
 
 fn final_unit(action: &FinalAction) -> FinalUnit<'_> {

@@ -13,7 +13,6 @@ const ACCOUNTING_RECORD_NUMBER: AvpKey = AvpKey::new(0, 485);
 const INTER_OPERATOR_IDENTIFIER: AvpKey = AvpKey::new(VENDOR_3GPP, 838);
 const ORIGINATING_IOI: AvpKey = AvpKey::new(VENDOR_3GPP, 839);
 const TERMINATING_IOI: AvpKey = AvpKey::new(VENDOR_3GPP, 840);
-const ACCESS_NETWORK_INFORMATION: &[u8] = b"3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=4100100010019b01";
 /// Termination-Cause DIAMETER_LOGOUT, with code 4 as Kamailio sends it (DIAMETER_ADMINISTRATIVE).
 const TERMINATION_CAUSE: i32 = 4;
 
@@ -137,7 +136,7 @@ fn ims_information(w: &mut Writer<'_>, call: &Call, report: &Report<'_>) {
             w.str(ORIGINATING_IOI, "0");
             w.str(TERMINATING_IOI, "0");
         });
-        w.octets(key::ACCESS_NETWORK_INFORMATION, ACCESS_NETWORK_INFORMATION);
+        w.octets(key::ACCESS_NETWORK_INFORMATION, call.access_network.as_bytes());
     });
 }
 
@@ -195,5 +194,6 @@ mod tests {
         assert_eq!(information.subscriptions.len(), 1);
         let ims = information.ims.unwrap();
         assert_eq!((ims.sip_method, ims.expires_s), (Some("dummy"), Some(u32::MAX)));
+        assert_eq!(ims.location().map(|location| location.plmn.mcc), Some(410));
     }
 }

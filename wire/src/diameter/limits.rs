@@ -20,6 +20,8 @@ pub const PROXY_INFOS_MAX: usize = 16;
 pub const ROUTE_RECORDS_MAX: usize = 32;
 /// Addresses, applications, recipients and filters in one list.
 pub const LIST_ENTRIES_MAX: usize = 32;
+/// Longest Access-Network-Information that is read; a longer one tells no place.
+pub const ACCESS_NETWORK_OCTETS_MAX: usize = 512;
 /// Longest AVP copied whole into Failed-AVP; of a longer one only its header and a minimal value are returned.
 pub const FAILED_AVP_OCTETS_MAX: usize = 2048;
 

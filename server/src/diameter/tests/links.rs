@@ -21,6 +21,20 @@ fn ours() -> PeerSettings {
     sim::diameter::settings("raw.client.example", "client.example", "test")
 }
 
+fn watchdog_request(number: u32) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let id = MessageId {
+        hop_by_hop: number,
+        end_to_end: number,
+    };
+    let command = CommandCode::DEVICE_WATCHDOG;
+    let mut writer = Writer::begin(&mut octets, command, CommandFlags::REQUEST, 0, id);
+    writer.str(key::ORIGIN_HOST, "raw.client.example");
+    writer.str(key::ORIGIN_REALM, "client.example");
+    writer.finish();
+    octets
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_right_behind_the_capabilities_are_served() {
     let world = World::start().await;
@@ -73,29 +87,32 @@ async fn a_request_in_many_small_pieces_is_served() {
 async fn an_answer_does_not_wait_for_its_acknowledgement() {
     let world = World::start().await;
     let phone = world.phone(PROOF, "100");
-    let client = client(&world, "gw.client.example").await;
-    let open = data(&client, "gw;1;quick", &phone.msisdn, INITIAL, (None, Some(1_000)));
-    client.request(&open).await.unwrap();
-    let began = std::time::Instant::now();
-    let rounds = 50;
-    for number in 1..=rounds {
-        let step = (RequestType::Update, number);
-        let request = data(
-            &client,
-            "gw;1;quick",
-            &phone.msisdn,
-            step,
-            (Some(1_000), Some(1_000)),
-        );
-        client.request(&request).await.unwrap();
+    let helper = client(&world, "raw.client.example").await;
+    let mut raw = RawConnection::open(world.address, ours()).await.unwrap();
+    let mut rounds = Vec::new();
+    for number in 0..50 {
+        let mut charging = Vec::new();
+        let kind = if number == 0 {
+            RequestType::Initial
+        } else {
+            RequestType::Update
+        };
+        let units = (None, Some(1_000));
+        data(&helper, "gw;1;quick", &phone.msisdn, (kind, number), units).encode(&mut charging);
+        let began = std::time::Instant::now();
+        // The watchdog is answered at once and nobody acknowledges it, as we only wait; the charge is answered when it is on
+        // the disk. With Nagle's algorithm it would wait for the delayed acknowledgement: 40 ms.
+        raw.send(&watchdog_request(number)).await.unwrap();
+        raw.send(&charging).await.unwrap();
+        for command in [CommandCode::DEVICE_WATCHDOG, CommandCode::CREDIT_CONTROL] {
+            let answer = raw.next().await.unwrap().unwrap();
+            assert_eq!(Header::read(answer.frame()).unwrap().command, command);
+            assert_eq!(answer.result_code(), ResultCode::SUCCESS);
+        }
+        rounds.push(began.elapsed());
     }
-    // With Nagle and delayed acknowledgements each round would take 40 ms.
-    let limit = Duration::from_millis(35) * rounds;
-    assert!(
-        began.elapsed() < limit,
-        "{:?} for {rounds} rounds",
-        began.elapsed()
-    );
+    rounds.sort_unstable();
+    assert!(rounds[25] < Duration::from_millis(30), "{rounds:?}");
     world.finish().await;
 }
 
@@ -141,25 +158,37 @@ async fn more_than_a_peer_may_ask_is_too_busy_and_safe_to_repeat() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_are_limited_by_address_and_freed_again() {
-    let mut options = Options::default();
-    options.limits.connections_per_address = 2;
-    let world = World::with(options).await;
-    let first = client(&world, "a.client.example").await;
-    let _second = client(&world, "b.client.example").await;
-    let third = Client::connect(world.address, ours()).await;
-    assert!(matches!(third, Err(ClientError::Closed(_))), "{third:?}");
-    first.disconnect().await;
-    let mut admitted = false;
-    for _ in 0..100 {
-        if Client::connect(world.address, ours()).await.is_ok() {
-            admitted = true;
-            break;
+async fn connections_are_limited_by_address_and_in_total_and_freed_again() {
+    let by_address = Limits {
+        connections_per_address: 2,
+        ..Limits::default()
+    };
+    let in_total = Limits {
+        connections: 2,
+        ..Limits::default()
+    };
+    for limits in [by_address, in_total] {
+        let world = World::with(Options {
+            limits,
+            ..Options::default()
+        })
+        .await;
+        let first = client(&world, "a.client.example").await;
+        let _second = client(&world, "b.client.example").await;
+        let third = Client::connect(world.address, ours()).await;
+        assert!(matches!(third, Err(ClientError::Closed(_))), "{third:?}");
+        first.disconnect().await;
+        let mut admitted = false;
+        for _ in 0..100 {
+            if Client::connect(world.address, ours()).await.is_ok() {
+                admitted = true;
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(admitted);
+        world.finish().await;
     }
-    assert!(admitted);
-    world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -274,22 +303,13 @@ async fn watchdogs_are_answered_and_a_quiet_peer_is_asked() {
     options.peers.watchdog_ms = 6_000;
     let world = World::with(options).await;
     let mut raw = RawConnection::open(world.address, ours()).await.unwrap();
-    let mut octets = Vec::new();
-    let id = MessageId {
-        hop_by_hop: 5,
-        end_to_end: 6,
-    };
-    let command = CommandCode::DEVICE_WATCHDOG;
-    let mut writer = Writer::begin(&mut octets, command, CommandFlags::REQUEST, 0, id);
-    writer.str(key::ORIGIN_HOST, "raw.client.example");
-    writer.str(key::ORIGIN_REALM, "client.example");
-    writer.finish();
-    raw.send(&octets).await.unwrap();
+    raw.send(&watchdog_request(5)).await.unwrap();
     let answer = raw.next().await.unwrap().unwrap();
     let base = answer.base().unwrap();
+    let command = CommandCode::DEVICE_WATCHDOG;
     assert_eq!(
-        (base.command, base.id, base.result_code),
-        (command, id, ResultCode::SUCCESS)
+        (base.command, base.id.hop_by_hop, base.result_code),
+        (command, 5, ResultCode::SUCCESS)
     );
     assert_eq!(base.origin_state_id, Some(1));
 

@@ -4,9 +4,11 @@
 //! - here: [`World`]: engine, front, clock, subscribers; the audit at its end.
 //! - `stories`: sessions as real networks run them.
 //! - `rules`: duplicates, several services, places and taxes, events.
+//! - `calls`: what holds for calls: places, contexts, thresholds, an end before the beginning is answered.
 //! - `errors`: what is wrong and how it is answered.
 //! - `links`: connections: limits, TLS, watchdog, goodbye.
 
+mod calls;
 mod errors;
 mod links;
 mod rules;
@@ -49,6 +51,8 @@ pub const REALM: &str = "raseed.example";
 pub const PROOF: OperatorId = OperatorId(90);
 /// The same, but people without credit are sent to a page.
 pub const REDIRECT: OperatorId = OperatorId(91);
+/// The same, but people without credit may only go where a filter of the network lets them.
+pub const RESTRICT: OperatorId = OperatorId(92);
 pub const JAZZ: OperatorId = OperatorId(1);
 const PARTITIONS: u16 = 3;
 const RUPEE: u32 = 586;
@@ -157,6 +161,7 @@ impl World {
         let prefix = match operator {
             JAZZ => "92300",
             REDIRECT => "92360",
+            RESTRICT => "92370",
             _ => "92390",
         };
         let phone = Phone {
@@ -274,15 +279,18 @@ impl World {
 /// The catalogs inside the binary, and the operators for tests.
 fn catalogs() -> Arc<Catalogs> {
     let proof = include_str!("proof.toml");
-    let redirect = proof
-        .replace("code = \"proof\"", "code = \"redirect\"")
-        .replace("id = 90", "id = 91")
-        .replace("prefixes = [\"39\"]", "prefixes = [\"36\"]")
-        .replace("\"41099\"", "\"41098\"")
-        .replace(
-            "final_action = \"terminate\"",
-            "final_action = \"redirect\"\nredirect_to = \"http://topup.example/\"",
-        );
+    let variant = |code: &str, id: &str, prefix: &str, plmn: &str, action: &str| {
+        proof
+            .replace("code = \"proof\"", &format!("code = \"{code}\""))
+            .replace("id = 90", id)
+            .replace("prefixes = [\"39\"]", &format!("prefixes = [\"{prefix}\"]"))
+            .replace("\"41099\"", &format!("\"{plmn}\""))
+            .replace("final_action = \"terminate\"", action)
+    };
+    let page = "final_action = \"redirect\"\nredirect_to = \"http://topup.example/\"";
+    let redirect = variant("redirect", "id = 91", "36", "41098", page);
+    let garden = "final_action = \"restrict\"\nfilter_id = \"topup-only\"";
+    let restrict = variant("restrict", "id = 92", "37", "41097", garden);
     let file = |name, text| SourceFile { name, text };
     let files = [
         file("pakistan.toml", include_str!("../../../../catalog/pakistan.toml")),
@@ -292,6 +300,7 @@ fn catalogs() -> Arc<Catalogs> {
         file("zong.toml", include_str!("../../../../catalog/zong.toml")),
         file("proof.toml", proof),
         file("redirect.toml", &redirect),
+        file("restrict.toml", &restrict),
     ];
     let zones = |name: &str| (name == "Asia/Karachi").then(|| Zone::fixed(name, 5 * 3600));
     Arc::new(parse_all(&files, &zones).expect("the catalogs are valid"))

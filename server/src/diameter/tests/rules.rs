@@ -1,10 +1,11 @@
 //! What the answers must hold to: duplicates, several services, order, places and taxes, immediate events.
 
+use charge::event::ChargedBy;
 use charge::tax::RegionCode;
 use sim::callserver::{MessageCentre, MessageCentreSettings};
 use sim::gateway::{Attach, Gateway, GatewaySettings, Profile};
 use wire::diameter::ResultCode;
-use wire::diameter::credit::{CreditControlAnswer, FinalUnit, RequestedAction};
+use wire::diameter::credit::{CreditControlAnswer, FinalUnit, RequestedAction, TariffChangeUsage};
 
 use super::*;
 
@@ -152,6 +153,59 @@ async fn several_services_have_one_result_each() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn services_that_share_a_quota_are_answered_once() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let client = client(&world, "gw.client.example").await;
+    let asked = |used, asked, identifiers: [u32; 2]| {
+        let mut service = service(1, used, asked);
+        service.service_identifiers.extend(identifiers);
+        service
+    };
+    let session = "gw;1;shared";
+    let reserved = |world: &World| {
+        let lots = world.account(&phone).lots;
+        lots.iter().map(|lot| lot.reserved.0).sum::<i64>()
+    };
+    let mut request = data(&client, session, &phone.msisdn, INITIAL, (None, None));
+    request.services.clear();
+    request.services.push(asked(None, Some(1_000_000), [501, 502]));
+    request.services.push(asked(None, Some(2_000_000), [501, 503]));
+    let answer = client.request(&request).await.unwrap();
+    let credit = answer.credit().unwrap();
+    assert_eq!(credit.services.len(), 1, "one quota, one result");
+    assert_eq!(credit.services[0].service_identifiers[..], [501, 502, 503]);
+    assert_eq!(granted(&answer), Some(2_000_000), "what was asked last");
+    // 2,000 pulses of 0.001 and 19.5 percent.
+    assert_eq!(reserved(&world), 2_390_000);
+
+    let update = (RequestType::Update, 1);
+    let mut request = data(&client, session, &phone.msisdn, update, (None, None));
+    request.services.clear();
+    request
+        .services
+        .push(asked(Some(600_000), Some(3_000_000), [501, 503]));
+    request.services.push(asked(Some(400_000), None, [501, 502]));
+    let answer = client.request(&request).await.unwrap();
+    let credit = answer.credit().unwrap();
+    assert_eq!(credit.services.len(), 1);
+    assert_eq!(credit.services[0].service_identifiers[..], [501, 503, 502]);
+    assert_eq!(granted(&answer), Some(3_000_000), "silence is no request");
+    assert_eq!(world.used(&phone), 1_000_000, "each report counts");
+    assert_eq!(reserved(&world), 3_585_000);
+
+    let end = (RequestType::Termination, 2);
+    let request = data(&client, session, &phone.msisdn, end, (None, None));
+    assert_eq!(
+        client.request(&request).await.unwrap().result_code(),
+        ResultCode::SUCCESS
+    );
+    assert_eq!(reserved(&world), 0);
+    assert_eq!(world.balance(&phone), "98.805");
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_requests_of_a_session_may_be_on_their_way_in_any_order() {
     let world = World::start().await;
     let phone = world.phone(PROOF, "100");
@@ -275,6 +329,8 @@ async fn the_place_decides_the_price_and_the_area_decides_the_tax() {
         ("41099", 1_001, "98.805", "PK-PB"),
         ("41099", 31_500, "99.00", "PK-GB"),
         ("42402", 1_001, "90.00", "PK-PB"),
+        // The area codes of a network abroad are not ours.
+        ("42402", 31_500, "90.00", "PK-PB"),
     ];
     for (network, area, balance, region) in cases {
         let phone = world.phone(PROOF, "100");
@@ -436,6 +492,7 @@ async fn a_change_of_tariff_is_told_to_those_who_understand_it() {
         granted.tariff_time_change.map(|at| at.0),
         Some(midnight.seconds() + 3_600)
     );
+    assert_eq!(credit.services[0].quota_holding_time_s, Some(300));
 
     // Open5GS does not know it: its grant ends with the tariff.
     let gateway = Gateway::connect(world.address, GatewaySettings::new(Profile::Open5gs, REALM))
@@ -450,5 +507,34 @@ async fn a_change_of_tariff_is_told_to_those_who_understand_it() {
         validity_s.is_some_and(|seconds| seconds <= 30 * 60),
         "{validity_s:?}"
     );
+
+    // A minute after the change: what is reported for before it costs the price of then.
+    world.clock.advance(31 * charge::time::MINUTE);
+    let end = (RequestType::Termination, 1);
+    let mut request = data(&client, "gw;1;change", &phone.msisdn, end, (None, None));
+    request.services[0].used = [
+        (300_000, TariffChangeUsage::Before),
+        (200_000, TariffChangeUsage::After),
+    ]
+    .map(|(count, side)| UsedUnits {
+        units: octets(count),
+        tariff_change: Some(side),
+        ..UsedUnits::default()
+    })
+    .into_iter()
+    .collect();
+    let answer = client.request(&request).await.unwrap();
+    assert_eq!(answer.result_code(), ResultCode::SUCCESS);
+    let charged = world.charged(&phone).pop().unwrap();
+    let rows: Vec<_> = charged.parts[0]
+        .charges
+        .iter()
+        .map(|charge| match &charge.by {
+            ChargedBy::Tariff(priced) => (priced.tariff.as_str().to_owned(), charge.units.0),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let row = |code: &str, units| (code.to_owned(), units);
+    assert_eq!(rows, [row("data", 300_000), row("data-night", 200_000)]);
     world.finish().await;
 }

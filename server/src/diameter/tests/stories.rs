@@ -146,7 +146,7 @@ async fn kamailio_talks_until_the_money_ends() {
     let world = World::start().await;
     let (phone, other) = (world.phone(PROOF, "39"), world.phone(PROOF, "0"));
     let calls = call_server(&world).await;
-    let call = Call::new(&phone.msisdn, &format!("+{}", other.msisdn), 600);
+    let call = Call::new(&phone.msisdn, &format!("+{}", other.msisdn), 600).from_cell("41099", 1_001);
     let record = calls.call(&call).await.unwrap();
     assert_eq!((record.end, record.talked_s), (CallEnd::Cut, 40));
     assert!(record.log[0].request_octets > 800);
@@ -171,7 +171,7 @@ async fn kamailio_talks_until_the_money_ends() {
     );
     assert_eq!(world.balance(&phone), "0.00");
 
-    // No credit: 4012 on the INVITE, and the T that follows all the same is a success.
+    // No credit: 4012 on the INVITE. The T that follows all the same is told that there is no such session.
     let before = world.bytes(&phone);
     let refused = calls.call(&call).await.unwrap();
     assert_eq!(refused.end, CallEnd::Refused(ResultCode::CREDIT_LIMIT_REACHED));
@@ -194,7 +194,7 @@ async fn a_call_that_nobody_answers_is_free() {
     // This destination has a set-up fee.
     let ringing = Call {
         is_answered: false,
-        ..Call::new(&phone.msisdn, "+923812345678", 600)
+        ..Call::new(&phone.msisdn, "+923812345678", 600).from_cell("41099", 1_001)
     };
     let record = calls.call(&ringing).await.unwrap();
     assert_eq!(record.end, CallEnd::NotAnswered);
@@ -215,7 +215,7 @@ async fn both_legs_of_a_call_are_charged_each_to_its_own() {
     let world = World::start().await;
     let (caller, called) = (world.phone(PROOF, "100"), world.phone(PROOF, "7"));
     let calls = call_server(&world).await;
-    let call = Call::new(&caller.msisdn, &format!("+{}", called.msisdn), 33);
+    let call = Call::new(&caller.msisdn, &format!("+{}", called.msisdn), 33).from_cell("41099", 1_001);
     let (originating, terminating) = calls.call_on_net(&call).await.unwrap();
     assert_eq!((originating.talked_s, terminating.talked_s), (33, 33));
     assert_eq!(world.balance(&caller), "67.00");
@@ -248,6 +248,29 @@ async fn a_recharge_brings_a_redirected_user_back() {
     assert_eq!(session.use_data(500_000).await.unwrap(), 500_000);
     session.close().await.unwrap();
     assert_eq!(world.used(&phone), 501_240);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restricted_user_goes_where_the_filter_lets_him() {
+    let world = World::start().await;
+    let phone = world.phone(RESTRICT, "0.001195");
+    let gateway = gateway(&world, Profile::Standard).await;
+    let home = Attach {
+        area: 1001,
+        ..Attach::new(&phone.imsi, Some(&phone.msisdn), "41097")
+    };
+    let mut session = gateway.open(home).await.unwrap();
+    let last = Final::Restrict(vec!["topup-only".to_owned()]);
+    assert_eq!(session.log()[0].final_unit, Some(last));
+    assert_eq!(session.use_data(500_000).await.unwrap(), 1_240);
+    let garden = Gate::Restricted(vec!["topup-only".to_owned()]);
+    assert_eq!(session.gate(Some(1)), Some(&garden));
+    assert!(session.is_open());
+    world.recharge(&phone, "100", "r1");
+    assert!(session.await_reauth(Duration::from_secs(10)).await.unwrap());
+    assert_eq!(session.gate(Some(1)), Some(&Gate::Open));
+    session.close().await.unwrap();
     world.finish().await;
 }
 

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::diameter::avp::{Avp, AvpKey, UnixSeconds, key, once, once_group, push};
 use crate::diameter::credit::codes::{Enumerated, RoleOfNode};
-use crate::diameter::credit::location::{Plmn, UserLocation};
+use crate::diameter::credit::location::{Plmn, UserLocation, of_access_networks};
 use crate::diameter::credit::subscription::{SubscriptionId, UserEquipment};
 use crate::diameter::error::ViolationResult;
 use crate::diameter::limits::{LIST_ENTRIES_MAX, SUBSCRIPTION_IDS_MAX};
@@ -217,6 +217,12 @@ pub struct ImsInformation<'a> {
 }
 
 impl<'a> ImsInformation<'a> {
+    /// The cell from which the payer calls or in which it is called.
+    #[must_use]
+    pub fn location(&self) -> Option<UserLocation> {
+        of_access_networks(&self.access_networks)
+    }
+
     fn fill(&mut self, avp: &Avp<'a>) -> ViolationResult<()> {
         let info = self;
         for inner in avp.group()? {

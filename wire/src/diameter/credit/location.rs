@@ -1,4 +1,7 @@
-//! Where the phone is: network codes and 3GPP-User-Location-Info (TS 29.061 section 16.4.7.2, TS 29.274 section 8.21).
+//! Where the phone is: network codes, 3GPP-User-Location-Info (TS 29.061 section 16.4.7.2, TS 29.274 section 8.21) and the
+//! access network of a call (TS 24.229 section 7.2A.4).
+
+use crate::diameter::limits::{ACCESS_NETWORK_OCTETS_MAX, LIST_ENTRIES_MAX};
 
 /// A mobile network: country and network code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,4 +127,101 @@ impl UserLocation {
             _ => return None,
         })
     }
+
+    /// Reads Access-Network-Information: a P-Access-Network-Info header, for example
+    /// `3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=4100100010019b01`. Of several values the one that the network provided counts.
+    /// `None` for other accesses and for what is not exactly as TS 24.229 says.
+    #[must_use]
+    pub fn from_access_network(octets: &[u8]) -> Option<Self> {
+        access_network(octets).map(|(_, location)| location)
+    }
+}
+
+/// The place a phone is calling from, out of all that its servers tell: the network's word goes before the phone's.
+pub(super) fn of_access_networks(values: &[&[u8]]) -> Option<UserLocation> {
+    values
+        .iter()
+        .filter_map(|octets| access_network(octets))
+        .min_by_key(|(trust, _)| *trust)
+        .map(|(_, location)| location)
+}
+
+/// Who says it: the network, or the phone alone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Trust {
+    Network,
+    Phone,
+}
+
+fn access_network(octets: &[u8]) -> Option<(Trust, UserLocation)> {
+    if octets.len() > ACCESS_NETWORK_OCTETS_MAX {
+        return None;
+    }
+    let text = std::str::from_utf8(octets).ok()?;
+    outside_quotes(text, ',')
+        .take(LIST_ENTRIES_MAX)
+        .filter_map(access_value)
+        .min_by_key(|(trust, _)| *trust)
+}
+
+/// One value: `access-type *(;parameter)`.
+fn access_value(value: &str) -> Option<(Trust, UserLocation)> {
+    let mut words = outside_quotes(value, ';').map(str::trim);
+    let access = words.next()?.to_ascii_uppercase();
+    if !access.starts_with("3GPP-") {
+        return None;
+    }
+    let (mut trust, mut location) = (Trust::Phone, None);
+    for word in words.take(LIST_ENTRIES_MAX) {
+        let (name, id) = word.split_once('=').unwrap_or((word, ""));
+        let id = id.trim().trim_matches('"');
+        match name.trim().to_ascii_lowercase().as_str() {
+            "network-provided" => trust = Trust::Network,
+            "cgi-3gpp" => location = cell_identity(id, 4, 4),
+            "utran-cell-id-3gpp" if access.starts_with("3GPP-NR") => location = cell_identity(id, 6, 9),
+            "utran-cell-id-3gpp" => location = cell_identity(id, 4, 7),
+            _ => {}
+        }
+    }
+    location.map(|location| (trust, location))
+}
+
+/// Country, network, area and cell without separators: the first two decimal, the others hexadecimal of these lengths. One
+/// digit more than the fewest is the third digit of the network code where the country may have such, else a leading zero
+/// of the cell, as phones that write eight digits send it.
+fn cell_identity(text: &str, area_digits: usize, cell_digits: usize) -> Option<UserLocation> {
+    if !text.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mnc_digits = match text.len().checked_sub(3 + area_digits + cell_digits)? {
+        2 => 2,
+        3 if has_long_codes(text.get(..3)?) => 3,
+        3 if text.as_bytes().get(5 + area_digits) == Some(&b'0') => 2,
+        _ => return None,
+    };
+    let (network, place) = text.split_at_checked(3 + mnc_digits)?;
+    let (area, cell) = place.split_at_checked(area_digits)?;
+    Some(UserLocation {
+        plmn: Plmn::from_text(network)?,
+        area: Some(u32::from_str_radix(area, 16).ok()?),
+        cell: Some(u64::from_str_radix(cell, 16).ok()?),
+    })
+}
+
+/// Countries that have network codes of three digits (ITU-T E.212): North America and the Caribbean, India, Malaysia, South
+/// America, and the codes of test networks.
+fn has_long_codes(mcc: &str) -> bool {
+    matches!(
+        mcc.as_bytes(),
+        [b'3' | b'7', ..] | b"405" | b"502" | b"001" | b"999"
+    )
+}
+
+/// The parts between separators that are not inside quotation marks.
+fn outside_quotes(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    text.split(move |c| {
+        is_quoted ^= c == '"';
+        c == separator && !is_quoted
+    })
 }

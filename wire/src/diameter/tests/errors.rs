@@ -260,3 +260,31 @@ fn lists_have_limits() {
     let violation = CreditControlRequest::parse(Message::parse(&frame).unwrap()).unwrap_err();
     assert_eq!(violation.code, ResultCode::UNABLE_TO_COMPLY);
 }
+
+/// Groups inside groups, each a Multiple-Services-Credit-Control.
+fn nested(groups: u32) -> String {
+    (1..=groups)
+        .rev()
+        .map(|left| format!("000001c840{:06x}", 8 * left))
+        .collect()
+}
+
+#[test]
+fn depth_has_a_limit() {
+    let max = u32::from(crate::diameter::limits::GROUP_DEPTH_MAX);
+    let enter = |groups: u32| {
+        let frame = changed(&vector("open5gs_initial"), &format!("add {}", nested(groups)));
+        let message = Message::parse(&frame).unwrap();
+        // The views enter only the groups they know: what lies in one that has no business there is never walked.
+        assert!(CreditControlRequest::parse(message).is_ok());
+        let mut avp = message.avps().last().unwrap().unwrap();
+        for _ in 1..groups {
+            avp = avp.group()?.next().unwrap()?;
+        }
+        avp.group().map(Iterator::count)
+    };
+    assert_eq!(enter(max).unwrap(), 0);
+    let violation = enter(max + 1).unwrap_err();
+    assert_eq!(violation.code, ResultCode::UNABLE_TO_COMPLY);
+    assert_eq!(enter(4_000).unwrap_err().code, ResultCode::UNABLE_TO_COMPLY);
+}

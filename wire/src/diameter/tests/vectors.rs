@@ -169,6 +169,8 @@ fn kamailio_repeats_its_origin_and_names_the_vendor_application_only() {
     assert_eq!(ims.called_party.and_then(party_digits), Some("923451234567"));
     assert_eq!(party_digits(ims.calling_parties[0]), Some("923001234567"));
     assert!(ims.access_networks[0].starts_with(b"3GPP-E-UTRAN-FDD"));
+    let plmn = ims.location().map(|location| location.plmn);
+    assert_eq!(plmn, Plmn::from_text("41001"));
 
     let answer = CreditControlAnswer::to(&request, ("ocs", "realm"), ResultCode::SUCCESS);
     assert_eq!(
@@ -315,6 +317,85 @@ fn user_locations() {
     );
     assert_eq!(Plmn::from_text("4100a"), None);
     assert_eq!(Plmn::from_text("4100"), None);
+}
+
+#[test]
+fn access_networks() {
+    // Network, area and cell; a dash when nothing may be read.
+    for (text, expected) in [
+        (
+            "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=4100100010019b01",
+            "41001 1 19b01",
+        ),
+        (
+            "3gpp-e-utran-tdd; UTRAN-Cell-ID-3GPP = \"4100600010019B01\"",
+            "41006 1 19b01",
+        ),
+        (
+            "3GPP-UTRAN-FDD;utran-cell-id-3gpp=41001ffff0000001",
+            "41001 ffff 1",
+        ),
+        ("3GPP-GERAN;cgi-3gpp=4100112345678", "41001 1234 5678"),
+        ("3GPP-GERAN;cgi-3gpp=31041012345678", "310410 1234 5678"),
+        (
+            "3GPP-NR-TDD;utran-cell-id-3gpp=0010100313200001c001",
+            "00101 3132 1c001",
+        ),
+        (
+            "3GPP-NR;utran-cell-id-3gpp=310410003132fffffffff",
+            "310410 3132 fffffffff",
+        ),
+        (
+            "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=31041000010019b01",
+            "310410 1 19b01",
+        ),
+        // Eight digits of a cell: two-digit network codes have no third.
+        (
+            "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=4100100010019b001",
+            "41001 1 19b001",
+        ),
+        ("3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=41001000110019b01", "-"),
+        // The network's word goes before the phone's.
+        (
+            "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=4100100010019b01,3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=4240200020019b01;\
+             network-provided",
+            "42402 2 19b01",
+        ),
+        (
+            "IEEE-802.11;i-wlan-node-id=\"a,3GPP-GERAN;cgi-3gpp=4240212345678\", 3GPP-GERAN;cgi-3gpp=4100112345678",
+            "41001 1234 5678",
+        ),
+        ("IEEE-802.11;utran-cell-id-3gpp=4100100010019b01", "-"),
+        ("ADSL;utran-cell-id-3gpp=00000000", "-"),
+        ("3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=410010001", "-"),
+        ("3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=4a00100010019b01", "-"),
+        ("3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=410010001001+b01", "-"),
+        ("3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=41001000100é9b0", "-"),
+        ("3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=", "-"),
+        ("3GPP-E-UTRAN-FDD", "-"),
+        (";;;,,,\"=\"", "-"),
+        ("", "-"),
+    ] {
+        let found = UserLocation::from_access_network(text.as_bytes());
+        let found = found.map_or("-".to_owned(), |found| {
+            let digits = usize::from(found.plmn.mnc_digits);
+            let (area, cell) = (found.area.unwrap_or_default(), found.cell.unwrap_or_default());
+            format!(
+                "{:03}{:0digits$} {area:x} {cell:x}",
+                found.plmn.mcc, found.plmn.mnc
+            )
+        });
+        assert_eq!(found, expected, "{text}");
+    }
+    let long = format!(
+        "3GPP-GERAN;cgi-3gpp=4100112345678{}",
+        ";x".repeat(crate::diameter::limits::ACCESS_NETWORK_OCTETS_MAX)
+    );
+    assert_eq!(UserLocation::from_access_network(long.as_bytes()), None);
+    assert_eq!(
+        UserLocation::from_access_network(b"3GPP-GERAN;cgi-3gpp=\xff\xff"),
+        None
+    );
 }
 
 #[test]
