@@ -161,7 +161,7 @@ impl World {
         let prefix = match operator {
             JAZZ => "92300",
             REDIRECT => "92360",
-            RESTRICT => "92370",
+            RESTRICT => "92350",
             _ => "92390",
         };
         let phone = Phone {
@@ -290,7 +290,7 @@ fn catalogs() -> Arc<Catalogs> {
     let page = "final_action = \"redirect\"\nredirect_to = \"http://topup.example/\"";
     let redirect = variant("redirect", "id = 91", "36", "41098", page);
     let garden = "final_action = \"restrict\"\nfilter_id = \"topup-only\"";
-    let restrict = variant("restrict", "id = 92", "37", "41097", garden);
+    let restrict = variant("restrict", "id = 92", "35", "41097", garden);
     let file = |name, text| SourceFile { name, text };
     let files = [
         file("pakistan.toml", include_str!("../../../../catalog/pakistan.toml")),

@@ -510,6 +510,8 @@ async fn a_change_of_tariff_is_told_to_those_who_understand_it() {
 
     // A minute after the change: what is reported for before it costs the price of then.
     world.clock.advance(31 * charge::time::MINUTE);
+    // A turn of the partition that began before the jump decides with the time of its beginning: let it end.
+    world.account(&phone);
     let end = (RequestType::Termination, 1);
     let mut request = data(&client, "gw;1;change", &phone.msisdn, end, (None, None));
     request.services[0].used = [
