@@ -21,7 +21,6 @@ later-plan = Plan adviser
 later-share = Share balance
 later-advance = Advance
 later-family = Family
-later-shop = Nearest shop
 
 statement-file = Download as CSV
 statement-kinds = What kind

@@ -21,7 +21,6 @@ later-plan = پلان کا مشورہ
 later-share = بیلنس شیئر
 later-advance = ایڈوانس
 later-family = خاندان
-later-shop = قریبی دکان
 
 statement-file = CSV ڈاؤن لوڈ کریں
 statement-kinds = کس قسم کی

@@ -21,7 +21,6 @@ later-plan = 套餐建议
 later-share = 余额转赠
 later-advance = 预支话费
 later-family = 家庭
-later-shop = 附近的店铺
 
 statement-file = 下载 CSV
 statement-kinds = 种类

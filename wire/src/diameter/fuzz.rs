@@ -8,12 +8,13 @@ use super::base::{
     AbortSessionRequest, AnswerMessage, CapabilitiesAnswer, CapabilitiesRequest, DeviceWatchdogRequest,
     DisconnectPeerRequest, Identity, ReAuthRequest,
 };
-use super::credit::{CreditControlAnswer, CreditControlRequest};
+use super::credit::{CreditControlAnswer, CreditControlRequest, UserLocation};
 use super::peer::{Event, LocalNode, Peer, PeerSettings};
 use super::{Framer, Message};
 
 /// Reads the octets as one message, with every typed view, and answers it.
 pub fn fuzz_message(octets: &[u8]) {
+    let _ = (UserLocation::from_access_network(octets), UserLocation::from_octets(octets));
     let Ok(message) = Message::parse(octets) else {
         return;
     };

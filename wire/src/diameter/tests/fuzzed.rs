@@ -43,6 +43,16 @@ proptest! {
         fuzz_framer(&frame);
         fuzz_peer(&frame);
     }
+
+    /// Nearly a P-Access-Network-Info, and anything behind it.
+    #[test]
+    fn any_access_network_is_harmless(
+        head in "(3GPP-(GERAN|UTRAN-FDD|E-UTRAN-TDD|NR)?;? ?(cgi-3gpp|utran-cell-id-3gpp)?=?\"?)?",
+        value in "[0-9a-fA-F]{0,24}|\\PC{0,40}",
+        tail in "(;network-provided|,|\"|;)?",
+    ) {
+        fuzz_message(format!("{head}{value}{tail}").as_bytes());
+    }
 }
 
 #[test]
