@@ -569,7 +569,10 @@ impl Partition {
                 self.dirty.push(id);
             }
             match key {
-                EntityKey::Account(_) | EntityKey::Auto(_) | EntityKey::CardBatch(_) => {
+                EntityKey::Account(_)
+                | EntityKey::Auto(_)
+                | EntityKey::CardBatch(_)
+                | EntityKey::TopUp(..) => {
                     self.timers.update(&mut self.entities, id);
                 }
                 EntityKey::Number(_) | EntityKey::Imsi(_) => {

@@ -14,7 +14,10 @@ use super::{Framer, Message};
 
 /// Reads the octets as one message, with every typed view, and answers it.
 pub fn fuzz_message(octets: &[u8]) {
-    let _ = (UserLocation::from_access_network(octets), UserLocation::from_octets(octets));
+    let _ = (
+        UserLocation::from_access_network(octets),
+        UserLocation::from_octets(octets),
+    );
     let Ok(message) = Message::parse(octets) else {
         return;
     };
