@@ -7,8 +7,9 @@ use crate::shop::Order;
 use charge::catalog::Language;
 use charge::partner::TopUpState;
 use charge::promotion::ChannelClass;
-use charge::seller::{MoveState, Role, Seller};
-use charge::{Code, Money, Msisdn, Refusal, SourceId};
+use charge::seller::limits::REPEAT_WINDOW;
+use charge::seller::{MoveState, MoveStock, Role, Seller};
+use charge::{Code, Entity, EntityKey, Money, Msisdn, PartnerId, Refusal, SourceId};
 use std::time::Duration;
 use web::Web;
 use web::chain::{self, Goods, MoveAsked, SaleAsked, pin};
@@ -19,6 +20,8 @@ use web::problem::{Fault, Problem};
 const WAIT: Duration = Duration::from_secs(8);
 /// Sales that are told.
 const SALES: usize = 5;
+/// Equal movements that came back, within two minutes; after that each message is one of its own.
+const ATTEMPTS_MAX: u8 = 16;
 
 /// Sells from the floats of sellers.
 pub struct Till(pub Web);
@@ -101,10 +104,14 @@ async fn done(
             number,
             amount,
             pin,
-            again: _,
+            again,
         } => {
             let seller = login(web, &seller, staff, &pin).await?;
             let to = web.seller_by_number(number).await?.ok_or(Refusal::NoSuchSeller)?;
+            let reference = match again {
+                Some(_) => reference,
+                None => sent_a_moment_ago(web, (id, to.place.id), amount, reference).await?,
+            };
             let asked = MoveAsked {
                 from: id,
                 to: to.place.id,
@@ -142,6 +149,35 @@ async fn done(
             Ok(say.p("keypad-pin-changed"))
         }
     }
+}
+
+/// The reference of a movement of which nobody said that a second one is meant: an equal one of the last two minutes has the
+/// same, so that dialling again after a lost answer moves nothing and is answered with what was done.
+async fn sent_a_moment_ago(
+    web: &Web,
+    (from, to): (PartnerId, PartnerId),
+    amount: Money,
+    otherwise: String,
+) -> Result<String, Problem> {
+    let now = web.now();
+    let window = now.0.div_euclid(REPEAT_WINDOW);
+    for window in [window - 1, window] {
+        // One that came back is followed by another try.
+        for attempt in 0..ATTEMPTS_MAX {
+            let reference = format!("keypad-{}-{}-{window}-{attempt}", to.0, amount.0);
+            let key = EntityKey::Move(from, MoveStock::digest_of(&reference));
+            let is_now = window == now.0.div_euclid(REPEAT_WINDOW);
+            match web.parts.core.read(key).await? {
+                Some(Entity::Move(known)) if known.state == MoveState::Declined => {}
+                Some(Entity::Move(known)) if known.created_at > now.plus(-REPEAT_WINDOW) => {
+                    return Ok(reference);
+                }
+                None if is_now => return Ok(reference),
+                _ => break,
+            }
+        }
+    }
+    Ok(otherwise)
 }
 
 /// Who sells by the seller's number: its owner; the only one who works there, where nobody is the owner.

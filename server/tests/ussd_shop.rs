@@ -105,6 +105,30 @@ fn a_shop_sells_by_dialling() {
         "173.913044"
     );
 
+    // Stock for the shop's outlet: who dials again after a lost answer hears what was done, and only "again" moves more.
+    open(&shop, "outlet", Some(retailer), Some(BUYER));
+    let send = format!("4*03217654321*50*{PIN}");
+    let deadline = Instant::now() + PATIENCE;
+    let full = float();
+    let mut sent = dial(SHOP, &send);
+    while !sent.starts_with("END Sent") && Instant::now() < deadline {
+        assert_eq!(float(), full, "{sent}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        sent = dial(SHOP, &send);
+    }
+    assert!(sent.starts_with("END Sent: Rs 50.00 to 0321 7654321."), "{sent}");
+    let once = float();
+    assert_ne!(once, full);
+    assert_eq!(dial(SHOP, &send), sent);
+    assert_eq!(float(), once, "nothing moved");
+    let other = dial(SHOP, &format!("4*03217654321*51*{PIN}"));
+    assert!(other.starts_with("END Sent: Rs 51.00"), "{other}");
+    let twice = float();
+    assert_ne!(twice, once);
+    let meant = dial(SHOP, &format!("{send}*2"));
+    assert!(meant.starts_with("END Sent: Rs 50.00"), "{meant}");
+    assert_ne!(float(), twice);
+
     assert_eq!(server.terminate(), 0);
     let audit = place.run_here(&["audit"]);
     assert_eq!(audit.code, 0, "{audit:?}");
