@@ -107,34 +107,7 @@ async fn done(
             again,
         } => {
             let seller = login(web, &seller, staff, &pin).await?;
-            let to = web.seller_by_number(number).await?.ok_or(Refusal::NoSuchSeller)?;
-            let reference = match again {
-                Some(_) => reference,
-                None => sent_a_moment_ago(web, (id, to.place.id), amount, reference).await?,
-            };
-            let asked = MoveAsked {
-                from: id,
-                to: to.place.id,
-                amount,
-                reference: &reference,
-                by: Some(id),
-            };
-            let moved = chain::move_stock(web, asked, WAIT).await?;
-            let key = match moved.state {
-                MoveState::Completed => "keypad-sent",
-                MoveState::Submitted => "keypad-selling",
-                _ => {
-                    let refusal = moved.reason.and_then(Refusal::from_code);
-                    return Ok(say.p(&Fault::Refused(refusal.unwrap_or(Refusal::Declined)).key()));
-                }
-            };
-            let values = [
-                ("amount", say.money(moved.amount).into()),
-                ("number", say.number(number, web.catalogs()).into()),
-                ("stock", say.money(float(web, &seller).await?).into()),
-                ("receipt", String::new().into()),
-            ];
-            Ok(say.with(key, &values))
+            send(web, &seller, (number, amount), (again, reference), say).await
         }
         Order::Stock { pin } => {
             login(web, &seller, staff, &pin).await?;
@@ -149,6 +122,45 @@ async fn done(
             Ok(say.p("keypad-pin-changed"))
         }
     }
+}
+
+/// Gives stock to another seller.
+async fn send(
+    web: &Web,
+    seller: &Seller,
+    (number, amount): (Msisdn, Money),
+    (again, reference): (Option<u8>, String),
+    say: Say<'_>,
+) -> Result<String, Problem> {
+    let id = seller.place.id;
+    let to = web.seller_by_number(number).await?.ok_or(Refusal::NoSuchSeller)?;
+    let reference = match again {
+        Some(_) => reference,
+        None => sent_a_moment_ago(web, (id, to.place.id), amount, reference).await?,
+    };
+    let asked = MoveAsked {
+        from: id,
+        to: to.place.id,
+        amount,
+        reference: &reference,
+        by: Some(id),
+    };
+    let moved = chain::move_stock(web, asked, WAIT).await?;
+    let key = match moved.state {
+        MoveState::Completed => "keypad-sent",
+        MoveState::Submitted => "keypad-selling",
+        _ => {
+            let refusal = moved.reason.and_then(Refusal::from_code);
+            return Ok(say.p(&Fault::Refused(refusal.unwrap_or(Refusal::Declined)).key()));
+        }
+    };
+    let values = [
+        ("amount", say.money(moved.amount).into()),
+        ("number", say.number(number, web.catalogs()).into()),
+        ("stock", say.money(float(web, seller).await?).into()),
+        ("receipt", String::new().into()),
+    ];
+    Ok(say.with(key, &values))
 }
 
 /// The reference of a movement of which nobody said that a second one is meant: an equal one of the last two minutes has the
