@@ -249,20 +249,24 @@ impl Keypad {
             Step::End(text) => (None, text),
             Step::Do(action) => {
                 let source = SourceId::of_reference("ussd", &session.nonce);
-                (None, self.act(&account, catalog, action, source).await)
+                (
+                    None,
+                    self.act(&account, catalog, action, (CardChannel::Ussd, source))
+                        .await,
+                )
             }
         };
         let say = view.say();
         show(session, stage, &text, &isolated(&say.p("keypad-more")))
     }
 
-    /// Does something and says what came of it. The same `source` again does nothing twice.
+    /// Does something and says what came of it, for somebody who dialled or wrote. The same `source` again does nothing twice.
     pub async fn act(
         &self,
         account: &Account,
         catalog: &Catalog,
         action: Action,
-        source: SourceId,
+        (channel, source): (CardChannel, SourceId),
     ) -> String {
         let say = Say {
             language: account.language,
@@ -311,7 +315,7 @@ impl Keypad {
             }
             Action::StopRenewals => self.stop_renewals(account, say).await,
             Action::StopOffers => self.stop_offers(account.msisdn, say).await,
-            Action::Redeem(pin) => self.redeem(account, &pin, say).await,
+            Action::Redeem(pin) => self.redeem(account, (channel, &pin), say).await,
             Action::Shop(order) => match &self.0.parts.shop {
                 Some(shop) => shop.order(account.msisdn, order, source, account.language).await,
                 None => say.p("keypad-no-shop"),
@@ -321,13 +325,16 @@ impl Keypad {
     }
 
     /// The same card for the same number again is answered with what it did.
-    async fn redeem(&self, account: &Account, pin: &Secret, say: Say<'_>) -> String {
+    async fn redeem(
+        &self,
+        account: &Account,
+        (channel, pin): (CardChannel, &Secret),
+        say: Say<'_>,
+    ) -> String {
         let Some(cards) = &self.0.web.parts.cards else {
             return say.p("keypad-no-cards");
         };
-        let redeemed = cards
-            .redeem_here(CardChannel::Ussd, account.msisdn, pin.reveal())
-            .await;
+        let redeemed = cards.redeem_here(channel, account.msisdn, pin.reveal()).await;
         match redeemed {
             Ok(card) => match card.outcome {
                 Some(outcome) => {

@@ -14,6 +14,7 @@ use charge::decide::price_for;
 use charge::ids::digest128;
 use charge::time::{DAY, SECOND};
 use charge::{Account, Msisdn, OperatorId, SourceId, Timestamp};
+use web::cards::CardChannel;
 use web::core::CoreError;
 use web::rate::Rate;
 
@@ -161,7 +162,8 @@ impl Keywords {
             Action::Speak(language) => language,
             _ => language,
         };
-        let said = self.keypad.act(view.account, view.catalog, action, source).await;
+        let from = (CardChannel::Sms, source);
+        let said = self.keypad.act(view.account, view.catalog, action, from).await;
         (said, language)
     }
 

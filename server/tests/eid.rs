@@ -35,7 +35,7 @@ fn every_channel_at_once_nothing_is_lost_and_nothing_comes_twice() {
         .iter()
         .map(|one| one["channel"].as_str().unwrap())
         .collect();
-    let all = "atm bill card guest partner shop sms-card sms-shop ussd-card ussd-shop";
+    let all = "atm bill card card-page guest ivr partner shop sms-card sms-shop till ussd-card ussd-shop";
     assert_eq!(names, all.split(' ').collect());
     for channel in channels {
         assert!(channel["operations"].as_u64().unwrap() > 0, "{channel}");

@@ -1,6 +1,10 @@
 //! Every channel through the real binary: the same request twice, answers and requests lost, `kill -9` at random moments.
 //! There is one credit or none, its receipt verifies, and what makes no sense moves nothing and is refused in the caller's
 //! own words.
+//!
+//! A kiosk is not among them: it sells as a [`Channel::Shop`], and has a computer, a box and a line of its own that may stop at
+//! each step. Its suite is `kiosk.rs` beside this file (the real programs, killed, with a line that loses requests and
+//! answers) and `kiosk/tests/any_moment.rs` (every order of every event).
 
 mod channel;
 mod harness;
@@ -94,7 +98,10 @@ channels! {
     shops: Channel::Shop;
     partners: Channel::Partner;
     guests: Channel::Guest;
+    tills: Channel::Till;
     scratch_cards: Channel::Card;
+    scratch_cards_on_the_website: Channel::CardPage;
+    scratch_cards_by_voice: Channel::Ivr;
     retailers_who_dial: Channel::UssdShop;
     scratch_cards_by_dialling: Channel::UssdCard;
     retailers_who_text: Channel::SmsShop;

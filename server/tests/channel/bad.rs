@@ -19,8 +19,10 @@ impl Scene {
     pub fn bad_input(&self) {
         let before = (self.all_balances(), self.sold());
         match self.channel {
-            Channel::Shop | Channel::Partner | Channel::Card => self.bad_requests(),
+            Channel::Shop | Channel::Partner | Channel::Card | Channel::Ivr => self.bad_requests(),
             Channel::Guest => self.bad_pages(),
+            Channel::CardPage => self.bad_card_pages(),
+            Channel::Till => self.bad_sales(),
             Channel::UssdShop => self.bad_dialling(READS_URDU, "*500#"),
             Channel::UssdCard => self.bad_dialling(READS_CHINESE, "*123#"),
             Channel::SmsShop => self.bad_texts(READS_URDU),
@@ -71,17 +73,22 @@ impl Scene {
                     json!({"msisdn": number, "amount": "99999999999999999999", "external_id": "bad-5"}),
                 ],
             ),
-            _ => (
-                "/v1/vouchers/redeem",
-                &target.redeemers[0],
-                vec![
-                    json!({"msisdn": "12", "pin": target.pins[0]}),
-                    json!({"msisdn": NOBODY, "pin": target.pins[0]}),
-                    json!({"msisdn": number, "pin": "123"}),
-                    json!({"msisdn": number, "pin": "00000000000000"}),
-                    json!({"msisdn": number}),
-                ],
-            ),
+            _ => {
+                let heard = if self.channel == Channel::Ivr {
+                    "ivr"
+                } else {
+                    "api"
+                };
+                let bad = vec![
+                    json!({"msisdn": "12", "pin": target.pins[0], "channel": heard}),
+                    json!({"msisdn": NOBODY, "pin": target.pins[0], "channel": heard}),
+                    json!({"msisdn": number, "pin": "123", "channel": heard}),
+                    json!({"msisdn": number, "pin": "00000000000000", "channel": heard}),
+                    json!({"msisdn": number, "channel": heard}),
+                    json!({"msisdn": number, "pin": target.pins[2], "channel": "telepathy"}),
+                ];
+                ("/v1/vouchers/redeem", &target.redeemers[0], bad)
+            }
         };
         for (index, body) in bad.iter().enumerate() {
             let said = LANGUAGES.map(|language| self.problem(path, (key, index), language, body));
@@ -165,6 +172,107 @@ impl Scene {
                 .unwrap();
             assert!(answer.status().as_u16() >= 400, "{ticket}");
         }
+    }
+
+    /// A scratch card on the website: the page says in three languages what is wrong, and has no card on it.
+    fn bad_card_pages(&self) {
+        let page = ureq::get(format!("{}/recharge/card", self.server().url)).call();
+        let mut page = page.unwrap();
+        let cookie = page.headers()["set-cookie"].to_str().unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let token = crate::shop::hidden(&page.body_mut().read_to_string().unwrap(), "form").unwrap();
+        let good = self.asker.target().pins[2].clone();
+        // No more than ten tries a minute come from one address.
+        let nobody = NOBODY.replacen("92", "0", 1);
+        let number = format!("0{}", READS_URDU % 10_000_000_000);
+        for (number, pin) in [
+            (nobody.as_str(), good.as_str()),
+            (&number, "123"),
+            (&number, "00000000000000"),
+            ("12", &good),
+        ] {
+            let fields = format!("form={token}&number={number}&pin={pin}");
+            self.refused_page("/recharge/card", (&cookie, &fields), "id=\"done\"");
+        }
+        // A form of somebody else.
+        let fields = format!("form=x&number={number}&pin={good}");
+        let (status, _, page) = self.press("/recharge/card", (&cookie, &fields), "ur");
+        assert_eq!(status, 400, "{page}");
+    }
+
+    /// A till: numbers and amounts that make no sense are not even to be confirmed, and a form that nobody gave sells nothing.
+    fn bad_sales(&self) {
+        let intent = self.intents[0];
+        let signed_in = self.runtime.block_on(self.asker.counter(intent)).unwrap();
+        let (cookie, token) = (&signed_in.cookies, &signed_in.token);
+        let number = format!("0{}", FIRST % 10_000_000_000);
+        let nobody = NOBODY.replacen("92", "0", 1);
+        for (number, amount) in [
+            ("12", "100"),
+            (nobody.as_str(), "100"),
+            (&number, "0"),
+            (&number, "-100"),
+            (&number, "1e2"),
+            (&number, ""),
+            (&number, "99999999999999999999"),
+        ] {
+            let fields = format!("form={token}&number={number}&amount={amount}&what=amount");
+            self.refused_page("/pos/check", (cookie, &fields), "data-sells");
+        }
+        let id = "01890000-0000-7000-8000-000000000000";
+        let sale = |token: &str, id: &str, pin: &str| {
+            format!("form={token}&ticket={id}&number={number}&amount=100&pin={pin}")
+        };
+        let (status, _, page) = self.press("/pos/sell", (cookie, &sale(token, id, "0000")), "ur");
+        assert!(status == 422 || status == 403, "{status} {page}");
+        assert!(
+            page.contains("lang=\"ur\"") && page.contains("پن غلط ہے"),
+            "{page}"
+        );
+        for fields in [sale("x", id, PIN), sale(token, "x", PIN), sale(token, "", PIN)] {
+            let (status, _, page) = self.press("/pos/sell", (cookie, &fields), "zh");
+            assert_eq!(status, 400, "{fields}: {page}");
+        }
+        // Nobody stands there.
+        let (status, to, _) = self.press("/pos/sell", ("", &sale(token, id, PIN)), "en");
+        assert_eq!((status, to.as_str()), (303, "/pos/sign-in"));
+    }
+
+    /// A form that is refused on a page in each language; what stands on a good one is not there.
+    fn refused_page(&self, path: &str, (cookie, fields): (&str, &str), good: &str) {
+        let told = LANGUAGES.map(|language| {
+            let (status, _, page) = self.press(path, (cookie, fields), language);
+            assert!(
+                (400..500).contains(&status) && status != 429,
+                "{fields}: {status} {page}"
+            );
+            assert!(page.contains(&format!("lang=\"{language}\"")), "{fields}: {page}");
+            assert!(!page.contains(good), "{fields}: {page}");
+            let told = page.split("role=\"alert\"").nth(1).expect("it is told");
+            told.split("</p>").next().unwrap().to_owned()
+        });
+        assert_eq!(BTreeSet::from(told.clone()).len(), 3, "{told:?}");
+    }
+
+    /// Status, where it leads, and the page.
+    fn press(&self, path: &str, (cookie, fields): (&str, &str), language: &str) -> (u16, String, String) {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .build()
+            .new_agent();
+        let mut answer = agent
+            .post(format!("{}{path}", self.server().url))
+            .header("cookie", cookie)
+            .header("accept", "text/html")
+            .header("accept-language", language)
+            .content_type("application/x-www-form-urlencoded")
+            .send(fields)
+            .unwrap();
+        let to = answer.headers().get("location");
+        let to = to.map_or("", |to| to.to_str().unwrap()).to_owned();
+        let page = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), to, page)
     }
 
     /// Answers in the language of who dials, each the last page of its session.

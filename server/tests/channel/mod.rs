@@ -13,7 +13,7 @@ use sim::banks::Trouble;
 use sim::banks::atm::{Line, Profile};
 use sim::banks::onebill::{self, Payment, Switch};
 use sim::bench::eid::ask::{Asker, Said};
-use sim::bench::eid::{Channel, Intent, Target, Till};
+use sim::bench::eid::{Channel, Counter, Intent, Target, Till};
 use sim::rails::Direction;
 use sim::smsc::Smsc;
 use std::io::Write as _;
@@ -38,6 +38,8 @@ const BANK_PASSWORD: &str = "bench-bank";
 const BANK_HASH: &str = "632186b13e7eeb4c87c88bb9879c27f31f61a2d19390d75a2e5ba40c64203370";
 const FIRST_PIN: &str = "2580";
 const PIN: &str = "7391";
+/// Who sells.
+const STAFF: &str = "ali";
 const FLOAT: i64 = 100_000;
 /// How long is looked at what should not change.
 const STILL: Duration = Duration::from_millis(300);
@@ -184,7 +186,7 @@ impl Scene {
                 (&target.url, "/v1/sellers/me/sales?wait=10", &target.shops, body)
             }
             Channel::Partner => (&target.url, "/v1/topups?wait=10", &target.partners, sale),
-            Channel::Card => (&target.url, "/v1/vouchers/redeem", &target.redeemers, card),
+            Channel::Card | Channel::Ivr => (&target.url, "/v1/vouchers/redeem", &target.redeemers, card),
             Channel::UssdShop | Channel::UssdCard => {
                 let code = if self.channel == Channel::UssdShop {
                     "*500#"
@@ -211,20 +213,22 @@ impl Scene {
                 biller.pay(&payment, Trouble::Cut);
                 return true;
             }
-            Channel::Guest | Channel::SmsShop | Channel::SmsCard => return false,
+            Channel::Guest | Channel::CardPage | Channel::Till => {
+                let form = self.runtime.block_on(self.asker.form(intent)).unwrap();
+                let headers = format!(
+                    "cookie: {}\r\ncontent-type: application/x-www-form-urlencoded",
+                    form.cookies
+                );
+                post_half((&target.url, form.path), &headers, &form.fields);
+                return true;
+            }
+            Channel::SmsShop | Channel::SmsCard => return false,
         };
-        let host = to.trim_start_matches("http://").trim_end_matches('/');
-        let mut stream = TcpStream::connect(host).unwrap();
-        let body = body.to_string();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\nidempotency-key: eid-{}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            key[0],
-            intent.index,
-            body.len()
+        let headers = format!(
+            "authorization: Bearer {}\r\nidempotency-key: eid-{}\r\ncontent-type: application/json",
+            key[0], intent.index
         );
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(&body.as_bytes()[..body.len() / 2]).unwrap();
+        post_half((to, path), &headers, &body.to_string());
         true
     }
 
@@ -351,9 +355,7 @@ impl Scene {
                 let movements = self.rail.sandbox.desk.movements();
                 Some(movements.iter().map(|movement| sign(movement.direction)).sum())
             }
-            Channel::Card | Channel::UssdCard | Channel::SmsCard => {
-                api.see("/v1/card-batches/1")["used"].as_i64()
-            }
+            channel if channel.takes_card() => api.see("/v1/card-batches/1")["used"].as_i64(),
             _ => {
                 let mut gone = 0;
                 for seller in &self.seller {
@@ -383,6 +385,15 @@ impl Scene {
         let answer = self.api().see(&format!("/v1/receipts/{receipt}"));
         assert_eq!(answer["msisdn"], msisdn.to_string(), "{answer}");
         assert_eq!(answer["price"]["gross"], "100.00", "{answer}");
+        let typed = match self.channel {
+            Channel::Card => Some("card-api"),
+            Channel::CardPage => Some("card-web"),
+            Channel::Ivr => Some("card-ivr"),
+            Channel::UssdCard => Some("card-ussd"),
+            Channel::SmsCard => Some("card-sms"),
+            _ => None,
+        };
+        assert!(typed.is_none_or(|typed| answer["channel"] == typed), "{answer}");
         let signed = answer["signed"].as_str().unwrap();
         let verify = |text: &str| {
             self.place
@@ -397,11 +408,23 @@ impl Scene {
     }
 }
 
+/// Sends the head of a request and half of its body, and hangs up.
+fn post_half((to, path): (&str, &str), headers: &str, body: &str) {
+    let host = to.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(host).unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\n{headers}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body.as_bytes()[..body.len() / 2]).unwrap();
+}
+
 /// What everybody in a channel has to sell at first: retailers get 2.5 % on top of their stock, franchises 1 % of so much.
 fn stock(channel: Channel) -> i64 {
     let units = match channel {
         Channel::UssdShop | Channel::SmsShop => FLOAT / 1_000 * 1_025,
-        Channel::Shop => FLOAT / 100 * 101,
+        Channel::Shop | Channel::Till => FLOAT / 100 * 101,
         _ => FLOAT,
     };
     Money::from_units(units).0
@@ -461,6 +484,7 @@ fn set_up(place: &Place, server: &Server, key: &str, channel: Channel) -> (Targe
         shops: vec![String::new()],
         partners: Vec::new(),
         redeemers: Vec::new(),
+        counters: Vec::new(),
         ussd_tills: Vec::new(),
         sms_tills: Vec::new(),
         pins: vec![String::new(); usize::try_from(SUBSCRIBERS).unwrap()],
@@ -487,6 +511,17 @@ fn set_up(place: &Place, server: &Server, key: &str, channel: Channel) -> (Targe
             let (id, key) = chain.below("franchise", None);
             (sellers, target.shops) = (vec![id], vec![key]);
         }
+        Channel::Till => {
+            let chain = Chain::open(&api);
+            let (id, key) = chain.below("franchise", None);
+            works_here(server, &key);
+            sellers = vec![id];
+            target.counters = vec![Counter {
+                seller: id,
+                staff: STAFF.to_owned(),
+                pin: PIN.to_owned(),
+            }];
+        }
         Channel::Partner => {
             let (id, key) = partner("corner", None, &["topup", "read"]);
             (sellers, target.partners) = (vec![id], vec![key]);
@@ -508,8 +543,8 @@ fn set_up(place: &Place, server: &Server, key: &str, channel: Channel) -> (Targe
                 .collect();
             target.sms_tills = target.ussd_tills.clone();
         }
-        Channel::Card => target.redeemers = vec![partner("ivr", None, &["redeem"]).1],
-        Channel::Guest | Channel::UssdCard | Channel::SmsCard => {}
+        Channel::Card | Channel::Ivr => target.redeemers = vec![partner("ivr", None, &["redeem"]).1],
+        Channel::Guest | Channel::CardPage | Channel::UssdCard | Channel::SmsCard => {}
     }
     if channel.takes_card() {
         target.pins = cards(place, server, key);
@@ -605,16 +640,18 @@ impl<'a> Chain<'a> {
     /// A retailer with a handset and a PIN.
     fn till(&self, server: &Server, number: u64) -> u64 {
         let (id, key) = self.below("retailer", Some(number));
-        let own = Api::new(&server.url, &key);
-        let staff = json!({"name": "Ali", "role": "owner", "pin": FIRST_PIN});
-        assert_eq!(own.put("/v1/sellers/me/staff/ali", &staff).unwrap().0, 204);
-        own.done(
-            "/v1/sellers/me/staff/ali/pin",
-            "",
-            &json!({"old": FIRST_PIN, "new": PIN}),
-        );
+        works_here(server, &key);
         id
     }
+}
+
+/// Somebody sells for the seller of a key.
+fn works_here(server: &Server, key: &str) {
+    let own = Api::new(&server.url, key);
+    let path = format!("/v1/sellers/me/staff/{STAFF}");
+    let staff = json!({"name": "Ali", "role": "owner", "pin": FIRST_PIN});
+    assert_eq!(own.put(&path, &staff).unwrap().0, 204);
+    own.done(&format!("{path}/pin"), "", &json!({"old": FIRST_PIN, "new": PIN}));
 }
 
 fn give(api: &Api, from: u64, to: u64, amount: &str) {

@@ -46,6 +46,12 @@ pub enum Channel {
     Guest,
     /// A scratch card over a partner's API.
     Card,
+    /// A scratch card on the website.
+    CardPage,
+    /// A scratch card, typed to a voice menu, which asks over a partner's API.
+    Ivr,
+    /// A shop at its till, the point of sale in the browser.
+    Till,
     /// A retailer dials.
     UssdShop,
     /// A subscriber dials and types a scratch card.
@@ -62,13 +68,16 @@ pub enum Channel {
 
 impl Channel {
     /// Every channel with its share of a hundred recharges.
-    pub const SHARES: [(Channel, u8); 10] = [
-        (Channel::Shop, 22),
-        (Channel::Partner, 24),
+    pub const SHARES: [(Channel, u8); 13] = [
+        (Channel::Shop, 20),
+        (Channel::Partner, 22),
         (Channel::Guest, 14),
-        (Channel::Card, 10),
+        (Channel::Card, 6),
+        (Channel::CardPage, 2),
+        (Channel::Ivr, 4),
+        (Channel::Till, 4),
         (Channel::UssdShop, 6),
-        (Channel::UssdCard, 8),
+        (Channel::UssdCard, 6),
         (Channel::SmsShop, 4),
         (Channel::SmsCard, 4),
         (Channel::Atm, 4),
@@ -77,7 +86,14 @@ impl Channel {
 
     /// True when it takes a scratch card.
     pub fn takes_card(self) -> bool {
-        matches!(self, Channel::Card | Channel::UssdCard | Channel::SmsCard)
+        use Channel::{Card, CardPage, Ivr, SmsCard, UssdCard};
+        matches!(self, Card | CardPage | Ivr | UssdCard | SmsCard)
+    }
+
+    /// Those that take a scratch card.
+    pub fn with_cards() -> Vec<Channel> {
+        let all = Channel::SHARES.iter().map(|(channel, _)| *channel);
+        all.filter(|channel| channel.takes_card()).collect()
     }
 
     fn of(index: u64) -> Channel {
@@ -149,6 +165,17 @@ pub struct Till {
     pub pin: String,
 }
 
+/// A counter with a till in the browser.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    /// The seller's id.
+    pub seller: u64,
+    /// Who stands there.
+    pub staff: String,
+    /// Their PIN, typed with each sale.
+    pub pin: String,
+}
+
 /// Whom to load, and with whose keys.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -176,6 +203,8 @@ pub struct Target {
     pub partners: Vec<String>,
     /// API keys of partners that may redeem cards.
     pub redeemers: Vec<String>,
+    /// Counters with a till.
+    pub counters: Vec<Counter>,
     /// Retailers that dial.
     pub ussd_tills: Vec<Till>,
     /// Retailers that send messages.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use charge::Money;
 use serde_json::{Value, json};
 use sim::banks::onebill::Profile;
-use sim::bench::eid::{AMOUNT, Channel, EidPlan, Target, Till, count_of};
+use sim::bench::eid::{AMOUNT, Channel, Counter, EidPlan, Target, Till, count_of};
 use sim::rails::jazzcash::Account;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -32,6 +32,10 @@ const BILLER_HASH: &str = "632186b13e7eeb4c87c88bb9879c27f31f61a2d19390d75a2e5ba
 /// The partners, shops and redeemers: each key may ask 500 times a second.
 const KEYS: usize = 8;
 const SHOPS: usize = 16;
+/// Counters with a till in the browser.
+const COUNTERS: usize = 8;
+/// Who sells at tills and with handsets.
+const STAFF: &str = "owner";
 /// Sales a minute by one retailer: the limits are 30 times dialled and 10 texts, copies included.
 const DIALLED_PER_MINUTE: u64 = 10;
 const TEXTS_PER_MINUTE: u64 = 3;
@@ -236,6 +240,8 @@ pub fn set_up(server: &Server, load: &EidLoad, plan: &EidPlan, peers: &Peers) ->
         sellers.push((id, Channel::Shop));
         shops.push(key);
     }
+    let counters = counters(server, &above)?;
+    sellers.extend(counters.iter().map(|(id, _)| (*id, Channel::Till)));
     let tills = tills(server, &above, first_till, dialling + texting)?;
     let pins = cards(&admin, load, plan, &peers.printer.0)?;
     let quote = json!({"msisdn": MSISDN.to_string(), "amount": AMOUNT});
@@ -281,6 +287,7 @@ pub fn set_up(server: &Server, load: &EidLoad, plan: &EidPlan, peers: &Peers) ->
             shops,
             partners,
             redeemers,
+            counters: counters.into_iter().map(|(_, counter)| counter).collect(),
             ussd_tills: all,
             sms_tills,
             pins,
@@ -390,11 +397,7 @@ fn tills(server: &Server, above: &Chain<'_>, first: u64, count: u64) -> anyhow::
         for index in (part..count).step_by(HANDS) {
             let name = format!("till-{index}");
             let (id, key) = above.open(&name, ("retailer", TILL_STOCK), Some(first + index))?;
-            let own = Client::to(&server.url, &key);
-            let staff = json!({"name": name, "role": "owner", "pin": FIRST_PIN});
-            patiently(|| own.put("/v1/sellers/me/staff/owner", staff.clone()).send())?;
-            let pin = json!({"old": FIRST_PIN, "new": PIN});
-            patiently(|| own.post("/v1/sellers/me/staff/owner/pin", pin.clone()).send())?;
+            works_here(&Client::to(&server.url, &key))?;
             made.push((index, id));
         }
         Ok(made)
@@ -416,10 +419,37 @@ fn tills(server: &Server, above: &Chain<'_>, first: u64, count: u64) -> anyhow::
     Ok(all.into_iter().map(|(_, id)| id).collect())
 }
 
+/// Shops with a till, and their ids.
+fn counters(server: &Server, above: &Chain<'_>) -> anyhow::Result<Vec<(u32, Counter)>> {
+    let made = (0..COUNTERS).map(|index| {
+        let (id, key) = above.open(&format!("counter-{index}"), ("franchise", STOCK), None)?;
+        works_here(&Client::to(&server.url, &key))?;
+        let (staff, pin) = (STAFF.to_owned(), PIN.to_owned());
+        Ok((
+            id,
+            Counter {
+                seller: id.into(),
+                staff,
+                pin,
+            },
+        ))
+    });
+    made.collect()
+}
+
+/// Gives a seller somebody who sells, with a PIN that is not the first one any more.
+fn works_here(own: &Client) -> anyhow::Result<()> {
+    let path = format!("/v1/sellers/me/staff/{STAFF}");
+    let staff = json!({"name": STAFF, "role": "owner", "pin": FIRST_PIN});
+    patiently(|| own.put(path.clone(), staff.clone()).send())?;
+    let pin = json!({"old": FIRST_PIN, "new": PIN});
+    patiently(|| own.post(format!("{path}/pin"), pin.clone()).send())?;
+    Ok(())
+}
+
 /// PINs of active cards, as many as the plan needs.
 fn cards(admin: &Client, load: &EidLoad, plan: &EidPlan, private: &str) -> anyhow::Result<Vec<String>> {
-    let channels = [Channel::Card, Channel::UssdCard, Channel::SmsCard];
-    let mut left = count_of(&channels, plan.intended()).max(1) + load.more_cards;
+    let mut left = count_of(&Channel::with_cards(), plan.intended()).max(1) + load.more_cards;
     let mut pins = Vec::new();
     while left > 0 {
         let count = left.min(CARDS_AT_ONCE);

@@ -1,20 +1,23 @@
 //! How each channel asks for a recharge: real sockets, a connection pool of each kind, the same key whenever it asks again.
+//!
+//! # Layout
+//! * here: APIs, messages, dialled codes, banks. [`forms`]: pages
+
+pub mod forms;
 
 use super::texts::Texts;
 use super::{AMOUNT, Channel, Intent, Target, Till};
 use crate::banks::atm::Profile;
 use crate::banks::onebill::{PAYMENT, Payment};
-use crate::rails::browser::form_encode;
 use crate::smsc::Smsc;
+use forms::Pages;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
 use wire::iso8583::{Framer, Message, decode};
 
 /// Longest wait for an answer over HTTP.
@@ -43,14 +46,7 @@ pub struct Asker {
     /// Connections of the bank that nobody uses.
     lines: Mutex<Vec<(TcpStream, Framer)>>,
     texts: Texts,
-    /// Prices that guests have read.
-    tickets: Mutex<HashMap<u64, Arc<OnceCell<Ticket>>>>,
-}
-
-/// What a guest sends with the confirmation.
-struct Ticket {
-    cookies: String,
-    fields: String,
+    pages: Pages,
 }
 
 impl Asker {
@@ -60,13 +56,13 @@ impl Asker {
     /// What the HTTP client says.
     pub fn new(target: Target, centre: Arc<Smsc>, addresses: u8) -> Result<Asker, String> {
         let clients: Result<Vec<reqwest::Client>, reqwest::Error> =
-            (1..=addresses.max(1)).map(client).collect();
+            (1..=addresses.max(1)).map(|last| client([1, last])).collect();
         Ok(Asker {
             clients: clients.map_err(|error| error.to_string())?,
             bank: Profile::plain(&target.institution),
             lines: Mutex::default(),
             texts: Texts::new(centre),
-            tickets: Mutex::default(),
+            pages: Pages::default(),
             target,
         })
     }
@@ -101,14 +97,19 @@ impl Asker {
                 self.sale(client, (&self.target.partners, path), intent, &body)
                     .await
             }
-            Channel::Card => {
-                let body = json!({"msisdn": number, "pin": self.pin(intent)?});
+            Channel::Card | Channel::Ivr => {
+                let heard = if intent.channel == Channel::Ivr {
+                    "ivr"
+                } else {
+                    "api"
+                };
+                let body = json!({"msisdn": number, "pin": self.pin(intent)?, "channel": heard});
                 let path = "/v1/vouchers/redeem";
                 let key = chosen(&self.target.redeemers, intent)?;
                 let (status, value) = self.post(client, key, (path, &reference(intent)), &body).await?;
                 Ok(read(status, &value, status == 200))
             }
-            Channel::Guest => self.guest(client, intent).await,
+            Channel::Guest | Channel::CardPage | Channel::Till => self.page(intent, copy).await,
             Channel::UssdShop => self.ussd_shop(client, intent).await,
             Channel::UssdCard => self.ussd_card(client, intent).await,
             Channel::SmsShop => self.sms_shop(intent).await,
@@ -159,55 +160,6 @@ impl Asker {
         let (status, value) = self.post(client, key, (path, &reference(intent)), body).await?;
         let good = status == 202 || (status == 201 && value["state"] == "COMPLETED");
         Ok(read(status, &value, good))
-    }
-
-    /// A guest reads the price once, and presses its one ticket as often as it takes.
-    async fn guest(&self, client: &reqwest::Client, intent: Intent) -> Result<Said, String> {
-        let ticket = Arc::clone(self.tickets.lock().entry(intent.index).or_default());
-        let ticket = ticket
-            .get_or_try_init(|| self.review(client, intent.msisdn))
-            .await?;
-        let request = client
-            .post(format!("{}/recharge/pay", self.target.url))
-            .header("cookie", &ticket.cookies)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(ticket.fields.clone());
-        let answer = request.send().await.map_err(|error| error.to_string())?;
-        let location = answer.headers().get("location");
-        let begun = location.is_some_and(|to| to.as_bytes().starts_with(b"/pay/"));
-        Ok(match begun {
-            true => Said::Done,
-            false => Said::NotNow(format!("{}: no payment began", answer.status())),
-        })
-    }
-
-    async fn review(&self, client: &reqwest::Client, msisdn: u64) -> Result<Ticket, String> {
-        let url = format!("{}/recharge?number={msisdn}&amount={AMOUNT}", self.target.url);
-        let review = client.get(url).send().await.map_err(|error| error.to_string())?;
-        let status = review.status();
-        let cookies: Vec<String> = review
-            .headers()
-            .get_all("set-cookie")
-            .iter()
-            .filter_map(|cookie| Some(cookie.to_str().ok()?.split(';').next()?.to_owned()))
-            .collect();
-        let page = review.text().await.map_err(|error| error.to_string())?;
-        let (Some(form), Some(ticket)) = (hidden(&page, "form"), hidden(&page, "ticket")) else {
-            return Err(format!("{status}: no ticket on the page"));
-        };
-        let fields = [
-            ("form", form),
-            ("ticket", ticket),
-            ("rail", self.target.rail.as_str()),
-            ("confirm", "yes"),
-            ("wallet", "03411728699"),
-            ("cnic", "345678"),
-        ];
-        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Ok(Ticket {
-            cookies: cookies.join("; "),
-            fields: form_encode(&fields),
-        })
     }
 
     async fn ussd(
@@ -352,11 +304,12 @@ fn read(status: u16, value: &Value, good: bool) -> Said {
     }
 }
 
-fn client(last: u8) -> Result<reqwest::Client, reqwest::Error> {
+/// A client at an address of its own.
+fn client([third, last]: [u8; 2]) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .local_address(IpAddr::V4(Ipv4Addr::new(127, 0, 1, last)))
+        .local_address(IpAddr::V4(Ipv4Addr::new(127, 0, third, last)))
         .timeout(PATIENCE)
         .build()
 }
@@ -373,10 +326,4 @@ fn chosen<T>(of: &[T], intent: Intent) -> Result<&T, String> {
 /// The ten digits behind the country code.
 fn national(msisdn: u64) -> String {
     format!("{:010}", msisdn % 10_000_000_000)
-}
-
-fn hidden<'a>(page: &'a str, name: &str) -> Option<&'a str> {
-    let input = format!("name=\"{name}\" value=\"");
-    let from = page.rfind(&input)? + input.len();
-    page[from..].split('"').next()
 }
