@@ -568,13 +568,8 @@ impl Partition {
                 slot.dirty = true;
                 self.dirty.push(id);
             }
+            self.timers.update(&mut self.entities, id);
             match key {
-                EntityKey::Account(_)
-                | EntityKey::Auto(_)
-                | EntityKey::CardBatch(_)
-                | EntityKey::TopUp(..) => {
-                    self.timers.update(&mut self.entities, id);
-                }
                 EntityKey::Number(_) | EntityKey::Imsi(_) => {
                     self.open.directory.push(key);
                     self.account_max = self.account_max.max(account_of(event));

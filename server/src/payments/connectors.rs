@@ -4,7 +4,7 @@
 //! nothing that matters: after a restart the open ones are found in the read models, and asked about before anything is sent
 //! again.
 
-use super::schedule::{SCAN_EVERY, SCAN_SOON, Schedule};
+use super::schedule::{self, Schedule};
 use charge::payment::{Credited, Destination, PaymentAction, PaymentEvent, PaymentId, PaymentState};
 use charge::time::SECOND;
 use charge::{Code, Command, Entity, EntityKey, Event, EventBody, Money, Msisdn, OperatorId, PartnerId};
@@ -188,38 +188,18 @@ impl Inner {
         (self.parts.clock)()
     }
 
-    async fn work(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
-        loop {
-            let now = self.now();
-            let due = self.schedule.lock().take_due(now, QUESTIONS_MAX);
-            let idle = due.is_empty();
-            for parcel in due {
-                let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
-                    return;
-                };
-                let inner = Arc::clone(&self);
-                tokio::spawn(async move {
-                    inner.hand_over(parcel).await;
-                    drop(slot);
-                });
-            }
-            if !idle {
-                continue;
-            }
-            let wait = self.schedule.lock().next().map_or(1_000_000, |due| due.0 - now.0);
-            let wait = Duration::from_micros(wait.clamp(1_000, 1_000_000).unsigned_abs());
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.bell.notified() => {}
-                _ = stopped.wait_for(|stop| *stop) => return,
-            }
-        }
+    async fn work(self: Arc<Self>, stopped: watch::Receiver<bool>) {
+        let ask = |id| {
+            let inner = Arc::clone(&self);
+            async move { inner.hand_over(id).await }
+        };
+        let queue = (&self.schedule, &self.bell, &self.slots);
+        schedule::work(queue, || self.now(), ask, stopped).await;
     }
 
     /// Finds open sales in the read models: at the start, and now and then.
     async fn scan(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
-        let mut pause = SCAN_SOON;
-        loop {
+        for pause in schedule::scan_pauses() {
             self.scan_sales().await;
             self.scan_payments().await;
             self.bell.notify_one();
@@ -227,7 +207,6 @@ impl Inner {
                 () = tokio::time::sleep(pause) => {}
                 _ = stopped.wait_for(|stop| *stop) => return,
             }
-            pause = (pause * 2).min(SCAN_EVERY);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::connectors::Forwarder;
 use super::doubts::Doubts;
-use super::schedule::{SCAN_EVERY, SCAN_SOON, Schedule};
+use super::schedule::{self, SCAN_EVERY, Schedule};
 use charge::command::Unmatched;
 use charge::payment::{
     CreatePayment, Currency, Destination, Payment, PaymentAction, PaymentEvent, PaymentId, PaymentReply,
@@ -185,38 +185,18 @@ impl Inner {
         self.bell.notify_one();
     }
 
-    async fn work(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
-        loop {
-            let now = self.now();
-            let due = self.schedule.lock().take_due(now, QUESTIONS_MAX);
-            let idle = due.is_empty();
-            for id in due {
-                let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
-                    return;
-                };
-                let inner = Arc::clone(&self);
-                tokio::spawn(async move {
-                    inner.ask_or_prompt(id).await;
-                    drop(slot);
-                });
-            }
-            if !idle {
-                continue;
-            }
-            let wait = self.schedule.lock().next().map_or(1_000_000, |due| due.0 - now.0);
-            let wait = Duration::from_micros(wait.clamp(1_000, 1_000_000).unsigned_abs());
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.bell.notified() => {}
-                _ = stopped.wait_for(|stop| *stop) => return,
-            }
-        }
+    async fn work(self: Arc<Self>, stopped: watch::Receiver<bool>) {
+        let ask = |id| {
+            let inner = Arc::clone(&self);
+            async move { inner.ask_or_prompt(id).await }
+        };
+        let queue = (&self.schedule, &self.bell, &self.slots);
+        schedule::work(queue, || self.now(), ask, stopped).await;
     }
 
     /// Finds open payments in the read models: often at the start, when they may be behind the journal, later now and then.
     async fn scan(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
-        let mut pause = SCAN_SOON;
-        loop {
+        for pause in schedule::scan_pauses() {
             for state in PaymentState::ALL.into_iter().filter(|state| state.needs_asking()) {
                 self.scan_state(state).await;
             }
@@ -226,7 +206,6 @@ impl Inner {
                 () = tokio::time::sleep(pause.min(self.scan_every())) => {}
                 _ = stopped.wait_for(|stop| *stop) => return,
             }
-            pause = (pause * 2).min(SCAN_EVERY);
         }
     }
 

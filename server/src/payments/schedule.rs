@@ -4,9 +4,12 @@
 use charge::Timestamp;
 use charge::payment::PaymentId;
 use charge::time::SECOND;
+use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Notify, Semaphore, watch};
 
 /// Seconds to wait before each question; the last one repeats.
 const WAITS_S: [i64; 6] = [5, 15, 60, 300, 900, 3600];
@@ -15,7 +18,56 @@ const LOOK_S: i64 = 5;
 /// What is open is looked for in the read models so often, in case one was missed.
 pub const SCAN_EVERY: Duration = Duration::from_secs(60);
 /// ... and so soon after the start, when the read models may be behind the journal; the pauses double.
-pub const SCAN_SOON: Duration = Duration::from_secs(2);
+const SCAN_SOON: Duration = Duration::from_secs(2);
+/// Longest pause between two looks at what is due.
+const LOOK_EVERY_US: i64 = 1_000_000;
+
+/// The pauses between the scans of what is open.
+pub fn scan_pauses() -> impl Iterator<Item = Duration> + Send {
+    std::iter::successors(Some(SCAN_SOON), |pause| Some((*pause * 2).min(SCAN_EVERY)))
+}
+
+/// Asks about what is due, each in a task of its own and at most so many at once as `slots` has, until stopped. `bell` says
+/// that something may have become due sooner.
+pub async fn work<K, F>(
+    (schedule, bell, slots): (&Mutex<Schedule<K>>, &Notify, &Arc<Semaphore>),
+    now: impl Fn() -> Timestamp + Send,
+    ask: impl Fn(K) -> F + Send,
+    mut stopped: watch::Receiver<bool>,
+) where
+    K: Copy + Ord + Hash + Send,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let most = slots.available_permits();
+    loop {
+        let looked = now();
+        let due = schedule.lock().take_due(looked, most);
+        let idle = due.is_empty();
+        for id in due {
+            let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
+                return;
+            };
+            let asking = ask(id);
+            tokio::spawn(async move {
+                asking.await;
+                drop(slot);
+            });
+        }
+        if !idle {
+            continue;
+        }
+        let wait = schedule
+            .lock()
+            .next()
+            .map_or(LOOK_EVERY_US, |due| due.0 - looked.0);
+        let wait = Duration::from_micros(wait.clamp(1_000, LOOK_EVERY_US).unsigned_abs());
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = bell.notified() => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+    }
+}
 
 /// Payments (or other things) to ask about, by the moment at which they are due.
 #[derive(Debug)]
