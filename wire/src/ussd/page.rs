@@ -127,23 +127,21 @@ pub fn pages_in(text: &str, more: &str, size: PageSize) -> Vec<String> {
     let mut page = String::new();
     for (at, atom) in atoms.iter().enumerate() {
         let longer = format!("{page}{atom}");
-        let whole_rest = || alphabet.length(page.trim_end()) + 1 + rest_length(&atoms[at..], alphabet);
-        let fits_here = alphabet.length(longer.trim_end()) <= room
-            || (!pages.is_empty() || !page.is_empty()) && whole_rest() <= capacity;
-        if fits_here || page.is_empty() {
+        if page.is_empty() || alphabet.length(longer.trim_end()) <= room {
             page = longer;
-        } else {
-            pages.push(format!("{}{footer}", page.trim_end()));
-            page = (*atom).trim_start().to_owned();
+            continue;
         }
+        // The last page has no footer: what still fits without one is taken to its end.
+        let last = format!("{page}{}", atoms[at..].concat());
+        if alphabet.length(last.trim_end()) <= capacity {
+            page = last;
+            break;
+        }
+        pages.push(format!("{}{footer}", page.trim_end()));
+        page = (*atom).trim_start().to_owned();
     }
     pages.push(page.trim_end().to_owned());
     pages
-}
-
-fn rest_length(atoms: &[&str], alphabet: Alphabet) -> usize {
-    let text: String = atoms.concat();
-    alphabet.length(text.trim_end())
 }
 
 /// A line that does not fit, in pieces that do: words with the space behind them, single characters of scripts that need

@@ -259,6 +259,23 @@ fn more_dialogues_than_the_limit_are_refused() {
     assert_eq!(refused.cause, Some(0x16));
 }
 
+#[test]
+fn the_last_page_is_measured_by_what_it_shows() {
+    // Words end here with a space, with three of them and with none.
+    for end in ["！ж", "ж\u{2000} \u{2000}ж", "！！", "жж"] {
+        for words in 30..110 {
+            for start in ["", "ж"] {
+                let text = format!("{start}{}{end}", "ж ".repeat(words));
+                let pages = pages(&text, "98 More");
+                assert!(pages.iter().all(|page| fits(page)), "{words} {end:?}: {pages:?}");
+                let letters = |text: &str| text.split_whitespace().collect::<String>();
+                let shown: String = pages.iter().map(|page| page.replace("98 More", "")).collect();
+                assert_eq!(letters(&shown), letters(&text));
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_octets_end_in_an_answer_or_a_close(octets in proptest::collection::vec(any::<u8>(), 0..600)) {
