@@ -550,6 +550,58 @@ fn an_import_reports_every_line_that_is_refused() {
         .fails(2, &["does not name a column msisdn"]);
 }
 
+/// Long work draws a bar for who watches, and nothing into a file. `script` gives the command a terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bar_is_drawn_on_a_terminal_and_nowhere_else() {
+    use std::process::{Command, Stdio};
+    let place = Place::new("");
+    let generate = |from: &str| {
+        let data = place.data().display().to_string();
+        let words = [
+            "subscriber",
+            "generate",
+            "--operator",
+            "jazz",
+            "--from",
+            from,
+            "--count",
+            "700",
+            "--data",
+            &data,
+        ];
+        words.map(str::to_owned)
+    };
+    let mut watched = raseed();
+    watched.args(generate("923100000000"));
+    let line = std::iter::once(watched.get_program())
+        .chain(watched.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect::<Vec<_>>();
+    let mut script = Command::new("script");
+    script
+        .args(["-qec", &line.join(" "), "/dev/null"])
+        .current_dir(place.path("."))
+        .stdin(Stdio::null());
+    for (name, _) in watched.get_envs() {
+        script.env_remove(name);
+    }
+    let seen = Ran::of(&mut script);
+    assert_eq!(seen.code, 0, "{seen:?}");
+    assert!(seen.out.contains("\r\u{1b}[Kaccounts [....."), "{seen:?}");
+    assert!(seen.out.contains("/700  "), "{seen:?}");
+    let after = seen.out.rsplit("\r\u{1b}[K").next().unwrap();
+    assert!(
+        after.contains("700") && !after.contains('['),
+        "the bar is gone: {seen:?}"
+    );
+
+    let mut quiet = raseed();
+    let quiet = Ran::of(quiet.args(generate("923100001000")));
+    assert_eq!(quiet.code, 0, "{quiet:?}");
+    assert!(!quiet.err.contains(['\r', '\u{1b}', '[']), "{quiet:?}");
+}
+
 #[test]
 fn the_demo_plays_its_story_and_every_step_holds() {
     let place = Place::new("");

@@ -233,11 +233,11 @@ fn parts(request: &CreditControlRequest<'_>, service: Service) -> SmallVec<[Char
     parts
 }
 
-/// What tells one quota from another: several Service-Identifiers share the quota of the first.
+/// What tells one quota from another: several Service-Identifiers share the quota of the lowest, in whatever order they come.
 fn key_of(asked: &ServiceRequest) -> ElementKey {
     ElementKey {
         rating_group: asked.rating_group,
-        service_id: asked.service_identifiers.first().copied(),
+        service_id: asked.service_identifiers.iter().min().copied(),
     }
 }
 

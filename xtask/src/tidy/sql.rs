@@ -82,7 +82,10 @@ fn without_comments(statement: &str) -> String {
     shared
 }
 
-/// Fuzz targets are compiled by nobody here: their files, their manifest and the page about them must name the same.
+/// Where the fuzz targets are compiled and run a little, on stable.
+const FUZZ_TEST: &str = "server/tests/fuzz_targets.rs";
+
+/// Fuzzing itself needs nightly: the files of the targets, their manifest, the page about them and their test must name the same.
 fn check_fuzz(tree: &Tree, findings: &mut Vec<Finding>) {
     let text = |path: &str| {
         tree.files
@@ -97,6 +100,14 @@ fn check_fuzz(tree: &Tree, findings: &mut Vec<Finding>) {
             .map(|name| name.trim_end_matches(after).to_owned())
             .collect()
     };
+    let stems = |names: BTreeSet<String>| -> BTreeSet<String> {
+        let stem = |name: &String| {
+            name.trim_end_matches(['"', ']'])
+                .trim_end_matches(".rs")
+                .to_owned()
+        };
+        names.iter().map(stem).collect()
+    };
     let files: BTreeSet<String> = tree
         .texts(".rs")
         .filter_map(|(path, _)| path.strip_prefix("fuzz/fuzz_targets/")?.strip_suffix(".rs"))
@@ -105,14 +116,15 @@ fn check_fuzz(tree: &Tree, findings: &mut Vec<Finding>) {
     for (path, names) in [
         (
             "fuzz/Cargo.toml",
-            named("fuzz/Cargo.toml", "path = \"fuzz_targets/", '"')
-                .iter()
-                .map(|name| name.trim_end_matches(".rs").to_owned())
-                .collect::<BTreeSet<String>>(),
+            stems(named("fuzz/Cargo.toml", "path = \"fuzz_targets/", '"')),
         ),
         (
             "docs/how-to/fuzz.md",
             named("docs/how-to/fuzz.md", "$ cargo +nightly fuzz run ", ' '),
+        ),
+        (
+            FUZZ_TEST,
+            stems(named(FUZZ_TEST, "#[path = \"../../fuzz/fuzz_targets/", ']')),
         ),
     ] {
         for name in files.symmetric_difference(&names) {
@@ -176,9 +188,11 @@ mod tests {
     fn fuzz_targets_are_named_everywhere() {
         let manifest = "[[bin]]\nname = \"a\"\npath = \"fuzz_targets/a.rs\"\n";
         let page = "```console\n$ cargo +nightly fuzz run a\n```\n";
-        let findings = |manifest: &str, page: &str| {
+        let test = "#[path = \"../../fuzz/fuzz_targets/a.rs\"]\nmod a;\n";
+        let findings = |manifest: &str, page: &str, test: &str| {
             let tree = Tree::of(&[
                 ("fuzz/fuzz_targets/a.rs", ""),
+                (FUZZ_TEST, test),
                 ("fuzz/Cargo.toml", manifest),
                 ("docs/how-to/fuzz.md", page),
             ]);
@@ -189,10 +203,11 @@ mod tests {
                 .map(|finding| finding.path)
                 .collect::<Vec<_>>()
         };
-        assert!(findings(manifest, page).is_empty());
-        assert_eq!(findings("", page), ["fuzz/Cargo.toml"]);
-        assert_eq!(findings(manifest, ""), ["docs/how-to/fuzz.md"]);
+        assert!(findings(manifest, page, test).is_empty());
+        assert_eq!(findings("", page, test), ["fuzz/Cargo.toml"]);
+        assert_eq!(findings(manifest, "", test), ["docs/how-to/fuzz.md"]);
         let more = page.replace("run a", "run a\n$ cargo +nightly fuzz run b");
-        assert_eq!(findings(manifest, &more), ["docs/how-to/fuzz.md"]);
+        assert_eq!(findings(manifest, &more, test), ["docs/how-to/fuzz.md"]);
+        assert_eq!(findings(manifest, page, ""), [FUZZ_TEST]);
     }
 }

@@ -184,12 +184,12 @@ async fn services_that_share_a_quota_are_answered_once() {
     request.services.clear();
     request
         .services
-        .push(asked(Some(600_000), Some(3_000_000), [501, 503]));
-    request.services.push(asked(Some(400_000), None, [501, 502]));
+        .push(asked(Some(600_000), Some(3_000_000), [503, 501]));
+    request.services.push(asked(Some(400_000), None, [502, 501]));
     let answer = client.request(&request).await.unwrap();
     let credit = answer.credit().unwrap();
     assert_eq!(credit.services.len(), 1);
-    assert_eq!(credit.services[0].service_identifiers[..], [501, 503, 502]);
+    assert_eq!(credit.services[0].service_identifiers[..], [503, 501, 502]);
     assert_eq!(granted(&answer), Some(3_000_000), "silence is no request");
     assert_eq!(world.used(&phone), 1_000_000, "each report counts");
     assert_eq!(reserved(&world), 3_585_000);
@@ -202,6 +202,41 @@ async fn services_that_share_a_quota_are_answered_once() {
     );
     assert_eq!(reserved(&world), 0);
     assert_eq!(world.balance(&phone), "98.805");
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_quotas_of_a_request_are_counted_and_not_its_services() {
+    let world = World::start().await;
+    let phone = world.phone(PROOF, "100");
+    let client = client(&world, "gw.client.example").await;
+    let session = "gw;1;counted";
+    let opened = data(&client, session, &phone.msisdn, INITIAL, (None, Some(1_000_000)));
+    client.request(&opened).await.unwrap();
+    // Forty reports of one quota, as a gateway tells that was long without us, and one request.
+    let update = (RequestType::Update, 1);
+    let mut request = data(&client, session, &phone.msisdn, update, (None, Some(1_000_000)));
+    request
+        .services
+        .extend((0..40).map(|_| service(1, Some(10_000), None)));
+    let answer = client.request(&request).await.unwrap();
+    assert_eq!(answer.result_code(), ResultCode::SUCCESS);
+    assert_eq!(answer.credit().unwrap().services.len(), 1);
+    assert_eq!(granted(&answer), Some(1_000_000));
+    assert_eq!(world.used(&phone), 400_000);
+    // As many quotas are more than a session has: all is refused, the session goes on.
+    let before = world.bytes(&phone);
+    let update = (RequestType::Update, 2);
+    let mut request = data(&client, session, &phone.msisdn, update, (None, None));
+    request.services = (1..=40).map(|group| service(group, None, Some(1_000))).collect();
+    let answer = client.request(&request).await.unwrap();
+    assert_eq!(answer.result_code(), ResultCode::RESOURCES_EXCEEDED);
+    assert_eq!(world.bytes(&phone), before);
+    let end = (RequestType::Termination, 3);
+    let request = data(&client, session, &phone.msisdn, end, (Some(100_000), None));
+    let answer = client.request(&request).await.unwrap();
+    assert_eq!(answer.result_code(), ResultCode::SUCCESS);
+    assert_eq!(world.used(&phone), 500_000);
     world.finish().await;
 }
 
