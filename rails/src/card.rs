@@ -15,6 +15,7 @@ mod stored;
 use crate::base::Base;
 use crate::form::{encode, escaped, with_query};
 use crate::http::{HttpAnswer, HttpRequest, Later, Method, Transport};
+use crate::json::JsonAnswer;
 use crate::limits::{BODY_BYTES_MAX, CALL_MS};
 use crate::rail::{
     Begun, Enrolling, Enrolment, Heard, Mandate, Order, Rail, RailError, SettlementLine, Stored, Told,
@@ -80,11 +81,6 @@ pub struct Card {
     currency: Currency,
 }
 
-struct Answer {
-    status: u16,
-    body: Value,
-}
-
 impl Card {
     /// A rail from its configuration.
     ///
@@ -109,7 +105,7 @@ impl Card {
         path: &str,
         form: Option<(&str, Vec<(&str, String)>)>,
         now: Timestamp,
-    ) -> Result<Answer, RailError> {
+    ) -> Result<JsonAnswer, RailError> {
         let (method, key, body) = match form {
             Some((key, fields)) => (Method::Post, Some(key), encode(&fields)),
             None => (Method::Get, None, String::new()),
@@ -134,30 +130,24 @@ impl Card {
             ));
             headers.push(header("idempotency-key", key.to_owned()));
         }
-        let answer = io
-            .send(HttpRequest {
-                method,
-                url: self.config.host.url(path),
-                headers,
-                body: body.into_bytes(),
-                timeout_ms: CALL_MS,
-            })
-            .await?;
-        if answer.body.len() > BODY_BYTES_MAX {
-            return Err(RailError::Malformed("answer too long"));
-        }
-        if matches!(answer.status, 401 | 403) {
-            return Err(RailError::Configuration(
-                "card: the PSP refuses our key".to_owned(),
-            ));
-        }
-        Ok(Answer {
-            status: answer.status,
-            body: serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
-        })
+        let request = HttpRequest {
+            method,
+            url: self.config.host.url(path),
+            headers,
+            body: body.into_bytes(),
+            timeout_ms: CALL_MS,
+        };
+        JsonAnswer::to(io, request)
+            .await?
+            .let_in("card: the PSP refuses our key")
     }
 
-    async fn create(&self, io: &dyn Transport, order: &Order, now: Timestamp) -> Result<Answer, RailError> {
+    async fn create(
+        &self,
+        io: &dyn Transport,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<JsonAnswer, RailError> {
         let id = order.id.to_string();
         let back = |went: &str| with_query(&order.return_url, &[("payment", &id), ("went", went)]);
         let description: String = order
@@ -194,7 +184,7 @@ impl Card {
             .await
     }
 
-    async fn read(&self, io: &dyn Transport, order: &Order, now: Timestamp) -> Result<Answer, RailError> {
+    async fn read(&self, io: &dyn Transport, order: &Order, now: Timestamp) -> Result<JsonAnswer, RailError> {
         let path = format!(
             "/v1/checkout/sessions/{}?expand%5B%5D=payment_intent.latest_charge",
             segment(&order.presented)?
@@ -203,7 +193,12 @@ impl Card {
     }
 
     /// The session, made if it was not: within the life of its key the same request gives the same session.
-    async fn session(&self, io: &dyn Transport, order: &Order, now: Timestamp) -> Result<Answer, RailError> {
+    async fn session(
+        &self,
+        io: &dyn Transport,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<JsonAnswer, RailError> {
         if !order.presented.is_empty() {
             return self.read(io, order, now).await;
         }

@@ -1,10 +1,47 @@
 //! JSON objects from rails: every name at most once, numbers as they were written, limits on everything.
 
+use crate::http::{HttpRequest, Transport};
 use crate::limits::{BODY_BYTES_MAX, FIELD_BYTES_MAX, FIELDS_MAX};
 use crate::rail::RailError;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
+
+/// An answer of a JSON API.
+pub(crate) struct JsonAnswer {
+    /// Status code.
+    pub status: u16,
+    /// Body; `Null` when it is no JSON.
+    pub body: serde_json::Value,
+}
+
+impl JsonAnswer {
+    /// What came back for a request.
+    ///
+    /// # Errors
+    /// As the transport says; [`RailError::Malformed`] when it is too long.
+    pub async fn to(io: &dyn Transport, request: HttpRequest) -> Result<JsonAnswer, RailError> {
+        let answer = io.send(request).await?;
+        if answer.body.len() > BODY_BYTES_MAX {
+            return Err(RailError::Malformed("answer too long"));
+        }
+        Ok(JsonAnswer {
+            status: answer.status,
+            body: serde_json::from_slice(&answer.body).unwrap_or_default(),
+        })
+    }
+
+    /// The same, unless our credentials are refused.
+    ///
+    /// # Errors
+    /// [`RailError::Configuration`] with `refused`.
+    pub fn let_in(self, refused: &str) -> Result<JsonAnswer, RailError> {
+        match self.status {
+            401 | 403 => Err(RailError::Configuration(refused.to_owned())),
+            _ => Ok(self),
+        }
+    }
+}
 
 /// The members of one object, in order, values as the bytes that were sent.
 pub struct Object<'a>(Vec<(String, &'a RawValue)>);

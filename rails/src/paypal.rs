@@ -15,9 +15,10 @@ mod webhook;
 use crate::base::Base;
 use crate::form::with_query;
 use crate::http::{HttpAnswer, HttpRequest, Later, Method, Transport};
+use crate::json::JsonAnswer;
 use crate::rail::{Begun, Heard, Order, Rail, RailError, SettlementLine, Told};
 use crate::secret::Secret;
-use api::{Answer, Api};
+use api::Api;
 use charge::catalog::Language;
 use charge::payment::{Currency, Price, Statement};
 use charge::time::HOUR;
@@ -127,7 +128,7 @@ impl PayPal {
         } else {
             self.read(io, order, now).await?
         };
-        let Answer { status, body } = known;
+        let JsonAnswer { status, body } = known;
         if !matches!(status, 200 | 201) {
             return Ok(Begun::Said(meaning::of_refusal(status, &body)));
         }
@@ -157,7 +158,12 @@ impl PayPal {
                 .is_some_and(|rest| rest.starts_with('/'))
     }
 
-    async fn create(&self, io: &dyn Transport, order: &Order, now: Timestamp) -> Result<Answer, RailError> {
+    async fn create(
+        &self,
+        io: &dyn Transport,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<JsonAnswer, RailError> {
         let id = order.id.to_string();
         let back = |went: &str| with_query(&order.return_url, &[("payment", &id), ("went", went)]);
         let mut body = json!({
@@ -186,7 +192,7 @@ impl PayPal {
         self.api.post(io, "/v2/checkout/orders", &id, &body, now).await
     }
 
-    async fn read(&self, io: &dyn Transport, order: &Order, now: Timestamp) -> Result<Answer, RailError> {
+    async fn read(&self, io: &dyn Transport, order: &Order, now: Timestamp) -> Result<JsonAnswer, RailError> {
         let path = format!("/v2/checkout/orders/{}", api::segment(&order.presented)?);
         self.api.get(io, &path, now).await
     }
@@ -252,7 +258,7 @@ impl PayPal {
         let answer = self.api.post(io, &path, &request_id, &json!({}), now).await?;
         match answer.status {
             200 | 201 => Ok(Standing::read(&answer.body, order)?.statement(false)),
-            422 if answer.issue() == Some("ORDER_ALREADY_CAPTURED") => {
+            422 if meaning::issue(&answer.body) == Some("ORDER_ALREADY_CAPTURED") => {
                 let path = format!("/v2/checkout/orders/{}", api::segment(&standing.order_id)?);
                 let answer = self.api.get(io, &path, now).await?;
                 match answer.status {
@@ -303,7 +309,12 @@ impl PayPal {
         }
     }
 
-    async fn capture_of(&self, io: &dyn Transport, id: &str, now: Timestamp) -> Result<Answer, RailError> {
+    async fn capture_of(
+        &self,
+        io: &dyn Transport,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<JsonAnswer, RailError> {
         let path = format!("/v2/payments/captures/{}", api::segment(id)?);
         self.api.get(io, &path, now).await
     }

@@ -66,6 +66,11 @@ pub fn latin_digit(character: char) -> Option<char> {
     char::from_digit(u32::from(character) - u32::from(zero), 10)
 }
 
+/// The digits of a code as somebody typed it; what is far too long is cut off.
+pub fn code_digits(typed: &str) -> String {
+    typed.chars().take(32).filter_map(latin_digit).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use super::{Bank, told};
 use crate::card::signature;
 use crate::http::{HttpAnswer, HttpRequest, Method, Transport};
-use crate::json::Object;
+use crate::json::{JsonAnswer, Object};
 use crate::limits::{BODY_BYTES_MAX, CALL_MS};
 use crate::pkr::{from_paisa, paisa};
 use crate::rail::{Heard, RailError, Told};
@@ -38,11 +38,6 @@ impl Credit {
 /// The id under which a credit without an owner goes back.
 pub(super) fn unmatched_id(reference: &str) -> String {
     format!("{reference}{UNMATCHED}")
-}
-
-struct Answer {
-    status: u16,
-    body: Value,
 }
 
 impl Bank {
@@ -127,7 +122,7 @@ impl Bank {
         path: &str,
         body: &Value,
         now: Timestamp,
-    ) -> Result<Answer, RailError> {
+    ) -> Result<JsonAnswer, RailError> {
         let config = &self.config;
         let (Some(host), Some(password), Some(key)) = (&config.host, &config.password, &config.request_key)
         else {
@@ -137,31 +132,20 @@ impl Bank {
         let credentials = STANDARD.encode(format!("{}:{}", config.username, password.expose()));
         let signed = format!("POST {path}\n{body}");
         let header = |name: &str, value: String| (name.to_owned(), value);
-        let answer = io
-            .send(HttpRequest {
-                method: Method::Post,
-                url: host.url(path),
-                headers: vec![
-                    header("authorization", format!("Basic {credentials}")),
-                    header("content-type", "application/json".to_owned()),
-                    header("request-signature", signature::sign(key, signed.as_bytes(), now)),
-                ],
-                body: body.into_bytes(),
-                timeout_ms: CALL_MS,
-            })
-            .await?;
-        if answer.body.len() > BODY_BYTES_MAX {
-            return Err(RailError::Malformed("answer too long"));
-        }
-        if matches!(answer.status, 401 | 403) {
-            return Err(RailError::Configuration(
-                "bank: our credentials are refused".to_owned(),
-            ));
-        }
-        Ok(Answer {
-            status: answer.status,
-            body: serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
-        })
+        let request = HttpRequest {
+            method: Method::Post,
+            url: host.url(path),
+            headers: vec![
+                header("authorization", format!("Basic {credentials}")),
+                header("content-type", "application/json".to_owned()),
+                header("request-signature", signature::sign(key, signed.as_bytes(), now)),
+            ],
+            body: body.into_bytes(),
+            timeout_ms: CALL_MS,
+        };
+        JsonAnswer::to(io, request)
+            .await?
+            .let_in("bank: our credentials are refused")
     }
 
     /// A notification of a credit, or of one that the payer's bank took back.
@@ -251,7 +235,7 @@ pub(super) fn pending(code: &str) -> Statement {
     }
 }
 
-fn code_of(answer: &Answer) -> String {
+fn code_of(answer: &JsonAnswer) -> String {
     match answer.body["ResponseCode"].as_str() {
         Some(code) => code.to_owned(),
         None => format!("HTTP {}", answer.status),

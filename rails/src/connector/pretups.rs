@@ -95,6 +95,9 @@ const CODES: [(&str, Meaning); 4] = [
     ("250", Meaning::Pending),
 ];
 
+/// The log-in inside of a message, empty: ours travels in the query of the address.
+const LOGIN: [(&str, &str); 2] = [("LOGINID", ""), ("PASSWORD", "")];
+
 /// A gateway.
 #[derive(Clone, Debug)]
 pub struct Pretups {
@@ -106,6 +109,16 @@ pub struct Pretups {
 enum Heard {
     Delivery(Delivery),
     Unheard { code: String },
+}
+
+impl Heard {
+    /// What it says of the sale, where nothing more is to be done about a reference that was never heard of.
+    fn delivery(self) -> Delivery {
+        match self {
+            Heard::Delivery(delivery) => delivery,
+            Heard::Unheard { code } => Delivery::Pending { code },
+        }
+    }
 }
 
 impl Pretups {
@@ -183,46 +196,43 @@ impl Pretups {
     async fn transfer(&self, io: &dyn Transport, sale: &Sale, now: Timestamp) -> Result<Delivery, RailError> {
         let amount = cents_text(sale.amount).ok_or(RailError::NotTaken("amount"))?;
         let (id, date, number) = (sale.id.to_string(), self.date(now), self.number(sale));
-        let config = &self.config;
-        let request = [
-            ("TYPE", "EXRCTRFREQ"),
-            ("DATE", date.as_str()),
-            ("EXTNWCODE", config.network_code.as_str()),
-            ("MSISDN", config.retailer.as_str()),
-            ("PIN", config.pin.expose()),
-            ("LOGINID", ""),
-            ("PASSWORD", ""),
-            ("EXTCODE", config.external_code.as_str()),
+        let mut request = self.opening("EXRCTRFREQ", &date, &LOGIN);
+        request.extend([
             ("EXTREFNUM", id.as_str()),
             ("MSISDN2", number.as_str()),
             ("AMOUNT", amount.as_str()),
             ("LANGUAGE1", "0"),
             ("LANGUAGE2", "0"),
             ("SELECTOR", "1"),
-        ];
-        Ok(match self.ask(io, sale, (&request, "EXRCTRFRESP")).await? {
-            Heard::Delivery(delivery) => delivery,
-            Heard::Unheard { code } => Delivery::Pending { code },
-        })
+        ]);
+        Ok(self.ask(io, sale, (&request, "EXRCTRFRESP")).await?.delivery())
     }
 
     async fn what_became(&self, io: &dyn Transport, sale: &Sale, now: Timestamp) -> Result<Heard, RailError> {
         let (id, date) = (sale.id.to_string(), self.date(now));
+        let mut request = self.opening("EXRCSTATREQ", &date, &LOGIN);
+        request.extend([("EXTREFNUM", id.as_str()), ("TXNID", ""), ("LANGUAGE1", "0")]);
+        self.ask(io, sale, (&request, "EXRCSTATRESP")).await
+    }
+
+    /// How every request begins, with `login` where the gateway looks for it.
+    fn opening<'a>(
+        &'a self,
+        kind: &'a str,
+        date: &'a str,
+        login: &[(&'a str, &'a str)],
+    ) -> Vec<(&'a str, &'a str)> {
         let config = &self.config;
-        let request = [
-            ("TYPE", "EXRCSTATREQ"),
-            ("DATE", date.as_str()),
+        let mut fields = vec![
+            ("TYPE", kind),
+            ("DATE", date),
             ("EXTNWCODE", config.network_code.as_str()),
             ("MSISDN", config.retailer.as_str()),
             ("PIN", config.pin.expose()),
-            ("LOGINID", ""),
-            ("PASSWORD", ""),
-            ("EXTCODE", config.external_code.as_str()),
-            ("EXTREFNUM", id.as_str()),
-            ("TXNID", ""),
-            ("LANGUAGE1", "0"),
         ];
-        self.ask(io, sale, (&request, "EXRCSTATRESP")).await
+        fields.extend(login);
+        fields.push(("EXTCODE", config.external_code.as_str()));
+        fields
     }
 
     fn request(&self, fields: &[(&str, &str)]) -> HttpRequest {
@@ -274,13 +284,12 @@ impl Connector for Pretups {
                 return self.transfer(io, sale, now).await;
             };
             match self.what_became(io, sale, now).await? {
-                Heard::Delivery(delivery) => Ok(delivery),
                 Heard::Unheard { .. }
                     if now > tried_at.plus(i64::from(self.config.on_its_way_s) * SECOND) =>
                 {
                     self.transfer(io, sale, now).await
                 }
-                Heard::Unheard { code } => Ok(Delivery::Pending { code }),
+                heard => Ok(heard.delivery()),
             }
         })
     }
@@ -291,12 +300,7 @@ impl Connector for Pretups {
         sale: &'a Sale,
         now: Timestamp,
     ) -> Later<'a, Result<Delivery, RailError>> {
-        Box::pin(async move {
-            Ok(match self.what_became(io, sale, now).await? {
-                Heard::Delivery(delivery) => delivery,
-                Heard::Unheard { code } => Delivery::Pending { code },
-            })
-        })
+        Box::pin(async move { Ok(self.what_became(io, sale, now).await?.delivery()) })
     }
 
     fn reverse<'a>(
@@ -308,23 +312,14 @@ impl Connector for Pretups {
     ) -> Later<'a, Result<Delivery, RailError>> {
         Box::pin(async move {
             let (id, date, number) = (sale.id.to_string(), self.date(now), self.number(sale));
-            let config = &self.config;
-            let request = [
-                ("TYPE", "RCREVREQ"),
-                ("DATE", date.as_str()),
-                ("EXTNWCODE", config.network_code.as_str()),
-                ("MSISDN", config.retailer.as_str()),
-                ("PIN", config.pin.expose()),
-                ("EXTCODE", config.external_code.as_str()),
+            let mut request = self.opening("RCREVREQ", &date, &[]);
+            request.extend([
                 ("EXTREFNUM", id.as_str()),
                 ("MSISDN2", number.as_str()),
                 ("TXNID", reference),
                 ("LANGUAGE1", "0"),
-            ];
-            Ok(match self.ask(io, sale, (&request, "RCREVRESP")).await? {
-                Heard::Delivery(delivery) => delivery,
-                Heard::Unheard { code } => Delivery::Pending { code },
-            })
+            ]);
+            Ok(self.ask(io, sale, (&request, "RCREVRESP")).await?.delivery())
         })
     }
 
@@ -335,18 +330,8 @@ impl Connector for Pretups {
     ) -> Later<'a, Result<Option<Money>, RailError>> {
         Box::pin(async move {
             let date = self.date(now);
-            let config = &self.config;
-            let request = [
-                ("TYPE", "EXUSRBALREQ"),
-                ("DATE", date.as_str()),
-                ("EXTNWCODE", config.network_code.as_str()),
-                ("MSISDN", config.retailer.as_str()),
-                ("PIN", config.pin.expose()),
-                ("LOGINID", ""),
-                ("PASSWORD", ""),
-                ("EXTCODE", config.external_code.as_str()),
-                ("EXTREFNUM", ""),
-            ];
+            let mut request = self.opening("EXUSRBALREQ", &date, &LOGIN);
+            request.push(("EXTREFNUM", ""));
             let answer = io.send(self.request(&request)).await?;
             let message = Message::parse(&answer.body)?;
             let about =

@@ -4,7 +4,8 @@ use super::Config;
 use crate::base::Base;
 use crate::form::escaped;
 use crate::http::{HttpRequest, Method, Transport};
-use crate::limits::{BODY_BYTES_MAX, CALL_MS};
+use crate::json::JsonAnswer;
+use crate::limits::CALL_MS;
 use crate::rail::RailError;
 use crate::secret::Secret;
 use base64::Engine as _;
@@ -33,19 +34,6 @@ struct Token {
     until: Timestamp,
 }
 
-/// An answer with its body as JSON; `Null` when it is none.
-pub(super) struct Answer {
-    pub status: u16,
-    pub body: Value,
-}
-
-impl Answer {
-    /// The first issue of an error (`details[0].issue`), or its name.
-    pub fn issue(&self) -> Option<&str> {
-        super::meaning::issue(&self.body)
-    }
-}
-
 impl Api {
     pub fn new(config: &Config) -> Api {
         Api {
@@ -56,7 +44,7 @@ impl Api {
         }
     }
 
-    pub async fn get(&self, io: &dyn Transport, path: &str, now: Timestamp) -> Result<Answer, RailError> {
+    pub async fn get(&self, io: &dyn Transport, path: &str, now: Timestamp) -> Result<JsonAnswer, RailError> {
         self.call(io, Method::Get, path, None, now).await
     }
 
@@ -67,7 +55,7 @@ impl Api {
         request_id: &str,
         body: &Value,
         now: Timestamp,
-    ) -> Result<Answer, RailError> {
+    ) -> Result<JsonAnswer, RailError> {
         self.call(io, Method::Post, path, Some((request_id, body)), now)
             .await
     }
@@ -80,7 +68,7 @@ impl Api {
         path: &str,
         body: Option<(&str, &Value)>,
         now: Timestamp,
-    ) -> Result<Answer, RailError> {
+    ) -> Result<JsonAnswer, RailError> {
         let token = self.token(io, now).await?;
         let answer = self.send(io, method, path, body, &token).await?;
         if answer.status != 401 {
@@ -105,7 +93,7 @@ impl Api {
         path: &str,
         body: Option<(&str, &Value)>,
         token: &str,
-    ) -> Result<Answer, RailError> {
+    ) -> Result<JsonAnswer, RailError> {
         let mut headers = vec![
             ("authorization".to_owned(), format!("Bearer {token}")),
             ("accept".to_owned(), "application/json".to_owned()),
@@ -115,22 +103,14 @@ impl Api {
             headers.push(("paypal-request-id".to_owned(), request_id.to_owned()));
             headers.push(("prefer".to_owned(), "return=representation".to_owned()));
         }
-        let answer = io
-            .send(HttpRequest {
-                method,
-                url: self.base.url(path),
-                headers,
-                body: body.map_or_else(Vec::new, |(_, body)| body.to_string().into_bytes()),
-                timeout_ms: CALL_MS,
-            })
-            .await?;
-        if answer.body.len() > BODY_BYTES_MAX {
-            return Err(RailError::Malformed("answer too long"));
-        }
-        Ok(Answer {
-            status: answer.status,
-            body: serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
-        })
+        let request = HttpRequest {
+            method,
+            url: self.base.url(path),
+            headers,
+            body: body.map_or_else(Vec::new, |(_, body)| body.to_string().into_bytes()),
+            timeout_ms: CALL_MS,
+        };
+        JsonAnswer::to(io, request).await
     }
 
     async fn token(&self, io: &dyn Transport, now: Timestamp) -> Result<String, RailError> {

@@ -7,7 +7,7 @@ use wire::diameter::credit::{FinalUnit, RequestType};
 
 use super::CallServerSettings;
 use super::kamailio::{Report, encode};
-use crate::diameter::{Answer, Client, ClientError};
+use crate::diameter::{Answer, Client, ClientError, request_name};
 
 /// Which party's server this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,13 +98,7 @@ pub struct CallEntry {
 
 impl fmt::Display for CallEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            RequestType::Initial => "CCR-I",
-            RequestType::Update => "CCR-U",
-            RequestType::Termination => "CCR-T",
-            RequestType::Event => "CCR-E",
-        };
-        write!(f, "{kind} {}", self.number)?;
+        write!(f, "{} {}", request_name(self.kind), self.number)?;
         if let Some(seconds) = self.used_s {
             write!(f, ", used {seconds} s")?;
         }

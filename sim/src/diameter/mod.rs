@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use wire::diameter::base::{AnswerMessage, DisconnectCause};
-use wire::diameter::credit::{CreditControlAnswer, CreditControlRequest};
+use wire::diameter::credit::{CreditControlAnswer, CreditControlRequest, RequestType};
 use wire::diameter::peer::{CloseReason, LocalNode, PeerSettings, RemoteNode, SendError};
 use wire::diameter::{Message, MessageId, ResultCode, Violation};
 
@@ -30,6 +30,16 @@ const ORDERS_MAX: usize = 16 * 1024;
 const NOTICES_MAX: usize = 4 * 1024;
 /// Time for a TCP connection and the capabilities exchange.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How people call a request of this type.
+pub(crate) fn request_name(kind: RequestType) -> &'static str {
+    match kind {
+        RequestType::Initial => "CCR-I",
+        RequestType::Update => "CCR-U",
+        RequestType::Termination => "CCR-T",
+        RequestType::Event => "CCR-E",
+    }
+}
 
 /// Settings of a client with this Origin-Host, Origin-Realm and Product-Name.
 #[must_use]

@@ -13,7 +13,7 @@ use super::quota::Quota;
 pub use super::quota::{Final, Gate};
 use super::request::{Line, Names, encode};
 use super::{Attach, GatewayError, GatewaySettings, Profile};
-use crate::diameter::{Answer, Client, Notice};
+use crate::diameter::{Answer, Client, Notice, request_name};
 
 /// What one request of the session was and what came back, per rating group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,13 +46,7 @@ pub struct Entry {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            RequestType::Initial => "CCR-I",
-            RequestType::Update => "CCR-U",
-            RequestType::Termination => "CCR-T",
-            RequestType::Event => "CCR-E",
-        };
-        write!(f, "{kind} {}", self.number)?;
+        write!(f, "{} {}", request_name(self.kind), self.number)?;
         if let Some(group) = self.rating_group {
             write!(f, ", group {group}")?;
         }
@@ -279,16 +273,7 @@ impl DataSession {
         if self.settings.profile == Profile::Open5gs || !self.is_open {
             return Ok(());
         }
-        let lines = self
-            .quotas
-            .iter_mut()
-            .map(|quota| Line {
-                rating_group: quota.rating_group,
-                used: Some(quota.take_used()),
-                asks: true,
-                reason: Some(ReportingReason::ForcedReauthorisation),
-            })
-            .collect();
+        let lines = self.lines(true, ReportingReason::ForcedReauthorisation);
         self.exchange(RequestType::Update, lines).await?;
         Ok(())
     }
@@ -340,18 +325,20 @@ impl DataSession {
         Ok(())
     }
 
+    /// What every quota was used for.
+    fn lines(&mut self, asks: bool, reason: ReportingReason) -> Vec<Line> {
+        let line = |quota: &mut Quota| Line {
+            rating_group: quota.rating_group,
+            used: Some(quota.take_used()),
+            asks,
+            reason: Some(reason),
+        };
+        self.quotas.iter_mut().map(line).collect()
+    }
+
     async fn terminate(&mut self, reason: ReportingReason) -> Result<(), GatewayError> {
         self.is_open = false;
-        let lines = self
-            .quotas
-            .iter_mut()
-            .map(|quota| Line {
-                rating_group: quota.rating_group,
-                used: Some(quota.take_used()),
-                asks: false,
-                reason: Some(reason),
-            })
-            .collect();
+        let lines = self.lines(false, reason);
         self.exchange(RequestType::Termination, lines).await?;
         Ok(())
     }

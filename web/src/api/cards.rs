@@ -64,15 +64,8 @@ impl RedeemAnswer {
     fn of(web: &Web, msisdn: &str, done: &Redeemed) -> RedeemAnswer {
         let catalog = web.catalog(done.operator);
         let outcome = done.outcome.as_ref();
-        let price = outcome.zip(catalog).map(|(outcome, catalog)| {
-            Price::of(
-                catalog,
-                (outcome.gross, outcome.fee, outcome.credited),
-                (outcome.tax, outcome.tax_rate),
-                None,
-                (outcome.promotion, &outcome.earned),
-            )
-        });
+        let price = outcome.zip(catalog);
+        let price = price.map(|(outcome, catalog)| Price::of_outcome(catalog, outcome));
         RedeemAnswer {
             serial: done.serial.to_string(),
             msisdn: msisdn.to_owned(),

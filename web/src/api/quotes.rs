@@ -17,6 +17,7 @@ use charge::catalog::{Catalog, Language};
 use charge::decide::{self, Quote, Terms};
 use charge::partner::Scopes;
 use charge::promotion::{ChannelClass, Earned, EarnedLot, campaign_code};
+use charge::reply::RechargeOutcome;
 use charge::tax::RegionCode;
 use charge::time::SECOND;
 use charge::{AccountId, Code, Entity, EntityKey, Money, Msisdn, PartnerId, Refusal, Timestamp};
@@ -155,6 +156,17 @@ pub struct Price {
 }
 
 impl Price {
+    /// Of a recharge that was made.
+    pub fn of_outcome(catalog: &Catalog, outcome: &RechargeOutcome) -> Price {
+        Price::of(
+            catalog,
+            (outcome.gross, outcome.fee, outcome.credited),
+            (outcome.tax, outcome.tax_rate),
+            None,
+            (outcome.promotion, &outcome.earned),
+        )
+    }
+
     /// From what the core computed.
     pub fn of(
         catalog: &Catalog,

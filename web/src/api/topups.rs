@@ -151,15 +151,8 @@ impl TopUpAnswer {
     /// From the durable state. Everything in it comes from there, so that a repetition gives the same bytes.
     pub fn of(top_up: &TopUp, catalog: Option<&Catalog>) -> TopUpAnswer {
         let (outcome, details) = (top_up.outcome.as_ref(), &top_up.details);
-        let price = outcome.zip(catalog).map(|(outcome, catalog)| {
-            Price::of(
-                catalog,
-                (outcome.gross, outcome.fee, outcome.credited),
-                (outcome.tax, outcome.tax_rate),
-                None,
-                (outcome.promotion, &outcome.earned),
-            )
-        });
+        let price = outcome.zip(catalog);
+        let price = price.map(|(outcome, catalog)| Price::of_outcome(catalog, outcome));
         TopUpAnswer {
             id: Uuid::from_u128(top_up.id).to_string(),
             external_id: top_up.external_id.clone(),

@@ -321,6 +321,14 @@ impl Frame {
     }
 }
 
+/// The status of a page with a form: 422 when it says what is wrong with what was sent.
+pub fn status_of(error: Option<&Html>) -> StatusCode {
+    match error {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    }
+}
+
 /// A template as an answer.
 pub fn page(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {

@@ -166,12 +166,7 @@ pub async fn make(
         let empty = (StatusCode::UNPROCESSABLE_ENTITY, "complaint-empty");
         return Ok(step(empty).page(&web, &visitor));
     }
-    let digits: String = told
-        .code
-        .chars()
-        .take(32)
-        .filter_map(number::latin_digit)
-        .collect();
+    let digits = number::code_digits(&told.code);
     let right = take_code(&web, &visitor, number, &digits, Purpose::Complain).await?;
     if !right || line_of(&web, number).await?.is_none() {
         let wrong = (StatusCode::UNPROCESSABLE_ENTITY, "error-code");

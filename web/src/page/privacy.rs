@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, Visitor, page};
 use super::profile::zone;
-use super::security::{Ask, Proof, member_does, to_sign_in};
+use super::security::{Ask, member_does, to_sign_in};
 use super::signin::BareForm;
 use crate::problem::Problem;
 use crate::state::Web;
@@ -149,12 +149,7 @@ pub async fn delete(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    let ask = Ask {
-        form: &form.form,
-        proof: Proof::Fresh,
-        here: "/privacy",
-        next: "/privacy",
-    };
+    let ask = Ask::fresh(&form.form, "/privacy");
     member_does(&web, &visitor, ask, move |people, who, place, now| {
         people.ask_deletion(who.person, place, now)
     })
@@ -167,12 +162,7 @@ pub async fn keep(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    let ask = Ask {
-        form: &form.form,
-        proof: Proof::SignedIn,
-        here: "/privacy",
-        next: "/privacy",
-    };
+    let ask = Ask::signed_in(&form.form, "/privacy");
     member_does(&web, &visitor, ask, move |people, who, place, now| {
         people.cancel_deletion(who.person, place, now)
     })

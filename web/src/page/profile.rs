@@ -1,7 +1,7 @@
 //! Who one is: name, language of messages, numbers. [`super::reach`] has e-mail and push.
 
 use super::format::Speech;
-use super::frame::{Frame, Visitor, page};
+use super::frame::{Frame, Visitor, page, status_of};
 use super::reach::Reachable;
 use super::security::to_sign_in;
 use super::session::line_of;
@@ -13,7 +13,6 @@ use crate::text::{self, Html};
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use charge::Msisdn;
 use charge::catalog::Language;
@@ -161,11 +160,7 @@ pub async fn show_with(
     };
     let reach = Reachable::of(web, &session).await?;
     let t = visitor.speech();
-    let status = if error.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = status_of(error.as_ref());
     let names = [
         (Language::En, "English"),
         (Language::Ur, "اردو"),
@@ -270,11 +265,7 @@ pub async fn number_code(
 
 fn number_page(web: &Web, visitor: &Visitor, msisdn: Msisdn, error: Option<Html>) -> Response {
     let t = visitor.speech();
-    let status = if error.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = status_of(error.as_ref());
     let shown = web.number_shown(msisdn);
     let template = NumberCode {
         page: visitor.frame(web, t.p("number-add")),
@@ -296,12 +287,7 @@ pub async fn number_add(
         return Ok(to_sign_in("/profile"));
     };
     let msisdn = number::parse(&form.number, web.catalogs()).ok_or(Fault::BadNumber)?;
-    let digits: String = form
-        .code
-        .chars()
-        .take(32)
-        .filter_map(number::latin_digit)
-        .collect();
+    let digits = number::code_digits(&form.code);
     let right = take_code(&web, &visitor, msisdn, &digits, Purpose::AddNumber).await?;
     let line = if right { line_of(&web, msisdn).await? } else { None };
     let Some(line) = line else {

@@ -1,8 +1,8 @@
 //! Ways to reach somebody beside SMS, on the profile: a proven e-mail address, and browsers that take push messages.
 
-use super::frame::{Frame, Visitor, page};
+use super::frame::{Frame, Visitor, page, status_of};
 use super::profile::{is_address, tell};
-use super::security::to_sign_in;
+use super::security::{Ask, member_does, to_sign_in};
 use super::signin::BareForm;
 use crate::number;
 use crate::problem::{Fault, Problem};
@@ -10,7 +10,6 @@ use crate::state::Web;
 use crate::text::{self, Html};
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Form, Json};
 use base64::Engine as _;
@@ -113,11 +112,7 @@ pub async fn email_code(
 
 fn code_page(web: &Web, visitor: &Visitor, error: Option<Html>) -> Response {
     let t = visitor.speech();
-    let status = if error.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = status_of(error.as_ref());
     let template = EmailCode {
         page: visitor.frame(web, t.p("email-title")),
         sent: t.h("email-sent"),
@@ -136,12 +131,7 @@ pub async fn email_prove(
     let Some(session) = visitor.fresh(web.now()) else {
         return Ok(to_sign_in("/profile"));
     };
-    let digits: String = form
-        .code
-        .chars()
-        .take(32)
-        .filter_map(number::latin_digit)
-        .collect();
+    let digits = number::code_digits(&form.code);
     let (place, now) = (visitor.place.clone(), web.now());
     let proven = web
         .people(move |people| people.prove_email(session.person, &digits, &place, now))
@@ -165,15 +155,11 @@ pub async fn email_remove(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    visitor.check_form(&web, &form.form)?;
-    let Some(session) = visitor.fresh(web.now()) else {
-        return Ok(to_sign_in("/profile"));
-    };
-    let (place, now) = (visitor.place.clone(), web.now());
-    web.people(move |people| people.remove_email(session.person, &place, now))
-        .await?;
-    tell(&web).await;
-    Ok(Redirect::to("/profile?done=1").into_response())
+    let ask = Ask::fresh(&form.form, "/profile?done=1");
+    member_does(&web, &visitor, ask, move |people, who, place, now| {
+        people.remove_email(who.person, place, now)
+    })
+    .await
 }
 
 /// What a browser says when it takes push messages.

@@ -1,7 +1,7 @@
 //! How one signs in and where one is signed in: password, passkeys, second factor, recovery codes, sign-ins, what was done,
 //! and "this wasn't me".
 
-use super::frame::{Frame, Visitor, page};
+use super::frame::{Frame, Visitor, page, status_of};
 use super::passkey;
 use super::profile::{tell, zone};
 use super::session::safe_next;
@@ -58,7 +58,7 @@ pub fn to_sign_in(next: &str) -> Response {
 
 /// How lately somebody must have proved who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
+enum Proof {
     /// Any complete sign-in will do.
     SignedIn,
     /// Lately: it changes how one signs in, or it is what a thief would want.
@@ -68,13 +68,33 @@ pub enum Proof {
 /// A form of a member.
 pub struct Ask<'a> {
     /// The token of the form.
-    pub form: &'a str,
+    form: &'a str,
     /// What must have been proved.
-    pub proof: Proof,
+    proof: Proof,
     /// Where somebody comes back to who must sign in first.
-    pub here: &'static str,
+    here: &'static str,
     /// Where one goes when it is done.
-    pub next: &'static str,
+    next: &'static str,
+}
+
+impl<'a> Ask<'a> {
+    /// Of anybody who is signed in, from the page to which it leads back.
+    pub fn signed_in(form: &'a str, next: &'static str) -> Ask<'a> {
+        Ask {
+            form,
+            proof: Proof::SignedIn,
+            here: next.split('?').next().unwrap_or(next),
+            next,
+        }
+    }
+
+    /// The same, after a fresh proof.
+    pub fn fresh(form: &'a str, next: &'static str) -> Ask<'a> {
+        Ask {
+            proof: Proof::Fresh,
+            ..Ask::signed_in(form, next)
+        }
+    }
 }
 
 /// What a member asks for with a form: the form is ours, they are signed in, it is done, and the browser goes on.
@@ -287,12 +307,7 @@ pub async fn remove_password(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    let ask = Ask {
-        form: &form.form,
-        proof: Proof::Fresh,
-        here: "/security",
-        next: "/security?done=removed",
-    };
+    let ask = Ask::fresh(&form.form, "/security?done=removed");
     member_does(&web, &visitor, ask, move |people, who, place, now| {
         people.remove_password(who.person, place, now)
     })
@@ -305,12 +320,7 @@ pub async fn remove_passkey(
     visitor: Visitor,
     Form(form): Form<WhichForm>,
 ) -> Result<Response, Problem> {
-    let ask = Ask {
-        form: &form.form,
-        proof: Proof::Fresh,
-        here: "/security",
-        next: "/security?done=removed",
-    };
+    let ask = Ask::fresh(&form.form, "/security?done=removed");
     member_does(&web, &visitor, ask, move |people, who, place, now| {
         people.remove_passkey(who.person, form.which, place, now)
     })
@@ -353,11 +363,7 @@ pub async fn totp_begin(
 }
 
 fn totp_page(web: &Web, visitor: &Visitor, secret: &str, error: Option<Html>) -> Response {
-    let status = if error.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = status_of(error.as_ref());
     let groups: Vec<String> = secret
         .as_bytes()
         .chunks(4)
@@ -389,12 +395,7 @@ pub async fn totp_confirm(
     let Some(session) = visitor.fresh(web.now()) else {
         return Ok(to_sign_in("/security"));
     };
-    let digits: String = form
-        .code
-        .chars()
-        .take(32)
-        .filter_map(number::latin_digit)
-        .collect();
+    let digits = number::code_digits(&form.code);
     let (place, now, person) = (visitor.place.clone(), web.now(), session.person);
     let confirmed = web
         .people(move |people| people.totp_confirm(person, &digits, &place, now))
@@ -418,15 +419,11 @@ pub async fn totp_off(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    visitor.check_form(&web, &form.form)?;
-    let Some(session) = visitor.fresh(web.now()) else {
-        return Ok(to_sign_in("/security"));
-    };
-    let (place, now, person) = (visitor.place.clone(), web.now(), session.person);
-    web.people(move |people| people.totp_off(person, &place, now))
-        .await?;
-    tell(&web).await;
-    Ok(done("totp-off"))
+    let ask = Ask::fresh(&form.form, "/security?done=totp-off");
+    member_does(&web, &visitor, ask, move |people, who, place, now| {
+        people.totp_off(who.person, place, now)
+    })
+    .await
 }
 
 #[derive(Template)]
@@ -467,12 +464,7 @@ pub async fn end_session(
     visitor: Visitor,
     Form(form): Form<WhichForm>,
 ) -> Result<Response, Problem> {
-    let ask = Ask {
-        form: &form.form,
-        proof: Proof::SignedIn,
-        here: "/security",
-        next: "/security?done=ended",
-    };
+    let ask = Ask::signed_in(&form.form, "/security?done=ended");
     member_does(&web, &visitor, ask, move |people, who, place, now| {
         people.end_session(who.person, form.which, place, now)
     })
@@ -486,10 +478,8 @@ pub async fn end_sessions(
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
     let ask = Ask {
-        form: &form.form,
-        proof: Proof::SignedIn,
-        here: "/security",
         next: "/",
+        ..Ask::signed_in(&form.form, "/security")
     };
     member_does(&web, &visitor, ask, move |people, who, place, now| {
         people.end_sessions(who.person, None, place, now)
@@ -503,12 +493,7 @@ pub async fn cancel_recovery(
     visitor: Visitor,
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
-    let ask = Ask {
-        form: &form.form,
-        proof: Proof::SignedIn,
-        here: "/security",
-        next: "/security?done=cancelled",
-    };
+    let ask = Ask::signed_in(&form.form, "/security?done=cancelled");
     member_does(&web, &visitor, ask, move |people, who, place, now| {
         people.cancel_recovery(who.person, place, now)
     })

@@ -1,6 +1,6 @@
 //! Signing in: a number, then the code that was sent to it.
 
-use super::frame::{Frame, Visitor, page};
+use super::frame::{Frame, Visitor, page, status_of};
 use super::passkey;
 use super::profile::tell;
 use super::session::{self, Entrant, Token, enter, line_of, safe_next};
@@ -11,7 +11,7 @@ use crate::text::{self, Html};
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use charge::Msisdn;
 use charge::catalog::Language;
@@ -65,11 +65,7 @@ pub async fn start(State(web): State<Web>, visitor: Visitor) -> Response {
 }
 
 fn start_page(web: &Web, visitor: &Visitor, typed: String, error: Option<Html>) -> Response {
-    let status = if error.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = status_of(error.as_ref());
     let shown = |number: &Msisdn| {
         let shown = number::shown(*number, web.catalogs());
         (shown.clone(), Html::bdi(&shown))
@@ -133,11 +129,7 @@ pub fn send(web: &Web, msisdn: Msisdn, language: Language, code: String) {
 
 fn code_page(web: &Web, visitor: &Visitor, (msisdn, next): (Msisdn, &str), error: Option<Html>) -> Response {
     let t = visitor.speech();
-    let status = if error.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = status_of(error.as_ref());
     let shown = number::shown(msisdn, web.catalogs());
     let sent = t.with("code-sent", &[("number", shown.clone().into())]);
     let template = CodeEntry {
@@ -168,12 +160,7 @@ pub async fn sign_in(
 ) -> Result<Response, Problem> {
     visitor.check_form(&web, &form.form)?;
     let msisdn = number::parse(&form.number, web.catalogs()).ok_or(Fault::BadNumber)?;
-    let digits: String = form
-        .code
-        .chars()
-        .take(32)
-        .filter_map(number::latin_digit)
-        .collect();
+    let digits = number::code_digits(&form.code);
     let right = take_code(&web, &visitor, msisdn, &digits, Purpose::SignIn).await?;
     let line = if right { line_of(&web, msisdn).await? } else { None };
     let Some(line) = line else {
@@ -272,11 +259,7 @@ fn ways_page(
     headers: &HeaderMap,
     error: Option<Html>,
 ) -> Response {
-    let status = if error.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = status_of(error.as_ref());
     let template = SignInPage {
         page: visitor.frame(web, visitor.speech().p("title-start")),
         typed,
@@ -373,11 +356,7 @@ async fn second_page(
     let waiting = web
         .people(move |people| people.recovery_waiting(half.person, now))
         .await?;
-    let status = if error.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = status_of(error.as_ref());
     let moment = |at| t.moment(at, &super::profile::zone(web));
     let template = Second {
         page: visitor.frame(web, t.p("second-title")),

@@ -40,6 +40,8 @@ use sha2::{Digest, Sha256};
 
 /// Where one signs in.
 const SIGN_IN: &str = "/pos/sign-in";
+/// The first page; all others are below it.
+const HOME: &str = "/pos";
 /// A shift: a sign-in ends after it.
 const SHIFT: i64 = 12 * HOUR;
 const MAC_BYTES: usize = 16;
@@ -50,7 +52,7 @@ const FIXED_BYTES: usize = 4 + 8 + PIN_MARK_BYTES;
 /// The routes.
 pub fn router() -> Router<Web> {
     Router::new()
-        .route("/pos", get(sell::show))
+        .route(HOME, get(sell::show))
         .route("/pos/check", get(sell::show).post(sell::check))
         .route("/pos/sell", get(sell::show).post(sell::sell))
         .route(SIGN_IN, get(sign::ask).post(sign::enter))
@@ -256,7 +258,7 @@ impl Till {
     pub fn bar(&self, here: &str) -> Bar {
         let t = self.visitor.speech();
         let places = [
-            ("/pos", "sell"),
+            (HOME, "sell"),
             ("/pos/sales", "sales"),
             ("/pos/day", "day"),
             ("/pos/float", "float"),
@@ -265,6 +267,7 @@ impl Till {
         let low = self.seller.low
             || (self.seller.low_mark.is_positive() && self.partner.float < self.seller.low_mark);
         Bar {
+            home: HOME,
             who: Html::isolated(&format!(
                 "\u{2068}{}\u{2069} \u{b7} \u{2068}{}\u{2069}",
                 self.partner.name, self.staff.name
@@ -281,6 +284,8 @@ impl Till {
 
 /// The head of every page.
 pub struct Bar {
+    /// Where all its pages are.
+    pub home: &'static str,
     /// Outlet and name.
     pub who: Html,
     /// What there is to sell from.

@@ -5,11 +5,13 @@
 //! code uses a try of the PIN up that only the right code gives back, so that codes cannot be guessed.
 
 use super::{
-    SHIFT, SIGN_IN, Session, Till, device, device_name, is_bound, latin, put_cookie, sealed, session_name,
+    HOME, SHIFT, SIGN_IN, Session, Till, device, device_name, is_bound, latin, put_cookie, sealed,
+    session_name,
 };
 use crate::api::auth::same_bytes;
 use crate::chain::{self, pin, sale::device_hash};
 use crate::page::frame::{Frame, Visitor, page};
+use crate::page::signin::BareForm;
 use crate::page::staff::parts::Told;
 use crate::problem::{Fault, Problem};
 use crate::rate::caller_of;
@@ -133,7 +135,7 @@ pub async fn enter(
         return Ok(response);
     }
     let session = Session::of(&seller, person, web.now()).seal(&web.parts.secret);
-    let mut response = Redirect::to("/pos").into_response();
+    let mut response = Redirect::to(HOME).into_response();
     put_cookie(
         response.headers_mut(),
         &web,
@@ -301,14 +303,12 @@ pub async fn change_pin(
     Ok(shown(&web, &visitor, &typed, Some(told), (false, true)))
 }
 
-/// A form with nothing but its token.
-#[derive(Deserialize)]
-pub struct Bare {
-    form: String,
-}
-
 /// Signs out. The device stays bound.
-pub async fn out(State(web): State<Web>, till: Till, Form(bare): Form<Bare>) -> Result<Response, Problem> {
+pub async fn out(
+    State(web): State<Web>,
+    till: Till,
+    Form(bare): Form<BareForm>,
+) -> Result<Response, Problem> {
     till.visitor.check_form(&web, &bare.form)?;
     let mut response = Redirect::to(SIGN_IN).into_response();
     put_cookie(response.headers_mut(), &web, (session_name(&web), ""), 0);

@@ -37,11 +37,13 @@ use people::staff_trail::{Actor, Deed};
 
 /// Where one signs in.
 const SIGN_IN: &str = "/staff/sign-in";
+/// The first page; all others are below it.
+const HOME: &str = "/staff";
 
 /// The routes.
 pub fn router() -> Router<Web> {
     Router::new()
-        .route("/staff", get(home::show))
+        .route(HOME, get(home::show))
         .route(SIGN_IN, get(sign::ask).post(sign::enter))
         .route("/staff/set-up/{secret}", get(sign::invited).post(sign::set_up))
         .route("/staff/out", post(sign::out))
@@ -120,7 +122,7 @@ impl FromRequestParts<Web> for Desk {
             .await
             .map_err(IntoResponse::into_response)?;
         let away = || {
-            let next = safe_next(parts.uri.path()).unwrap_or("/staff");
+            let next = safe_next(parts.uri.path()).unwrap_or(HOME);
             Redirect::to(&format!("{SIGN_IN}?next={next}")).into_response()
         };
         let token = cookie(&parts.headers, cookie_name(web)).and_then(Token::parse);
@@ -194,7 +196,7 @@ impl Desk {
         let t = self.visitor.speech();
         let role = t.p(&format!("staff-role-{}", self.member.role.name()));
         let places = [
-            ("/staff", "home", None),
+            (HOME, "home", None),
             ("/staff/complaints", "complaints", Some(Duty::Complaints)),
             ("/staff/subscribers", "subscribers", Some(Duty::Subscribers)),
             ("/staff/locks", "locks", Some(Duty::Locks)),
@@ -209,6 +211,7 @@ impl Desk {
             .into_iter()
             .filter(|(_, _, duty)| duty.is_none_or(|duty| self.member.role.may(duty)));
         Bar {
+            home: HOME,
             who: Html::isolated(&format!("\u{2068}{}\u{2069} \u{b7} {role}", self.member.name)),
             places: mine
                 .map(|(path, name, _)| (path, t.h(&format!("staff-{name}")), name == here))
@@ -219,6 +222,8 @@ impl Desk {
 
 /// The head of every page of staff.
 pub struct Bar {
+    /// Where all its pages are.
+    pub home: &'static str,
     /// Name and role.
     pub who: Html,
     /// Address, name, and whether it is here.

@@ -1,9 +1,11 @@
 //! Signing in with name, password and code at once, so that nobody learns which was wrong; setting an account up.
 
 use super::parts::Told;
-use super::{Desk, set_cookie};
+use super::{Desk, HOME, set_cookie};
+use crate::number::code_digits;
 use crate::page::frame::{Frame, Visitor, page};
 use crate::page::session::safe_next;
+use crate::page::signin::BareForm;
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
 use crate::text::Html;
@@ -69,8 +71,8 @@ fn form(web: &Web, visitor: &Visitor, next: &str, told: Option<Told>) -> Respons
 /// Only pages of staff.
 fn ours(next: &str) -> &str {
     safe_next(next)
-        .filter(|next| *next == "/staff" || next.starts_with("/staff/"))
-        .unwrap_or("/staff")
+        .filter(|next| *next == HOME || next.starts_with("/staff/"))
+        .unwrap_or(HOME)
 }
 
 /// Name, password, code.
@@ -94,7 +96,7 @@ pub async fn enter(
     let (address, place, now) = (visitor.address, visitor.place.clone(), web.now());
     let token = Token::random();
     let (new, name) = (token.clone(), proofs.name.trim().to_ascii_lowercase());
-    let (secret, code) = (proofs.password, digits(&proofs.code));
+    let (secret, code) = (proofs.password, code_digits(&proofs.code));
     let entered = web
         .people_hashing(move |people| {
             let attempt = match people.staff_try(&name, address, now)? {
@@ -122,13 +124,6 @@ pub async fn enter(
             Ok(response)
         }
     }
-}
-
-fn digits(code: &str) -> String {
-    code.chars()
-        .take(32)
-        .filter_map(crate::number::latin_digit)
-        .collect()
 }
 
 /// Shows whom a link invites. Looking uses nothing up.
@@ -203,7 +198,7 @@ pub async fn set_up(
         return set_up_page(&web, &visitor, secret, Some("staff-weak")).await;
     }
     let (given, place, now) = (secret.clone(), visitor.place.clone(), web.now());
-    let code = digits(&chosen.code);
+    let code = code_digits(&chosen.code);
     let done = web
         .people_hashing(move |people| {
             if people.staff_invited(&given, now)?.is_none() {
@@ -220,14 +215,12 @@ pub async fn set_up(
     }
 }
 
-/// A form with nothing but its token.
-#[derive(Deserialize)]
-pub struct Bare {
-    form: String,
-}
-
 /// Signs out.
-pub async fn out(State(web): State<Web>, desk: Desk, Form(bare): Form<Bare>) -> Result<Response, Problem> {
+pub async fn out(
+    State(web): State<Web>,
+    desk: Desk,
+    Form(bare): Form<BareForm>,
+) -> Result<Response, Problem> {
     if !super::owns_form(&desk.token, &web.parts.secret, &bare.form) {
         return Err(Fault::BadRequest.into());
     }
