@@ -7,19 +7,16 @@ mod shop;
 
 use charge::Money;
 use charge::payment::{PaymentId, PaymentState};
-use harness::{Api, PATIENCE, Place, Server};
+use harness::{Api, PATIENCE, Place, Server, runtime};
 use serde_json::json;
 use shop::{Guest, Paid, Rail, WALLET, payments};
+use sim::callserver::{MessageCentre, MessageCentreSettings};
 use sim::rails::browser::Browser;
 use sim::rails::{Direction, Misbehaviour, Outcome, Served, card};
 use sim::smsc::Smsc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wire::diameter::ResultCode;
-use wire::diameter::credit::{
-    CreditControlRequest, MessageAddress, RequestType, RequestedAction, ServiceInformation, ServiceUnits,
-    SmsInformation, SubscriptionId, SubscriptionIdType,
-};
 
 const NUMBER: &str = "923001234567";
 const FRIEND: &str = "923007654321";
@@ -37,16 +34,11 @@ struct Scene {
     centre: Smsc,
     runtime: tokio::runtime::Runtime,
     member: Guest,
-    charged: u64,
 }
 
 impl Scene {
     fn new() -> Scene {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let address = "127.0.0.1:0".parse().unwrap();
         let centre = runtime
             .block_on(Smsc::start(address, wire::smpp::CentreConfig::default()))
@@ -80,7 +72,6 @@ impl Scene {
             key,
             centre,
             runtime,
-            charged: 0,
         };
         let mut guest = Guest::new(&scene.url());
         let Some(Paid::Status(_)) = guest.pay(WALLET, NUMBER, "100") else {
@@ -170,15 +161,13 @@ impl Scene {
 
     /// One short message over Diameter.
     fn charge(&mut self) {
-        self.charged += 1;
-        let number = self.charged;
         let address = self.server.as_ref().unwrap().diameter;
-        let code = self.runtime.block_on(async {
-            let settings = sim::diameter::settings("smsc.example", "example", "auto test");
-            let client = sim::diameter::Client::connect(address, settings).await.unwrap();
-            debit(&client, number).await
+        let answer = self.runtime.block_on(async {
+            let settings = MessageCentreSettings::new("raseed.example");
+            let centre = MessageCentre::connect(address, settings).await.unwrap();
+            centre.debit(NUMBER, FRIEND, 1).await.unwrap()
         });
-        assert_eq!(code, ResultCode::SUCCESS);
+        assert_eq!(answer.result_code(), ResultCode::SUCCESS);
     }
 
     fn page(&mut self) -> String {
@@ -253,41 +242,6 @@ impl Scene {
         }
         rows.iter().map(|row| row.state).collect()
     }
-}
-
-async fn debit(client: &sim::diameter::Client, number: u64) -> ResultCode {
-    let session = format!("smsc.example;1;{number};{NUMBER}");
-    let mut request = CreditControlRequest::new(
-        client.next_id(),
-        &session,
-        ("smsc.example", "example"),
-        "raseed.example",
-        "32274@3gpp.org",
-        (RequestType::Event, 0),
-    );
-    request.requested_action = Some(RequestedAction::DirectDebiting);
-    request.subscriptions.push(SubscriptionId {
-        kind: SubscriptionIdType::E164,
-        data: NUMBER,
-    });
-    request.requested = Some(ServiceUnits {
-        specific: Some(1),
-        ..ServiceUnits::default()
-    });
-    let party = |number| MessageAddress {
-        kind: None,
-        data: Some(number),
-    };
-    request.service_information = Some(ServiceInformation {
-        sms: Some(SmsInformation {
-            messages_sent: Some(1),
-            originator: Some(party(NUMBER)),
-            recipients: std::iter::once(party(FRIEND)).collect(),
-            ..Default::default()
-        }),
-        ..Default::default()
-    });
-    client.request(&request).await.unwrap().result_code()
 }
 
 /// The id of the last payment that the page names.

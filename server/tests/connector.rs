@@ -4,7 +4,7 @@
 mod harness;
 mod shop;
 
-use harness::{Api, PATIENCE, Place, Server};
+use harness::{Api, PATIENCE, Place, Server, runtime};
 use serde_json::{Value, json};
 use shop::{Guest, Paid, Rail, WALLET};
 use sim::rails::pretups::{Account, Pretups};
@@ -25,11 +25,7 @@ struct Far {
 
 impl Far {
     fn start() -> Far {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let account = Account::default();
         let sandbox = Pretups::new(account.clone());
         let served = runtime.block_on(sandbox.serve(0)).unwrap();

@@ -7,6 +7,8 @@ use harness::{Api, Place, Server};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use sim::callserver::{MessageCentre, MessageCentreSettings};
+use sim::diameter::ClientError;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -299,9 +301,10 @@ impl World {
             let Some(number) = centre.unknown.take() else {
                 continue;
             };
-            let client = runtime.block_on(connect(server)).expect("the server listens");
+            let smsc = runtime.block_on(smsc(server.diameter));
+            let smsc = smsc.expect("the server listens");
             let code = runtime
-                .block_on(debit(&client, &centre.msisdn, self.run, number))
+                .block_on(debit(&smsc, &centre.msisdn, self.run, number))
                 .expect("the server answers");
             assert_eq!(code, ResultCode::SUCCESS);
             centre.charged += 1;
@@ -510,13 +513,11 @@ fn sell(api: &Api, msisdn: &str, reference: &str) -> Option<String> {
 }
 
 async fn keep_charging(centre: &mut Centre, address: std::net::SocketAddr, run: u64, stop: &AtomicBool) {
-    let Ok(client) = sim::diameter::Client::connect(address, settings()).await else {
-        return;
-    };
+    let Ok(smsc) = smsc(address).await else { return };
     while !stop.load(Ordering::Relaxed) {
         let number = centre.next;
         centre.next += 1;
-        match debit(&client, &centre.msisdn, run, number).await {
+        match debit(&smsc, &centre.msisdn, run, number).await {
             Some(ResultCode::SUCCESS) => centre.charged += 1,
             None => {
                 centre.unknown = Some(number);
@@ -527,40 +528,15 @@ async fn keep_charging(centre: &mut Centre, address: std::net::SocketAddr, run: 
     }
 }
 
+async fn smsc(address: std::net::SocketAddr) -> Result<MessageCentre, ClientError> {
+    MessageCentre::connect(address, MessageCentreSettings::new("raseed.example")).await
+}
+
 /// One short message under an id of its own; `None` when no answer came, or one that says to try again.
-async fn debit(client: &sim::diameter::Client, msisdn: &str, run: u64, number: u64) -> Option<ResultCode> {
+async fn debit(smsc: &MessageCentre, msisdn: &str, run: u64, number: u64) -> Option<ResultCode> {
     let session = format!("smsc.example;{run};{number};{msisdn}");
-    let mut request = CreditControlRequest::new(
-        client.next_id(),
-        &session,
-        ("smsc.example", "example"),
-        "raseed.example",
-        "32274@3gpp.org",
-        (RequestType::Event, 0),
-    );
-    request.requested_action = Some(RequestedAction::DirectDebiting);
-    request.subscriptions.push(SubscriptionId {
-        kind: SubscriptionIdType::E164,
-        data: msisdn,
-    });
-    request.requested = Some(ServiceUnits {
-        specific: Some(1),
-        ..ServiceUnits::default()
-    });
-    let party = |number| wire::diameter::credit::MessageAddress {
-        kind: None,
-        data: Some(number),
-    };
-    request.service_information = Some(wire::diameter::credit::ServiceInformation {
-        sms: Some(wire::diameter::credit::SmsInformation {
-            messages_sent: Some(1),
-            originator: Some(party(msisdn)),
-            recipients: std::iter::once(party(FRIEND)).collect(),
-            ..Default::default()
-        }),
-        ..Default::default()
-    });
-    let answer = client.request(&request).await.ok()?;
+    let action = RequestedAction::DirectDebiting;
+    let answer = smsc.event_as(&session, action, (msisdn, FRIEND), 1).await.ok()?;
     match answer.result_code() {
         ResultCode::TOO_BUSY | ResultCode::UNABLE_TO_DELIVER => None,
         code => Some(code),

@@ -1,8 +1,11 @@
 //! A Diameter stack that we did not write (python-diameter) drives sessions against the real binary, `raseed serve`.
 //! The script is in `server/tests/peers`.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+mod peers;
+
+use peers::{python, took_part};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -19,7 +22,9 @@ const MEGABYTE: u64 = 1 << 20;
 
 #[test]
 fn python_diameter_is_served() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("diameter.node", TEST) else {
+        return;
+    };
     let dir = tempfile::tempdir().expect("a scratch directory");
     let data = dir.path().join("data");
     let config = dir.path().join("raseed.toml");
@@ -69,7 +74,7 @@ fn python_diameter_is_served() {
 
     server.stop();
     raseed(&["audit"], &here);
-    took_part(&python);
+    took_part(&python, "python-diameter", TEST);
 }
 
 fn check(seen: &Value) {
@@ -133,43 +138,6 @@ fn raseed(arguments: &[&str], target: &[&str]) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "raseed {arguments:?}: {said}");
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// The interpreter that has the package; without one the test says so, or fails when it is required.
-fn python() -> Option<PathBuf> {
-    let python = PathBuf::from(std::env::var_os("RASEED_PEERS_PYTHON").unwrap_or_else(|| "python3".into()));
-    let probe = Command::new(&python)
-        .args(["-c", "import diameter.node"])
-        .stderr(Stdio::null())
-        .status();
-    if probe.is_ok_and(|status| status.success()) {
-        return Some(python);
-    }
-    let required = std::env::var("RASEED_PEERS").is_ok_and(|peers| peers == "required");
-    assert!(
-        !required,
-        "{TEST}: {} has no python-diameter, and RASEED_PEERS=required",
-        python.display()
-    );
-    println!("SKIPPED: {TEST}: no Python with python-diameter here; `cargo xtask test` installs it");
-    None
-}
-
-/// Tells `cargo xtask test` that the peer took part.
-fn took_part(python: &Path) {
-    let Some(report) = std::env::var_os("RASEED_PARTS") else {
-        return;
-    };
-    let ask = "import importlib.metadata as m; print(m.version('python-diameter'))";
-    let version = Command::new(python)
-        .args(["-c", ask])
-        .output()
-        .expect("it ran before");
-    let version = String::from_utf8_lossy(&version.stdout);
-    let line = format!("python-diameter {} {TEST}\n", version.trim());
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(report);
-    file.and_then(|mut file| file.write_all(line.as_bytes()))
-        .expect("the report can be written");
 }
 
 /// A child process and the lines that it prints.

@@ -4,7 +4,7 @@
 mod harness;
 mod receiver;
 
-use harness::{Api, PATIENCE, Place, Server};
+use harness::{Api, PATIENCE, Place, Server, runtime};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use receiver::{Arrived, Receiver};
@@ -155,11 +155,7 @@ fn killed_at_random_moments_every_sale_comes_back_once_and_everybody_is_told() {
         .map_or_else(rand::random, |text| text.parse().unwrap());
     println!("RASEED_CRASH_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let address = "127.0.0.1:0".parse().unwrap();
     let centre = runtime
         .block_on(Smsc::start(address, wire::smpp::CentreConfig::default()))

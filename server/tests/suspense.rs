@@ -6,7 +6,7 @@ mod shop;
 
 use charge::payment::PaymentState;
 use charge::{Code, Money, Timestamp};
-use harness::{Api, PATIENCE, Place, Server};
+use harness::{Api, PATIENCE, Place, Server, runtime};
 use people::totp;
 use serde_json::json;
 use shop::Guest;
@@ -31,11 +31,7 @@ struct BankRail {
 
 impl BankRail {
     fn start() -> BankRail {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let account = Account::default();
         let sandbox = Bank::new(account.clone());
         let served = runtime.block_on(sandbox.serve(0)).unwrap();

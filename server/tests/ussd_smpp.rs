@@ -1,11 +1,13 @@
 //! USSD over SMPP with a gateway that we did not write (smpplib, `server/tests/peers/ussd_gateway.py`).
 
 mod harness;
+mod peers;
 
 use harness::{Api, Place};
+use peers::{python, took_part};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 const TEST: &str = "a_gateway_made_with_smpplib_shows_the_menu";
@@ -13,7 +15,9 @@ const NUMBER: &str = "923001234567";
 
 #[test]
 fn a_gateway_made_with_smpplib_shows_the_menu() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("smpplib", TEST) else {
+        return;
+    };
     let mut gateway = Gateway::start(&python);
     let port = gateway.line().strip_prefix("PORT ").expect("a port").to_owned();
     let place = Place::new(&format!(
@@ -73,7 +77,7 @@ fn a_gateway_made_with_smpplib_shows_the_menu() {
         ("This took too long. Please dial again.", true)
     );
     assert_eq!(server.terminate(), 0);
-    took_part(&python);
+    took_part(&python, "smpplib", TEST);
 }
 
 /// A page as the gateway got it.
@@ -154,40 +158,4 @@ impl Drop for Gateway {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The interpreter that has smpplib, or `None` after saying so. Fails when the peers are required.
-fn python() -> Option<PathBuf> {
-    let python = PathBuf::from(std::env::var_os("RASEED_PEERS_PYTHON").unwrap_or_else(|| "python3".into()));
-    let probe = Command::new(&python)
-        .args(["-c", "import smpplib"])
-        .stderr(Stdio::null())
-        .status();
-    if probe.is_ok_and(|status| status.success()) {
-        return Some(python);
-    }
-    let required = std::env::var("RASEED_PEERS").is_ok_and(|peers| peers == "required");
-    assert!(
-        !required,
-        "{TEST}: {} has no smpplib, and RASEED_PEERS=required",
-        python.display()
-    );
-    println!("SKIPPED: {TEST}: no Python with smpplib here; `cargo xtask test` installs it");
-    None
-}
-
-/// Tells `cargo xtask test` that the peer took part.
-fn took_part(python: &Path) {
-    let Some(report) = std::env::var_os("RASEED_PARTS") else {
-        return;
-    };
-    let ask = "import importlib.metadata as m; print(m.version('smpplib'))";
-    let version = Command::new(python)
-        .args(["-c", ask])
-        .output()
-        .expect("it ran before");
-    let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(report);
-    file.and_then(|mut file| writeln!(file, "smpplib {version} {TEST}"))
-        .expect("the report can be written");
 }

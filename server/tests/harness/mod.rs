@@ -105,6 +105,15 @@ pub fn raseed() -> Command {
     command
 }
 
+/// Threads for the other side of a test: they go on while the test waits.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
 /// What a command has done.
 #[derive(Debug)]
 pub struct Ran {

@@ -1,7 +1,7 @@
 //! A mall with a kiosk in it: the real server, a line that can be cut, the real kiosk program, simulated devices, a customer.
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
-use crate::harness::{Api, PATIENCE, Place, Ran, Server, raseed};
+use crate::harness::{Api, PATIENCE, Place, Ran, Server, raseed, runtime};
 use serde_json::{Value, json};
 use sim::kiosk::acceptor::{Acceptor, Inserted};
 use sim::kiosk::terminal::Terminal;
@@ -140,11 +140,7 @@ pub struct Mall {
 impl Mall {
     /// With more lines of the kiosk's file.
     pub fn open(extra: &str) -> Mall {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let (acceptor, terminal) = runtime
             .block_on(async {

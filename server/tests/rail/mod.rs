@@ -1,6 +1,6 @@
 //! The real binary, one rail with its sandbox, a payer for it, and a reader of everything that was written down.
 
-use crate::harness::{Api, PATIENCE, Place, Server};
+use crate::harness::{Api, PATIENCE, Place, Server, runtime};
 use crate::shop::{Guest, Page, hidden};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -95,11 +95,7 @@ pub struct Scene {
 
 impl Scene {
     pub fn new(way: Way) -> Scene {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let stage = runtime.block_on(stage(way));
         let place = Place::new("");
         place.configure_with(&format!("public_url = '{SHOP}'"), "trace", &stage.config);

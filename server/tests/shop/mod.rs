@@ -1,7 +1,7 @@
 //! A payer without a browser, and JazzCash's sandbox beside the real binary.
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
-use crate::harness::{Place, Server};
+use crate::harness::{Place, Server, runtime};
 use charge::payment::{PaymentId, Statement};
 use charge::{Code, Timestamp};
 use rails::{Begun, HttpRequest};
@@ -30,11 +30,7 @@ pub struct Rail {
 
 impl Rail {
     pub fn start() -> Rail {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let account = Account::default();
         let sandbox = JazzCash::new(account.clone());
         let served = runtime.block_on(sandbox.serve(0)).unwrap();

@@ -1,7 +1,7 @@
 //! Everything around the server, a message centre, a mail server and a push service, and people with a phone and a browser.
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
-use crate::harness::{Api, PATIENCE, Place, Server};
+use crate::harness::{Api, PATIENCE, Place, Server, runtime};
 use serde_json::json;
 use sim::post::push::{BrowserSubscription, PushService};
 use sim::post::smtp::MailServer;
@@ -26,11 +26,7 @@ impl World {
 
     /// With another level of the log, and more lines of the configuration.
     pub fn logged((quiet_from, quiet_to): (&str, &str), log: &str, extra: &str) -> World {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let any = "127.0.0.1:0".parse().unwrap();
         let (smsc, mail, push) = runtime.block_on(async {
             (

@@ -54,12 +54,18 @@ impl MessageCentre {
     /// Connects to a server.
     pub async fn connect(server: SocketAddr, settings: MessageCentreSettings) -> Result<Self, ClientError> {
         let peer = diameter::settings(&settings.host, &settings.realm, "Raseed simulated SMSC");
-        Ok(Self {
-            client: Client::connect(server, peer).await?,
+        Ok(Self::over(Client::connect(server, peer).await?, settings))
+    }
+
+    /// A message centre on a connection that is there already.
+    #[must_use]
+    pub fn over(client: Client, settings: MessageCentreSettings) -> Self {
+        Self {
+            client,
             settings: Arc::new(settings),
             events: Arc::default(),
             run: rand::random(),
-        })
+        }
     }
 
     /// The connection.
@@ -112,9 +118,21 @@ impl MessageCentre {
     ) -> Result<Answer, ClientError> {
         let event = self.events.fetch_add(1, Ordering::Relaxed);
         let session_id = format!("{};{};{event}", self.settings.host, self.run);
+        self.event_as(&session_id, action, (sender, recipient), messages)
+            .await
+    }
+
+    /// One event under a Session-Id of the caller's: the same again is a repetition.
+    pub async fn event_as(
+        &self,
+        session_id: &str,
+        action: RequestedAction,
+        (sender, recipient): (&str, &str),
+        messages: u64,
+    ) -> Result<Answer, ClientError> {
         let mut request = CreditControlRequest::new(
             self.client.next_id(),
-            &session_id,
+            session_id,
             (&self.settings.host, &self.settings.realm),
             &self.settings.destination_realm,
             "32274@3gpp.org",
