@@ -59,11 +59,6 @@ impl Relation {
     pub fn is_down(self) -> bool {
         matches!(self, Relation::Child | Relation::Below)
     }
-
-    /// True for the ones above.
-    pub fn is_up(self) -> bool {
-        matches!(self, Relation::Parent | Relation::Above)
-    }
 }
 
 impl Place {

@@ -3,7 +3,6 @@
 
 use crate::audit::{self, Deed};
 use crate::db::{Module, People, Result, kept, open_table};
-use crate::numbers;
 use crate::person::PersonId;
 use crate::sessions::Place;
 use charge::{Msisdn, Timestamp};
@@ -283,33 +282,6 @@ impl People {
             Ok(rows.collect::<std::result::Result<_, _>>()?)
         })
     }
-
-    /// People who said yes, with their numbers, in the order of their ids: a page of at most `count_max` after `after`.
-    ///
-    /// # Errors
-    /// [`crate::PeopleError`].
-    pub fn who_agreed(
-        &self,
-        notice: Notice,
-        channel: Channel,
-        after: Option<(PersonId, Msisdn)>,
-        count_max: i64,
-    ) -> Result<Vec<(PersonId, Msisdn)>> {
-        let (person, number) = after.map_or((0, 0), |(person, number)| (person.0, numbers::number(number)));
-        self.read(|db| {
-            let mut query = db.prepare_cached(
-                "select c.person, n.number from consent c join number n on n.person = c.person
-                 where c.notice = ?1 and c.channel = ?2 and c.agreed = 1
-                    and (c.person > ?3 or (c.person = ?3 and n.number > ?4))
-                 order by c.person, n.number limit ?5",
-            )?;
-            let rows = query.query_map(
-                params![notice.name(), channel.name(), person, number, count_max],
-                |row| Ok((PersonId(row.get(0)?), numbers::msisdn(row.get(1)?))),
-            )?;
-            Ok(rows.collect::<std::result::Result<_, _>>()?)
-        })
-    }
 }
 
 pub(crate) fn said(
@@ -367,13 +339,6 @@ mod tests {
             .set_consent(first, (Notice::Offers, Channel::Sms), true, &place, Timestamp(3))
             .unwrap();
         assert!(offers(one) && !offers(two));
-        let agreed = |after| {
-            people
-                .who_agreed(Notice::Offers, Channel::Sms, after, 10)
-                .unwrap()
-        };
-        assert_eq!(agreed(None), [(first, one.number)]);
-        assert_eq!(agreed(Some((first, one.number))), []);
         people
             .stop(one.number, Notice::Offers, &place, Timestamp(4))
             .unwrap();

@@ -107,15 +107,6 @@ impl People {
         })
     }
 
-    /// Whether value may leave this person's balance from the app: sharing, sending, buying for others, recharging with
-    /// stored means. Whoever moves value for a person asks this first.
-    ///
-    /// # Errors
-    /// [`crate::PeopleError`].
-    pub fn may_send_value(&self, id: PersonId) -> Result<bool> {
-        Ok(self.person(id)?.is_some_and(|person| person.locked_at.is_none()))
-    }
-
     /// "This wasn't me": ends every sign-in, stops value from leaving, and tells support.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What the Pakistani rails have in common: whole paisa, rupees as decimals, national numbers, Pakistan time.
 
 use crate::rail::RailError;
-use crate::time::{local, parse_local};
+use crate::time::local;
 use charge::money::MICROS;
 use charge::payment::{Currency, Price};
 use charge::{Money, Msisdn, Timestamp};
@@ -73,11 +73,6 @@ pub fn pkt(format: &str, at: Timestamp) -> String {
     local(format, at, PKT_OFFSET_S)
 }
 
-/// Reads Pakistan time in a `strptime` format.
-pub fn parse_pkt(format: &str, text: &str) -> Option<Timestamp> {
-    parse_local(format, text, PKT_OFFSET_S)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,13 +128,5 @@ mod tests {
         }
         let midnight = parse_rfc3339("2026-09-01T00:00:00Z").unwrap();
         assert_eq!(pkt("%Y%m%d %H%M%S", midnight), "20260901 050000");
-        assert_eq!(
-            parse_pkt("%d/%m/%Y %I:%M %p", "01/09/2026 05:00 AM"),
-            Some(midnight)
-        );
-        assert_eq!(
-            parse_pkt("%d/%m/%Y %I:%M %p", "10/04/2023 01:55 PM"),
-            parse_rfc3339("2023-04-10T08:55:00Z")
-        );
     }
 }

@@ -271,7 +271,16 @@ fn this_was_not_me_locks_and_tells_support() {
         .unwrap()
         .unwrap()
         .person;
-    assert!(!service.people.may_send_value(person).unwrap());
+    let is_locked = || {
+        service
+            .people
+            .person(person)
+            .unwrap()
+            .unwrap()
+            .locked_at
+            .is_some()
+    };
+    assert!(is_locked());
     let notices = service.people.support_notices(10).unwrap();
     assert_eq!(
         (
@@ -289,7 +298,7 @@ fn this_was_not_me_locks_and_tells_support() {
         "/sign-in?next=/security",
         "the number alone does not unlock"
     );
-    assert!(!service.people.may_send_value(person).unwrap());
+    assert!(is_locked());
     owner.get("/sign-in");
     owner.post(
         "/sign-in/password",
@@ -300,7 +309,7 @@ fn this_was_not_me_locks_and_tells_support() {
         owner.post("/security/unlock", "a=b").header("location"),
         "/security?done=unlocked"
     );
-    assert!(service.people.may_send_value(person).unwrap());
+    assert!(!is_locked());
 }
 
 #[test]
@@ -654,32 +663,36 @@ fn answers_do_not_tell_who_has_an_account() {
     let service = Service::start();
     with_password(&service);
     service.subscriber(SECOND_NUMBER);
-    let median = |number: &str| {
-        let mut times = Vec::new();
-        let mut body = String::new();
-        for _ in 0..7 {
-            let mut client = Client::new(&service);
-            let fields = format!("number={number}&password=wrong+horse+battery");
-            let start = Instant::now();
-            let answer = client.post("/sign-in/password", &fields);
-            times.push(start.elapsed());
-            assert_eq!(answer.status, 422);
-            body = answer.body.replace(&client.form_token(), "").replace(number, "");
-        }
-        times.sort();
-        (times[3], body)
+    let answered = |number: &str| {
+        let mut client = Client::new(&service);
+        let fields = format!("number={number}&password=wrong+horse+battery");
+        let start = Instant::now();
+        let answer = client.post("/sign-in/password", &fields);
+        let time = start.elapsed();
+        assert_eq!(answer.status, 422);
+        let body = answer.body.replace(&client.form_token(), "").replace(number, "");
+        (time, body)
     };
-    let (known, known_body) = median(NUMBER);
-    let (bare, bare_body) = median(SECOND_NUMBER);
-    let (unknown, unknown_body) = median("923009999999");
-    assert_eq!(known_body, unknown_body);
-    assert_eq!(known_body, bare_body);
-    for other in [bare, unknown] {
-        assert!(
-            known < other * 3 && other < known * 3,
-            "{known:?}, {bare:?}, {unknown:?}"
-        );
+    // What else the machine does makes answers slower, never faster: the fastest of many is what they cost.
+    let mut fastest = [Duration::MAX; 3];
+    let alike = |fastest: &[Duration; 3]| {
+        fastest.iter().max() < fastest.iter().min().map(|least| *least * 3).as_ref()
+    };
+    for round in 0..40 {
+        let answers = [NUMBER, SECOND_NUMBER, "923009999999"].map(answered);
+        for (fastest, (time, body)) in fastest.iter_mut().zip(&answers) {
+            *fastest = (*time).min(*fastest);
+            assert_eq!(*body, answers[0].1);
+        }
+        if round >= 4 && alike(&fastest) {
+            break;
+        }
+        if round % 5 == 4 {
+            // So many wrong passwords lock for a while.
+            service.pass(Duration::from_secs(600));
+        }
     }
+    assert!(alike(&fastest), "{fastest:?}");
 }
 
 #[test]

@@ -330,21 +330,6 @@ impl ReadsReader {
         )
     }
 
-    /// Payments by a payer, newest first.
-    pub fn payments_of_payer(
-        &mut self,
-        payer: u128,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<PaymentRow>, StoreError> {
-        let by = "payer = $1 and created_at < $2 order by created_at desc, id desc limit $3";
-        self.many(
-            &statements::payment(by),
-            params![payer.to_be_bytes(), before.0, page(limit)],
-            payment,
-        )
-    }
-
     /// Payments of a rail that were created in a span of time (`until` exclusive), oldest first, behind `after`.
     pub fn payments_of_rail(
         &mut self,
@@ -361,12 +346,6 @@ impl ReadsReader {
             params![rail.as_str(), from.0, until.0, at, id, page(limit)],
             payment,
         )
-    }
-
-    /// Payments that wait for people, longest first.
-    pub fn payments_with_faults(&mut self, limit: usize) -> Result<Vec<PaymentRow>, StoreError> {
-        let by = "fault > 0 order by faulted_at, id limit $1";
-        self.many(&statements::payment(by), [page(limit)], payment)
     }
 }
 

@@ -35,11 +35,11 @@ create table if not exists payment (
 ) /*sqlite without rowid*/;
 create index if not exists payment_state on payment (state, created_at, id);
 create index if not exists payment_account on payment (account, created_at);
-create index if not exists payment_payer on payment (payer, created_at);
+drop index if exists payment_payer;
 create index if not exists payment_rail on payment (rail, created_at);
 create index if not exists payment_undelivered on payment (state, created_at, id)
     where connector is not null and delivered is null;
-create index if not exists payment_fault on payment (fault, faulted_at);
+drop index if exists payment_fault;
 ";
 
 pub const PUT: &str = "insert into payment (id, account, connector, msisdn, operator, rail, gross, price, currency, offer,

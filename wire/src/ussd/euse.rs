@@ -125,12 +125,6 @@ impl Euse {
         }
     }
 
-    /// Whether the HLR has accepted our name.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.ready && !self.closed
-    }
-
     /// Open dialogues.
     #[must_use]
     pub fn dialogues(&self) -> usize {
