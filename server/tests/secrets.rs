@@ -11,12 +11,11 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use charge::Timestamp;
 use leaks::Hidden;
 use people::totp;
 use serde_json::json;
 use shop::Rail;
-use std::time::{SystemTime, UNIX_EPOCH};
+use sim::now;
 use world::{Person, World, api_of, wait_for};
 
 const NUMBER: &str = "923001234567";
@@ -24,11 +23,6 @@ const PASSWORD: &str = "eleven-purple-tractors";
 const STAFF_PASSWORD: &str = "seven-orange-harvesters";
 /// Looks like a card, and has its check digit.
 const CARD: &str = "4556737586899855";
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp(i64::try_from(since.as_micros()).unwrap())
-}
 
 /// What stands between two marks.
 #[track_caller]

@@ -10,10 +10,11 @@ use harness::{Api, PATIENCE, Place, Server, runtime};
 use people::totp;
 use serde_json::json;
 use shop::Guest;
+use sim::now;
 use sim::rails::bank::{Account, Bank};
 use sim::rails::{Direction, Misbehaviour, Outcome, Served};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use store::reads::PaymentRow;
 use store::{SqliteOptions, SqliteStore};
 
@@ -99,11 +100,6 @@ fn order_of(note: &str) -> String {
         .map(|letter| letter.to_ascii_uppercase())
         .take(20)
         .collect()
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp(i64::try_from(since.as_micros()).unwrap())
 }
 
 fn hidden(page: &str, name: &str) -> String {

@@ -22,3 +22,9 @@ pub mod post;
 pub mod rails;
 pub mod smsc;
 pub mod world;
+
+/// The time on the wall, for those who play a part in it.
+pub fn now() -> charge::Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    charge::Timestamp(since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX)))
+}

@@ -2,17 +2,18 @@
 //! twice or said wrongly, a sale is credited once or refused, and never sold a second time before the far side has spoken.
 
 use charge::payment::PaymentId;
-use charge::{Money, Msisdn, Timestamp};
+use charge::{Money, Msisdn};
 use rails::connector::pretups::{Config, Meaning, Pretups as Client};
 use rails::connector::{Connector as _, Delivery, Sale};
 use rails::secret::Secret;
 use rails::{RailError, TransportError};
+use sim::now;
 use sim::rails::pretups::{Account, Pretups};
 use sim::rails::transport::Loopback;
 use sim::rails::{Direction, Misbehaviour, Outcome, Served};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 struct Stage {
     far: Arc<Pretups>,
@@ -51,11 +52,6 @@ async fn stage() -> Stage {
         io: Loopback::new().unwrap().with_longest(Duration::from_millis(400)),
         _served: served,
     }
-}
-
-fn now() -> Timestamp {
-    let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp(i64::try_from(passed.as_micros()).unwrap())
 }
 
 fn sale(number: u64) -> Sale {

@@ -3,12 +3,13 @@
 use charge::catalog::Language;
 use charge::payment::{PaymentId, Price, Statement};
 use charge::time::HOUR;
-use charge::{Code, Money, Msisdn, Timestamp};
+use charge::{Code, Money, Msisdn};
 use rails::bank::{Bank, Config, Raast};
 use rails::{
     Begun, Heard, HttpRequest, Method, Order, Payer, Rail, RailError, Told, TransportError, reference,
 };
 use serde_json::{Value, json};
+use sim::now;
 use sim::rails::bank::{Account, Bank as Sandbox};
 use sim::rails::transport::Loopback;
 use sim::rails::{Callback, Direction, Misbehaviour, Outcome, Served};
@@ -44,13 +45,6 @@ fn rail(config: &Value) -> Result<Bank, RailError> {
     let config: Config =
         serde_json::from_value(config.clone()).map_err(|_| RailError::Malformed("config"))?;
     Bank::new(config)
-}
-
-fn now() -> Timestamp {
-    let passed = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    Timestamp::from_seconds(i64::try_from(passed.as_secs()).unwrap())
 }
 
 fn order(number: u64) -> Order {

@@ -3,10 +3,11 @@
 use charge::catalog::Language;
 use charge::payment::{FailureClass, PaymentId, Price, Statement};
 use charge::time::{DAY, HOUR};
-use charge::{Money, Msisdn, Timestamp};
+use charge::{Money, Msisdn};
 use rails::card::{Card, Config};
 use rails::{Begun, Heard, HttpRequest, Method, Order, Payer, Rail, RailError, Told};
 use serde_json::{Value, json};
+use sim::now;
 use sim::rails::browser::Browser;
 use sim::rails::card::{Account, Card as Sandbox};
 use sim::rails::transport::Loopback;
@@ -43,13 +44,6 @@ fn config(url: &str, secrets: &[&str]) -> Config {
         "host": url, "api_key": account.api_key, "request_key": account.request_key, "webhook_secrets": secrets,
     });
     serde_json::from_value(config).unwrap()
-}
-
-fn now() -> Timestamp {
-    let passed = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    Timestamp::from_seconds(i64::try_from(passed.as_secs()).unwrap())
 }
 
 fn order(number: u64) -> Order {

@@ -3,9 +3,10 @@
 use charge::catalog::Language;
 use charge::payment::{Currency, FailureClass, PaymentId, Price, Statement};
 use charge::time::{HOUR, MINUTE, SECOND};
-use charge::{Money, Msisdn, Timestamp};
+use charge::{Money, Msisdn};
 use rails::paypal::{Config, PayPal};
 use rails::{Begun, HttpRequest, Method, Order, Payer, Rail, RailError, Secret, Told, TransportError};
+use sim::now;
 use sim::rails::browser::Browser;
 use sim::rails::paypal::{CLIENT, Certificate, PayPal as Sandbox, WEBHOOK_ID};
 use sim::rails::transport::Loopback;
@@ -50,13 +51,6 @@ async fn world() -> World {
         rail,
         io: Loopback::new().unwrap(),
     }
-}
-
-fn now() -> Timestamp {
-    let passed = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    Timestamp::from_seconds(i64::try_from(passed.as_secs()).unwrap())
 }
 
 fn usd(cents: i64) -> Price {

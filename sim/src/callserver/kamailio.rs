@@ -155,10 +155,7 @@ fn with_plus(number: &str) -> String {
 }
 
 fn now() -> UnixSeconds {
-    let since_1970 = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    UnixSeconds(i64::try_from(since_1970.as_secs()).unwrap_or(0))
+    UnixSeconds(crate::now().seconds())
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -238,9 +237,7 @@ fn signed(authorization: &str, origin: &str, site_key: &str) -> Result<(), &'sta
     if head["alg"] != "ES256" || claims["aud"] != origin {
         return Err("another algorithm or audience");
     }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |now| now.as_secs());
+    let now = crate::now().seconds().unsigned_abs();
     let expires = claims["exp"].as_u64().unwrap_or(0);
     if expires <= now || expires > now + 24 * 3_600 {
         return Err("it is over, or good for more than a day");

@@ -9,7 +9,7 @@ use http_body_util::channel::Channel;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Which way money moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -165,10 +165,7 @@ impl Desk {
 
     /// Seconds since the epoch by the sandbox's clock, which may be off.
     pub fn now_s(&self) -> i64 {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |passed| i64::try_from(passed.as_secs()).unwrap_or(0));
-        now + self.inner.lock().wrong.clock_skew_s
+        crate::now().seconds() + self.inner.lock().wrong.clock_skew_s
     }
 
     /// Writes a movement into the book.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc::error::TrySendError;
@@ -117,27 +117,24 @@ impl Inbox {
             message.user_data(),
             message.tlvs.sar,
         );
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_micros();
+        let now_micros = crate::now().0;
         let (from, to) = (&message.source.number, &message.destination.number);
         let mut state = self.state.lock();
         let Ok(fragment) = fragment else {
             state.unreadable += 1;
             return;
         };
-        let now_micros = u64::try_from(now).unwrap_or(u64::MAX);
-        let Some(received) = state.reassembler.accept(from, to, fragment, now_micros) else {
-            return;
-        };
+        let received = state
+            .reassembler
+            .accept(from, to, fragment, now_micros.unsigned_abs());
+        let Some(received) = received else { return };
         if state.handsets.len() >= HANDSETS_MAX && !state.handsets.contains_key(to) {
             state.unreadable += 1;
             return;
         }
         state.received += 1;
         let message = HandsetMessage {
-            received_micros: i64::try_from(now).unwrap_or(i64::MAX),
+            received_micros: now_micros,
             from: from.clone(),
             to: to.clone(),
             text: received.text,

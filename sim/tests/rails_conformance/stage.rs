@@ -5,13 +5,13 @@ use charge::payment::{PaymentId, Price, Statement};
 use charge::time::{HOUR, MINUTE};
 use charge::{Money, Msisdn, Timestamp};
 use rails::{Begun, Heard, HttpRequest, Method, Order, Payer, Rail, RailError};
+pub use sim::now;
 use sim::rails::browser::Browser;
 use sim::rails::transport::Loopback;
 use sim::rails::{Callback, Desk, Misbehaviour, Outcome};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -82,11 +82,6 @@ pub trait Stage: Send + Sync {
     ) -> Later<'a, Option<HttpRequest>> {
         Box::pin(async move { Browser::new(SHOP).unwrap().visit(begun, click).await })
     }
-}
-
-pub fn now() -> Timestamp {
-    let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp(i64::try_from(passed.as_micros()).unwrap())
 }
 
 pub fn io() -> Loopback {

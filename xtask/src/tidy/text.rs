@@ -29,6 +29,9 @@ const REGISTRY_HOSTS: [&str; 8] = [
 /// Cargo writes the name of the registry into these itself.
 const WRITTEN_BY_TOOLS: [&str; 2] = ["Cargo.lock", "package-lock.json"];
 
+/// Kinds of files that pages name.
+const NAMED_KINDS: [&str; 7] = [".rs", ".md", ".toml", ".html", ".py", ".ftl", ".txt"];
+
 /// The heading of the part of README.md that holds the two commands.
 const SETUP_HEADING: &str = "## Set-up";
 const SETUP_COMMANDS: [&str; 2] = ["cargo run --release -- demo", "cargo xtask test"];
@@ -39,6 +42,7 @@ pub fn check(tree: &Tree, findings: &mut Vec<Finding>) {
     }
     for (path, text) in tree.texts(".md") {
         check_links(tree, path, text, findings);
+        check_named_files(tree, path, text, findings);
     }
     let readme = tree
         .files
@@ -110,6 +114,32 @@ fn has_path(line: &str, path: &str) -> bool {
         let before = line[..at].chars().next_back();
         !before.is_some_and(|before| before.is_alphanumeric() || "._-/{}$*~:".contains(before))
     })
+}
+
+/// Files that a page names in backticks: `web/src/page/stop.rs`, or the end of such a path. Capitals stand for a name to choose.
+fn check_named_files(tree: &Tree, path: &str, text: &str, findings: &mut Vec<Finding>) {
+    for (number, line) in prose(text) {
+        for name in line.split('`').skip(1).step_by(2) {
+            let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-./".contains(c);
+            let is_file = NAMED_KINDS.iter().any(|ending| name.ends_with(ending));
+            if !is_file || !name.contains('/') || name.starts_with('/') || !name.chars().all(letter) {
+                continue;
+            }
+            let end = format!("/{name}");
+            if !tree
+                .files
+                .keys()
+                .any(|known| known == name || known.ends_with(&end))
+            {
+                findings.push(Finding {
+                    path: path.to_owned(),
+                    line: number,
+                    rule: "named file",
+                    message: format!("there is no {name}"),
+                });
+            }
+        }
+    }
 }
 
 fn check_links(tree: &Tree, path: &str, text: &str, findings: &mut Vec<Finding>) {
@@ -235,6 +265,24 @@ mod tests {
             let mut findings = Vec::new();
             check_words("a.md", &line, &mut findings);
             assert_eq!(findings.first().map(|finding| finding.rule), rule, "{line}");
+        }
+    }
+
+    #[test]
+    fn named_files_are_there() {
+        let tree = Tree::of(&[("web/src/page/stop.rs", "")]);
+        for (line, good) in [
+            ("`web/src/page/stop.rs` and `page/stop.rs`", true),
+            ("`web/src/page/gone.rs`", false),
+            ("not in code: web/src/page/gone.rs", true),
+            (
+                "`web/src/page/NAME.rs`, `stop.rs`, `/etc/raseed.toml`, `--config a/b.toml`",
+                true,
+            ),
+        ] {
+            let mut findings = Vec::new();
+            check_named_files(&tree, "docs/a.md", line, &mut findings);
+            assert_eq!(findings.is_empty(), good, "{line}");
         }
     }
 
