@@ -15,7 +15,7 @@ pub mod event;
 pub mod limits;
 
 pub(crate) use apply::apply;
-pub use command::{ChainCommand, ChainMessage, MoveStock, OpenSeller, SellerChange, SoldBy};
+pub use command::{Again, ChainCommand, ChainMessage, MoveStock, OpenSeller, SellerChange, SoldBy};
 pub use event::ChainEvent;
 
 use crate::catalog::Language;
@@ -568,6 +568,13 @@ impl Seller {
             recent: VecDeque::new(),
             version: 0,
         }
+    }
+
+    /// How many sales of this amount to this number it made in the last two minutes.
+    pub fn made(&self, msisdn: Msisdn, gross: Money, now: Timestamp) -> usize {
+        let horizon = now.plus(-limits::REPEAT_WINDOW);
+        let same = |sale: &&RecentSale| sale.at > horizon && (sale.msisdn, sale.gross) == (msisdn, gross);
+        self.recent.iter().filter(same).count()
     }
 
     /// Somebody who works here.

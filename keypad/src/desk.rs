@@ -4,7 +4,7 @@ use crate::limits::{BEGINS_PER_MINUTE, INPUT_CHARACTERS_MAX, PAGES_MAX, STEPS_MA
 use crate::menu::{self, Action, Secret, Stage, Step, View};
 use crate::say::{Say, isolated};
 use crate::sessions::{Session, SessionKey, Sessions};
-use crate::shop::Order;
+use crate::shop::{By, Order};
 use charge::catalog::keypad::{Dialled, Function};
 use charge::catalog::{Catalog, Language};
 use charge::command::{Buy, UpdateAccount};
@@ -46,10 +46,21 @@ impl Answer {
     }
 }
 
+/// How something is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What names it: the same again does nothing twice.
+    pub source: SourceId,
+    /// Names of the last messages with the same words that were answered.
+    pub before: Vec<SourceId>,
+    /// By which way.
+    pub by: By,
+}
+
 /// Who sells for shops.
 pub trait Shop: Send + Sync {
-    /// Does what a seller asks from a number. The same `source` again gets the same answer and moves nothing.
-    fn order(&self, from: Msisdn, order: Order, source: SourceId, language: Language) -> Pending<String>;
+    /// Does what a seller asks from a number. The same source again gets the same answer and moves nothing.
+    fn order(&self, from: Msisdn, order: Order, asked: Asked, language: Language) -> Pending<String>;
 }
 
 /// What a keypad needs beside the web's parts.
@@ -248,26 +259,20 @@ impl Keypad {
             Step::Ask(stage, text) => (Some(stage), text),
             Step::End(text) => (None, text),
             Step::Do(action) => {
-                let source = SourceId::of_reference("ussd", &session.nonce);
-                (
-                    None,
-                    self.act(&account, catalog, action, (CardChannel::Ussd, source))
-                        .await,
-                )
+                let asked = Asked {
+                    source: SourceId::of_reference("ussd", &session.nonce),
+                    before: Vec::new(),
+                    by: By::Code,
+                };
+                (None, self.act(&account, catalog, action, asked).await)
             }
         };
         let say = view.say();
         show(session, stage, &text, &isolated(&say.p("keypad-more")))
     }
 
-    /// Does something and says what came of it, for somebody who dialled or wrote. The same `source` again does nothing twice.
-    pub async fn act(
-        &self,
-        account: &Account,
-        catalog: &Catalog,
-        action: Action,
-        (channel, source): (CardChannel, SourceId),
-    ) -> String {
+    /// Does something and says what came of it. The same source again does nothing twice.
+    pub async fn act(&self, account: &Account, catalog: &Catalog, action: Action, asked: Asked) -> String {
         let say = Say {
             language: account.language,
             catalog,
@@ -281,7 +286,7 @@ impl Keypad {
                 let command = Command::Buy(Buy {
                     account: account.id,
                     offer,
-                    source,
+                    source: asked.source,
                     renew,
                     at_most: Some(at_most),
                 });
@@ -315,9 +320,13 @@ impl Keypad {
             }
             Action::StopRenewals => self.stop_renewals(account, say).await,
             Action::StopOffers => self.stop_offers(account.msisdn, say).await,
-            Action::Redeem(pin) => self.redeem(account, (channel, &pin), say).await,
+            Action::Unsubscribe => {
+                let renewals = self.stop_renewals(account, say).await;
+                format!("{renewals} {}", self.stop_offers(account.msisdn, say).await)
+            }
+            Action::Redeem(pin) => self.redeem(account, (asked.by.card_channel(), &pin), say).await,
             Action::Shop(order) => match &self.0.parts.shop {
-                Some(shop) => shop.order(account.msisdn, order, source, account.language).await,
+                Some(shop) => shop.order(account.msisdn, order, asked, account.language).await,
                 None => say.p("keypad-no-shop"),
             },
         };

@@ -105,6 +105,8 @@ pub enum Action {
     StopRenewals,
     /// No advertising any more.
     StopOffers,
+    /// Neither of both.
+    Unsubscribe,
     /// Another language.
     Speak(Language),
     /// What a shop asks.

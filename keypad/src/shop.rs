@@ -4,6 +4,7 @@
 use crate::menu::Secret;
 use crate::say::Say;
 use charge::{Catalogs, Money, Msisdn};
+use web::cards::CardChannel;
 
 /// Shortest and longest PIN of a seller, in digits.
 pub const PIN_DIGITS: std::ops::RangeInclusive<usize> = 4..=8;
@@ -55,6 +56,38 @@ pub enum Order {
         new: Secret,
     },
 }
+
+/// How a seller's phone asks: what a repetition is called differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Dialled.
+    Code,
+    /// A message.
+    Message,
+}
+
+impl By {
+    /// What the receipt of a scratch card names.
+    pub fn card_channel(self) -> CardChannel {
+        match self {
+            By::Code => CardChannel::Ussd,
+            By::Message => CardChannel::Sms,
+        }
+    }
+
+    /// What is put behind an order to mean the `count`-th one of its kind within two minutes; `None`: no counter says so many.
+    pub fn counted(self, count: u8) -> Option<String> {
+        match (self, count) {
+            (_, 0 | 1 | 10..) => None,
+            (By::Code, count) => Some(format!("*{count}")),
+            (By::Message, 2) => Some(AGAIN.to_owned()),
+            (By::Message, count) => Some(count.to_string()),
+        }
+    }
+}
+
+/// The second one, in a message.
+const AGAIN: &str = "AGAIN";
 
 /// What does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +227,7 @@ fn secret(text: &str) -> Result<Secret, Wrong> {
 
 /// `AGAIN` or a counter from 2 to 9.
 fn counter(text: &str) -> Result<u8, Wrong> {
-    if text.eq_ignore_ascii_case("AGAIN") || text == "پھر" {
+    if text.eq_ignore_ascii_case(AGAIN) || text == "پھر" {
         return Ok(2);
     }
     match text.parse::<u8>() {

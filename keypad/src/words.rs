@@ -26,10 +26,12 @@ pub enum Word {
     Language,
     /// No more advertising.
     Stop,
+    /// No more advertising, and no bundle renews by itself.
+    Unsubscribe,
 }
 
 /// Each word as people write it; the first is told to them.
-const WORDS: [(Word, &[&str]); 9] = [
+const WORDS: [(Word, &[&str]); 10] = [
     (Word::Balance, &["BAL", "BALANCE", "بیلنس", "余额"]),
     (Word::Data, &["DATA", "LEFT", "MB", "ڈیٹا", "流量"]),
     (Word::Number, &["NUM", "NUMBER", "نمبر", "号码"]),
@@ -41,7 +43,8 @@ const WORDS: [(Word, &[&str]); 9] = [
     (Word::Buy, &["BUY", "SUB", "خریدیں", "购买"]),
     (Word::Card, &["CARD", "RECHARGE", "کارڈ", "充值"]),
     (Word::Language, &["LANG", "LANGUAGE", "زبان", "语言"]),
-    (Word::Stop, &["STOP", "UNSUB", "UNSUBSCRIBE", "بند", "停止"]),
+    (Word::Stop, &["STOP", "بند", "停止"]),
+    (Word::Unsubscribe, &["UNSUB", "UNSUBSCRIBE"]),
 ];
 /// Words that sell for a shop: a slip near one of them is asked about too.
 const SHOP: [&str; 5] = ["LOAD", "SEND", "STOCK", "LAST", "PIN"];
@@ -221,6 +224,8 @@ mod tests {
             ("", Asked::Unknown),
             ("100", Asked::Unknown),
             ("STOP", Asked::Word(Word::Stop, vec![])),
+            ("unsub", Asked::Word(Word::Unsubscribe, vec![])),
+            ("UNSBU", Asked::Meant("UNSUB")),
         ] {
             assert_eq!(read(text, &catalogs), asked, "{text}");
         }

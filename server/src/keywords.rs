@@ -7,11 +7,12 @@ use crate::notify::{Post, Tiding, stop};
 use crate::sms::{Heard, IncomingSms};
 use charge::OperatorId;
 use charge::catalog::Language;
-use keypad::keywords::{Keywords, Message, Reply};
+use keypad::keywords::{Answers, Keywords, Message, Reply};
 use people::consents::Notice;
 use people::ways::Addressee;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
+use web::core::{CoreError, Pending};
 
 /// Texts of one centre that are worked on at the same time.
 const AT_ONCE_MAX: usize = 64;
@@ -58,23 +59,52 @@ async fn take(
     sms: IncomingSms,
 ) -> anyhow::Result<()> {
     let sms = Arc::new(sms);
-    let stopped = {
-        let (desk, sms) = (Arc::clone(desk), Arc::clone(&sms));
-        tokio::task::spawn_blocking(move || stop::heard(&desk, first, &sms)).await??
-    };
-    if stopped {
-        return Ok(());
-    }
     let message = Message {
         from: &sms.from,
         to: &sms.to,
         text: &sms.text,
     };
-    let Some(reply) = keywords.answer(message).await? else {
+    // A subscriber who unsubscribes at the operator's code ends renewals too; anybody else only offers.
+    if stop::is_unsubscribe(&sms.text) && keywords.answer(message).await? {
         return Ok(());
+    }
+    let stopped = {
+        let (desk, sms) = (Arc::clone(desk), Arc::clone(&sms));
+        tokio::task::spawn_blocking(move || stop::heard(&desk, first, &sms)).await??
     };
-    let desk = Arc::clone(desk);
-    tokio::task::spawn_blocking(move || answer(&desk, &reply)).await?
+    if !stopped {
+        keywords.answer(message).await?;
+    }
+    Ok(())
+}
+
+/// Answers in the outbox of a desk.
+pub struct Letters(pub Arc<Desk>);
+
+impl Answers for Letters {
+    fn keep(&self, reply: Reply) -> Pending<Result<(), CoreError>> {
+        let desk = Arc::clone(&self.0);
+        Box::pin(async move {
+            let kept = tokio::task::spawn_blocking(move || answer(&desk, &reply)).await;
+            kept.map_err(anyhow::Error::from)
+                .flatten()
+                .map_err(|error| not_now(&error))
+        })
+    }
+
+    fn last(&self, stem: String) -> Pending<Result<Option<String>, CoreError>> {
+        let desk = Arc::clone(&self.0);
+        Box::pin(async move {
+            let found = desk.ask(move |outbox| outbox.last_origin(&stem)).await;
+            found.map_err(|error| not_now(&error))
+        })
+    }
+}
+
+/// Said to the log; the message centre brings the message again.
+fn not_now(error: &anyhow::Error) -> CoreError {
+    tracing::warn!(error = format!("{error:#}"), "answers to messages cannot be kept");
+    CoreError::Unavailable
 }
 
 fn answer(desk: &Arc<Desk>, reply: &Reply) -> anyhow::Result<()> {

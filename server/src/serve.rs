@@ -4,6 +4,7 @@ use crate::banks::Banks;
 use crate::callbacks::{self, Deliverer};
 use crate::cli::ServeArgs;
 use crate::config::{Config, reference};
+use crate::keywords::Letters;
 use crate::mail::Mailer;
 use crate::node::Node;
 use crate::notify::campaign::Announcer;
@@ -183,7 +184,8 @@ impl Up {
                 shop: Some(Arc::new(Till(sockets.web.clone()))),
             },
         );
-        centres.listen(&node.desk, &Arc::new(Keywords::new(keypad.clone())));
+        let answers = Arc::new(Letters(Arc::clone(&node.desk)));
+        centres.listen(&node.desk, &Arc::new(Keywords::new(keypad.clone(), answers)));
         let banks = Banks::open(&config.banks, &sockets.web).await?;
         Ok(Up {
             centres,

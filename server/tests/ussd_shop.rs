@@ -22,31 +22,7 @@ fn a_shop_sells_by_dialling() {
             &json!({"msisdn": number, "operator": "jazz"}),
         );
     }
-    let open = |by: &Api, grade: &str, parent: Option<u64>, number: Option<&str>| -> (u64, Api) {
-        let body = json!({"name": grade, "code": grade, "grade": grade, "parent": parent, "key": true, "number": number});
-        let made = by.done("/v1/sellers", grade, &body);
-        let key = made["key"]["key"].as_str().unwrap();
-        (made["id"].as_u64().unwrap(), Api::new(&server.url, key))
-    };
-    let (root, _) = open(&admin, "operator", None, None);
-    let (distributor, above) = open(&admin, "distributor", Some(root), None);
-    let (retailer, shop) = open(&above, "retailer", Some(distributor), Some(SHOP));
-    admin.done(
-        &format!("/v1/partners/{root}/float"),
-        "f",
-        &json!({"amount": "100000", "reference": "bank"}),
-    );
-    let give = |by: &Api, from: u64, to: u64, amount: &str| {
-        by.done(
-            &format!("/v1/sellers/{from}/moves?wait=10"),
-            amount,
-            &json!({"to": to, "amount": amount}),
-        )
-    };
-    give(&admin, root, distributor, "50000");
-    give(&above, distributor, retailer, "1000");
-    let owner = json!({"name": "Ali", "role": "owner", "pin": "2580"});
-    assert_eq!(shop.put("/v1/sellers/me/staff/ali", &owner).unwrap().0, 204);
+    let (retailer, shop) = admin.retailer(SHOP, "2580");
 
     let address = server.ussd[0].rsplit(' ').next().unwrap().to_owned();
     let session = std::cell::Cell::new(0);
@@ -62,14 +38,13 @@ fn a_shop_sells_by_dialling() {
     let float = || shop.see("/v1/sellers/me")["float"].as_str().unwrap().to_owned();
     let before = float();
 
-    // The number of the shop is known as soon as the read models are; then the first PIN must be changed.
-    let deadline = Instant::now() + PATIENCE;
-    let mut said = dial(SHOP, "3*2580*7391");
-    while said.contains("Sales are not made here") && Instant::now() < deadline {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        said = dial(SHOP, "3*2580*7391");
-    }
-    assert_eq!(said, "END Your PIN was changed.");
+    // With the PIN that somebody else gave nothing is sold: it must be changed first.
+    assert_eq!(
+        dial(SHOP, "03217654321*100*2580"),
+        "END Please change your PIN first"
+    );
+    assert_eq!(float(), before);
+    assert_eq!(dial(SHOP, &format!("3*2580*{PIN}")), "END Your PIN was changed.");
     let stock = dial(SHOP, &format!("1*{PIN}"));
     assert!(stock.starts_with("END Your stock is Rs 1,"), "{stock}");
     assert_eq!(dial(SHOP, &format!("2*{PIN}")), "END No sales yet.");
@@ -94,11 +69,39 @@ fn a_shop_sells_by_dialling() {
     let after = float();
     assert_ne!(after, before);
     // The same again within two minutes is no second sale, unless it says so.
-    let again = dial(SHOP, &format!("03217654321*100*{PIN}"));
-    assert!(!again.contains("Sold"), "{again}");
+    let sale = format!("03217654321*100*{PIN}");
+    let speak = |language: &str| {
+        let spoken = admin.patch(
+            &format!("/v1/subscribers/{SHOP}"),
+            &json!({ "language": language }),
+        );
+        assert_eq!(spoken.unwrap().0, 200);
+    };
+    for (language, said) in [
+        (
+            "ur",
+            "END Rs \u{2066}100.00\u{2069}، \u{2066}0321 7654321\u{2069}: ابھی بک چکا، دوبارہ نہیں۔ ایک اور: آخر میں \u{2066}*2\u{2069}",
+        ),
+        (
+            "zh",
+            "END 未再售：Rs 100.00 至 0321 7654321 刚刚已售。再售请在末尾加 *2。",
+        ),
+        (
+            "en",
+            "END Not sold again: Rs 100.00 to 0321 7654321 was sold a moment ago. For one more put *2 behind it.",
+        ),
+    ] {
+        speak(language);
+        assert_eq!(dial(SHOP, &sale), said);
+    }
     assert_eq!(float(), after);
-    let meant = dial(SHOP, &format!("03217654321*100*{PIN}*2"));
+    let meant = dial(SHOP, &format!("{sale}*2"));
     assert!(meant.starts_with("END Sold: Rs 100.00"), "{meant}");
+    // So is the second one when it is dialled again, because its answer was lost.
+    let second = float();
+    let again = dial(SHOP, &format!("{sale}*2"));
+    assert!(again.ends_with("For one more put *3 behind it."), "{again}");
+    assert_eq!(float(), second);
     let said = |text: &Value| text["main"].as_str().unwrap().to_owned();
     assert_eq!(
         said(&admin.see(&format!("/v1/subscribers/{BUYER}/balance"))),
@@ -106,7 +109,7 @@ fn a_shop_sells_by_dialling() {
     );
 
     // Stock for the shop's outlet: who dials again after a lost answer hears what was done, and only "again" moves more.
-    open(&shop, "outlet", Some(retailer), Some(BUYER));
+    shop.open_seller("outlet", Some(retailer), Some(BUYER));
     let send = format!("4*03217654321*50*{PIN}");
     let deadline = Instant::now() + PATIENCE;
     let full = float();
@@ -119,7 +122,11 @@ fn a_shop_sells_by_dialling() {
     assert!(sent.starts_with("END Sent: Rs 50.00 to 0321 7654321."), "{sent}");
     let once = float();
     assert_ne!(once, full);
-    assert_eq!(dial(SHOP, &send), sent);
+    let again = dial(SHOP, &send);
+    assert_eq!(
+        again,
+        "END Not sent again: Rs 50.00 to 0321 7654321 was sent a moment ago. For one more put *2 behind it."
+    );
     assert_eq!(float(), once, "nothing moved");
     let other = dial(SHOP, &format!("4*03217654321*51*{PIN}"));
     assert!(other.starts_with("END Sent: Rs 51.00"), "{other}");
@@ -127,7 +134,28 @@ fn a_shop_sells_by_dialling() {
     assert_ne!(twice, once);
     let meant = dial(SHOP, &format!("{send}*2"));
     assert!(meant.starts_with("END Sent: Rs 50.00"), "{meant}");
-    assert_ne!(float(), twice);
+    let thrice = float();
+    assert_ne!(thrice, twice);
+    let again = dial(SHOP, &format!("{send}*2"));
+    assert!(
+        again.starts_with("END Not sent again") && again.contains("*3"),
+        "{again}"
+    );
+    assert_eq!(float(), thrice);
+
+    // Three wrong PINs lock it: the right one does not help any more.
+    for (pin, said) in [
+        ("1112", "END The PIN is wrong"),
+        ("1113", "END The PIN is wrong"),
+        ("1114", "END The PIN is locked"),
+        (PIN, "END The PIN is locked"),
+    ] {
+        assert_eq!(dial(SHOP, &format!("03217654321*70*{pin}")), said);
+    }
+    for text in [format!("1*{PIN}"), format!("4*03217654321*70*{PIN}")] {
+        assert_eq!(dial(SHOP, &text), "END The PIN is locked");
+    }
+    assert_eq!(float(), thrice);
 
     assert_eq!(server.terminate(), 0);
     let audit = place.run_here(&["audit"]);

@@ -1,4 +1,5 @@
-//! USSD over SMPP with a gateway that we did not write (smpplib, `server/tests/peers/ussd_gateway.py`).
+//! The keypad over SMPP with peers that we did not write (smpplib): a USSD gateway (`server/tests/peers/ussd_gateway.py`) and a
+//! message centre (`smpp_centre.py`).
 
 mod harness;
 mod peers;
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 const TEST: &str = "a_gateway_made_with_smpplib_shows_the_menu";
+const KEYWORDS: &str = "a_keyword_is_answered_through_a_centre_made_with_smpplib";
 const NUMBER: &str = "923001234567";
 
 #[test]
@@ -18,7 +20,7 @@ fn a_gateway_made_with_smpplib_shows_the_menu() {
     let Some(python) = python("smpplib", TEST) else {
         return;
     };
-    let mut gateway = Gateway::start(&python);
+    let mut gateway = Gateway::start(&python, &["ussd_gateway.py"]);
     let port = gateway.line().strip_prefix("PORT ").expect("a port").to_owned();
     let place = Place::new(&format!(
         "[ussd.smpp.peer]\naddress = '127.0.0.1:{port}'\nreconnect_ms = 100\n"
@@ -80,6 +82,52 @@ fn a_gateway_made_with_smpplib_shows_the_menu() {
     took_part(&python, "smpplib", TEST);
 }
 
+#[test]
+fn a_keyword_is_answered_through_a_centre_made_with_smpplib() {
+    let Some(python) = python("smpplib", KEYWORDS) else {
+        return;
+    };
+    // After the first message to a handset its owner asks for the balance.
+    let mut centre = Gateway::start(&python, &["smpp_centre.py", "1", "443"]);
+    let port = centre.line().strip_prefix("PORT ").expect("a port").to_owned();
+    let place = Place::new(&format!(
+        "[sms.default]\naddress = '127.0.0.1:{port}'\nsender = '443'\noutbox_interval_ms = 50\n"
+    ));
+    let server = place.serve();
+    let api = Api::new(&server.url, server.key.as_deref().unwrap());
+    let person = json!({"msisdn": NUMBER, "operator": "jazz"});
+    api.done("/v1/subscribers", "open", &person);
+    let (_, shop) = api.partner("corner", "1000");
+    let sale = json!({"msisdn": NUMBER, "amount": "100", "external_id": "1"});
+    api.with_key(&shop).done("/v1/topups?wait=10", "1", &sale);
+    let bind: Value = serde_json::from_str(&centre.line()).expect("JSON");
+    assert_eq!(bind["system_id"], "raseed");
+    let mut texts = Vec::new();
+    while !texts.iter().any(|text: &String| text.starts_with("PKR 86.96 20")) {
+        let seen: Value = serde_json::from_str(&centre.line()).expect("JSON");
+        assert_eq!(
+            (&seen["destination"], &seen["data_coding"]),
+            (&NUMBER.into(), &0.into())
+        );
+        texts.push(String::from_utf8(octets(&seen)).unwrap());
+    }
+    assert!(
+        texts[0].contains("86.96"),
+        "the message about the recharge: {texts:?}"
+    );
+    assert_eq!(server.terminate(), 0);
+    assert_eq!(centre.line(), "UNBOUND");
+    took_part(&python, "smpplib", KEYWORDS);
+}
+
+/// The octets of a message as a script tells them.
+fn octets(seen: &Value) -> Vec<u8> {
+    let hex = seen["octets"].as_str().unwrap();
+    (0..hex.len() / 2)
+        .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+        .collect()
+}
+
 /// A page as the gateway got it.
 #[derive(Debug)]
 struct Page {
@@ -99,10 +147,11 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn start(python: &Path) -> Gateway {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/ussd_gateway.py");
+    fn start(python: &Path, script: &[&str]) -> Gateway {
+        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
         let mut child = Command::new(python)
-            .arg(script)
+            .arg(peers.join(script[0]))
+            .args(&script[1..])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -124,10 +173,7 @@ impl Gateway {
     fn say(&mut self, line: &str) -> Page {
         writeln!(self.input, "{line}").unwrap();
         let seen: Value = serde_json::from_str(&self.line()).expect("JSON");
-        let hex = seen["octets"].as_str().unwrap();
-        let octets: Vec<u8> = (0..hex.len() / 2)
-            .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
-            .collect();
+        let octets = octets(&seen);
         let text = match seen["data_coding"].as_u64() {
             // These texts have the same places in ASCII and GSM 7-bit.
             Some(0) => String::from_utf8(octets).unwrap(),

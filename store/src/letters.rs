@@ -184,6 +184,14 @@ impl Outbox {
         query().map_err(|e| sql_error(WHAT, "read letters", e))
     }
 
+    /// The last origin, in the order of its octets, that begins so; `stem` ends with a slash.
+    pub fn last_origin(&mut self, stem: &str) -> Result<Option<String>, StoreError> {
+        let end = format!("{}0", stem.trim_end_matches('/'));
+        self.db
+            .query_row(&sqlite(statements::LAST_OF), [stem, &end], |row| row.get(0))
+            .map_err(|e| sql_error(WHAT, "read the last letter", e))
+    }
+
     /// When the next letter of a way is due, if any is pending.
     pub fn next_letter_due(&mut self, way: LetterWay) -> Result<Option<Micros>, StoreError> {
         self.db
@@ -436,6 +444,19 @@ mod tests {
             not_before: 20,
             until: 1_000,
         }
+    }
+
+    #[test]
+    fn the_last_of_a_kind_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path(), SqliteOptions::default()).unwrap();
+        let mut outbox = store.outbox().unwrap();
+        assert_eq!(outbox.last_origin("shop/1/").unwrap(), None);
+        for origin in ["shop/1/02", "shop/1/01", "shop/2/09", "shop/10/3", "shop"] {
+            assert_eq!(outbox.put_letters(&[new(origin, LetterWay::Sms, 1)]).unwrap(), 1);
+        }
+        let last = outbox.last_origin("shop/1/").unwrap();
+        assert_eq!(last.as_deref(), Some("shop/1/02"));
     }
 
     #[test]

@@ -219,8 +219,36 @@ pub struct SoldBy {
     pub pin: bool,
     /// The bound device that it comes from, verified by the front; empty: none.
     pub device: Code,
-    /// A second sale like the last one is meant.
-    pub again: bool,
+    /// Whether a sale like one of the last two minutes is meant.
+    pub again: Again,
+}
+
+/// What a sale says about those of the last two minutes with the same number and amount.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Again {
+    /// There must be none.
+    #[default]
+    No,
+    /// It is the second, the third and so on: one that comes twice, because its answer was lost, is made once.
+    Nth(u8),
+    /// However many there are.
+    Any,
+}
+
+impl Again {
+    /// For a channel that says no more than yes or no.
+    pub fn of(meant: bool) -> Again {
+        if meant { Again::Any } else { Again::No }
+    }
+
+    /// Whether the sale may follow so many.
+    pub fn may_follow(self, made: usize) -> bool {
+        match self {
+            Again::No => made == 0,
+            Again::Nth(count) => made < usize::from(count),
+            Again::Any => true,
+        }
+    }
 }
 
 /// A message of the selling chain between partitions.

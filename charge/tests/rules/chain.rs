@@ -7,7 +7,8 @@ use charge::ids::digest128;
 use charge::ledger::LedgerAccount;
 use charge::partner::TopUp;
 use charge::seller::{
-    ChainCommand, ChainEvent, MoveState, MoveStock, OpenSeller, Role, Seller, SellerChange, SoldBy, Staff,
+    Again, ChainCommand, ChainEvent, MoveState, MoveStock, OpenSeller, Role, Seller, SellerChange, SoldBy,
+    Staff,
 };
 use charge::time::SECOND;
 use charge::{
@@ -362,7 +363,10 @@ impl Play {
                 staff: line.after("staff").map_or(Code::EMPTY, code),
                 pin: line.has("pin"),
                 device: Code::EMPTY,
-                again: line.has("again") || time > 0,
+                again: match line.after("nth") {
+                    Some(count) => Again::Nth(count.parse().expect("a counter")),
+                    None => Again::of(line.has("again") || time > 0),
+                },
             },
         };
         let command = Command::TopUp(Box::new(request.clone()));

@@ -8,7 +8,7 @@ use charge::ids::digest128;
 use charge::partner::{TopUp, TopUpState};
 use charge::promotion::ChannelClass;
 use charge::reversal::{RefuseTopUp, ReversalState, ReverseTopUp};
-use charge::seller::SoldBy;
+use charge::seller::{Again, SoldBy};
 use charge::{Code, Command, Entity, EntityKey, Money, PartnerId, Refusal, Reply, SourceId};
 use rails::reconcile::Kind;
 use std::time::Duration;
@@ -158,12 +158,12 @@ async fn attempt(web: &Web, asked: &Asked<'_>) -> Result<bool, Problem> {
         test: false,
         connector: Code::EMPTY,
         by: SoldBy {
-            again: true,
+            again: Again::Any,
             ..SoldBy::default()
         },
     };
     // The bank's key says whether a second identical recharge is meant.
-    let (_, again) = sell(web, &sale, None, true).await?;
+    let (_, again) = sell(web, &sale, None, Again::Any).await?;
     Ok(again)
 }
 

@@ -37,6 +37,11 @@ const TEXT_CHARACTERS_MAX: usize = 40;
 
 /// Whether a short message asks to stop offers. Case, spaces and signs around it do not matter.
 pub fn is_stop(said: &str) -> bool {
+    STOP_WORDS.contains(&words_of(said).as_str())
+}
+
+/// The words of a message in lower case, with one space between.
+fn words_of(said: &str) -> String {
     let words: Vec<String> = said
         .chars()
         .take(TEXT_CHARACTERS_MAX + 1)
@@ -48,8 +53,12 @@ pub fn is_stop(said: &str) -> bool {
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect();
-    let said = words.join(" ");
-    STOP_WORDS.contains(&said.as_str())
+    words.join(" ")
+}
+
+/// Whether a short message asks for the end of everything that goes on by itself.
+pub fn is_unsubscribe(said: &str) -> bool {
+    matches!(words_of(said).as_str(), "unsub" | "unsubscribe")
 }
 
 /// Takes a short message from a handset: when it asks to stop, the consent ends and a confirmation is put into the outbox,

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -301,6 +301,11 @@ impl Api {
         Api::new(&self.url, key)
     }
 
+    /// The same key at a server that was started again.
+    pub fn at(&self, server: &Server) -> Api {
+        Api::new(&server.url, &self.key)
+    }
+
     /// Puts a body.
     pub fn put(&self, path: &str, body: &Value) -> Answer {
         let request = self
@@ -333,6 +338,45 @@ impl Api {
         let (status, value) = self.get(path).expect("an answer");
         assert!(status < 300, "{status} {value}");
         value
+    }
+
+    /// Opens a seller; gives its id and its key.
+    pub fn open_seller(&self, grade: &str, parent: Option<u64>, number: Option<&str>) -> (u64, Api) {
+        let body = json!({"name": grade, "code": grade, "grade": grade, "parent": parent, "key": true, "number": number});
+        let made = self.done("/v1/sellers", grade, &body);
+        let key = made["key"]["key"].as_str().unwrap();
+        (made["id"].as_u64().unwrap(), self.with_key(key))
+    }
+
+    /// A retailer with stock of Rs 1,000 who sells by a number, and a PIN that its owner must change first. Everybody knows
+    /// whose number it is when this returns.
+    pub fn retailer(&self, number: &str, pin: &str) -> (u64, Api) {
+        let (root, _) = self.open_seller("operator", None, None);
+        let (distributor, above) = self.open_seller("distributor", Some(root), None);
+        let (retailer, shop) = above.open_seller("retailer", Some(distributor), Some(number));
+        let bank = json!({"amount": "100000", "reference": "bank"});
+        self.done(&format!("/v1/partners/{root}/float"), "f", &bank);
+        for (by, from, to, amount) in [
+            (self, root, distributor, "50000"),
+            (&above, distributor, retailer, "1010"),
+            (&shop, retailer, distributor, "10"),
+        ] {
+            let path = format!("/v1/sellers/{from}/moves?wait=10");
+            by.done(&path, amount, &json!({"to": to, "amount": amount}));
+        }
+        // What it gave back is in the read models, and so is the number that it had before.
+        let deadline = Instant::now() + PATIENCE;
+        let gave = |moves: &Value| {
+            let moves = moves["moves"].as_array().unwrap();
+            moves.iter().any(|moved| moved["from"] == retailer)
+        };
+        while !gave(&shop.see("/v1/sellers/me/moves")) {
+            assert!(Instant::now() < deadline, "the read models are far behind");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let owner = json!({"name": "Ali", "role": "owner", "pin": pin});
+        assert_eq!(shop.put("/v1/sellers/me/staff/ali", &owner).unwrap().0, 204);
+        (retailer, shop)
     }
 
     /// A partner with a funded float; gives its id and key.

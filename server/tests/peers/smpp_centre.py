@@ -1,7 +1,7 @@
 """A message centre that reads and writes its PDUs with smpplib. It serves one client until that unbinds.
 
-usage: smpp_centre.py COUNT
-Prints `PORT n`, then one JSON object for each submit_sm, then `UNBOUND`. After COUNT submits it sends a text from a handset.
+usage: smpp_centre.py COUNT [CODE]
+Prints `PORT n`, then one JSON object for each submit_sm, then `UNBOUND`. After COUNT submits it sends a text from a handset to CODE.
 """
 import json
 import socket
@@ -37,7 +37,7 @@ def read_pdu(connection):
     return smpplib.smpp.parse_pdu(octets, client=Numbers(), allow_unknown_opt_params=True)
 
 
-def main(count):
+def main(count, code="8000"):
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
@@ -94,7 +94,7 @@ def main(count):
                 send(
                     "deliver_sm",
                     source_addr="923001234567",
-                    destination_addr="8000",
+                    destination_addr=code,
                     short_message=b"BAL",
                 )
         elif pdu.command == "enquire_link":
@@ -108,4 +108,4 @@ def main(count):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -51,6 +51,7 @@ pub const PUT: &str = "insert into letter
     (letter, origin, way, recipient, operator, account, person, notice, matter, at, until, state, retry_at, attempts,
     updated_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0, $10) on conflict (origin, way, recipient) do nothing";
+pub const LAST_OF: &str = "select max(origin) from letter where origin > $1 and origin < $2";
 pub const DUE: &str =
     "select letter, way, recipient, operator, account, person, notice, matter, at, until, attempts
     from letter where state = 0 and way = $1 and operator = $2 and retry_at <= $3 order by retry_at limit $4";

@@ -20,7 +20,7 @@ use charge::ids::digest128;
 use charge::partner::{Scopes, TopUp, TopUpState};
 use charge::promotion::ChannelClass;
 use charge::reversal::Afterwards;
-use charge::seller::SoldBy;
+use charge::seller::{Again, SoldBy};
 use charge::tax::RegionCode;
 use charge::terms::CommissionKind;
 use charge::time::SECOND;
@@ -264,7 +264,7 @@ pub async fn create(
         connector,
     };
     let _guard = web.in_flight.begin(sale.partner, sale.idempotency_key)?;
-    let (accepted, replayed) = sell(&web, &sale, body.quote.as_deref(), body.again).await?;
+    let (accepted, replayed) = sell(&web, &sale, body.quote.as_deref(), Again::of(body.again)).await?;
     let end = settled(&web, sale.key(), wait).await?;
     let (status, answer) = match end {
         Some(end) => (StatusCode::CREATED, TopUpAnswer::of(&end, Some(catalog))),
@@ -370,7 +370,7 @@ pub async fn sell(
     web: &Web,
     sale: &Sale<'_>,
     quote: Option<&str>,
-    again: bool,
+    again: Again,
 ) -> Result<(Box<TopUp>, bool), Problem> {
     let mut request = sale.request(Uuid::now_v7().as_u128());
     request.by.again = again;
@@ -395,7 +395,7 @@ pub async fn sell(
             quotes::check(web, id, number, account, (sale.gross, occasion)).await?;
         }
         noted = web.in_flight.note_recharge(recharge, web.now());
-        if !again && !sale.test && repeats(web, sale, noted.is_some()).await? {
+        if again == Again::No && !sale.test && repeats(web, sale, noted.is_some()).await? {
             noted.into_iter().for_each(Noted::keep);
             return Err(Fault::RecentlyRecharged.into());
         }

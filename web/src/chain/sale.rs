@@ -13,7 +13,7 @@ use charge::money::Rounding;
 use charge::partner::{TopUp, TopUpState};
 use charge::promotion::ChannelClass;
 use charge::reply::BoughtReply;
-use charge::seller::{Device, Seller, SoldBy};
+use charge::seller::{Again, Device, Seller, SoldBy};
 use charge::tax::RegionCode;
 use charge::{Account, Code, Command, Entity, EntityKey, Money, PartnerId, Refusal, Reply, SourceId};
 use sha2::{Digest, Sha256};
@@ -47,8 +47,8 @@ pub struct SaleAsked<'a> {
     pub number: &'a str,
     /// What.
     pub goods: Goods,
-    /// A second sale like the last one is meant.
-    pub again: bool,
+    /// Whether a sale like one of the last two minutes is meant.
+    pub again: Again,
     /// The channel's reference, unique for ever for this seller: repeating it sells nothing twice. At most 64 bytes.
     pub reference: &'a str,
     /// How long to wait for the end.

@@ -19,6 +19,7 @@ use charge::catalog::keypad::Function;
 use charge::ids::digest128;
 use charge::partner::{TopUp, TopUpState};
 use charge::promotion::ChannelClass;
+use charge::seller::Again;
 use charge::{Code, Entity, Money, Msisdn, PartnerId, Refusal, Timestamp};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -381,7 +382,7 @@ async fn sell(
         test: false,
         connector: Code::EMPTY,
     };
-    let (top_up, _) = topups::sell(web, &sale, None, true).await?;
+    let (top_up, _) = topups::sell(web, &sale, None, Again::Any).await?;
     let end = topups::settled(web, sale.key(), Duration::from_secs(5)).await?;
     Ok(end.unwrap_or(top_up))
 }

@@ -120,11 +120,11 @@ fn check(
     if used_up(day_count, limits.day_count) || used_up(month_count, limits.month_count) {
         return Err(Refusal::CountLimit);
     }
-    let horizon = now.plus(-REPEAT_WINDOW);
-    let same = |sale: &&crate::seller::RecentSale| {
-        sale.at > horizon && (sale.msisdn, sale.gross) == (request.msisdn, gross)
-    };
-    if !request.by.again && seller.recent.iter().any(|sale| same(&sale)) {
+    if !request
+        .by
+        .again
+        .may_follow(seller.made(request.msisdn, gross, now))
+    {
         return Err(Refusal::RepeatedSale);
     }
     Ok(())

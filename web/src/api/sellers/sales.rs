@@ -14,6 +14,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use charge::partner::{Scopes, TopUpState};
 use charge::promotion::ChannelClass;
+use charge::seller::Again;
 use charge::{Code, Money, PartnerId, Refusal};
 use serde::{Deserialize, Serialize};
 use store::reads::{DayLine, Earned, SaleRow};
@@ -112,7 +113,7 @@ pub async fn create(
         device: body.device.as_deref(),
         number: &body.msisdn,
         goods,
-        again: body.again,
+        again: Again::of(body.again),
         reference: idempotency_key(&headers)?,
         wait: wait.seconds()?,
     };

@@ -22,6 +22,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use charge::command::TopUpRequest;
 use charge::decide::{price_for, quote};
 use charge::promotion::ChannelClass;
+use charge::seller::Again;
 use charge::tax::RegionCode;
 use charge::{Code, Entity, EntityKey, Money, PartnerId, Refusal};
 use serde::Deserialize;
@@ -285,7 +286,7 @@ pub async fn sell(State(web): State<Web>, till: Till, Form(typed): Form<Typed>) 
         device: till.device.as_deref().filter(|_| till.seller.bound),
         number: &typed.number,
         goods,
-        again: typed.again == "1",
+        again: Again::of(typed.again == "1"),
         reference: &reference,
         wait: WAIT,
     };
