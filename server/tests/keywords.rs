@@ -242,6 +242,11 @@ async fn a_text_that_comes_again_after_a_crash_is_answered_and_sells_nothing_mor
     let server = tokio::task::block_in_place(|| place.serve());
     let api = Api::new(&server.url, &key);
     let shop = shop.at(&server);
+    let deadline = Instant::now() + PATIENCE;
+    while smsc.bind_count() < 2 {
+        assert!(Instant::now() < deadline, "it does not bind again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let said = shop_hears(&smsc, &load, ("Sold", 1)).await;
     assert!(said.starts_with("Sold: Rs 100.00 to 0321 7654321."), "{said}");
     assert_eq!(float(&shop), after);
