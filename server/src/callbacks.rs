@@ -129,7 +129,7 @@ impl Deliverer {
 
 /// How the queue is doing, for `/metrics`.
 pub fn gauges(log: &CallbackLog) -> Vec<Gauge> {
-    let counts = log.queue().lock().counts().unwrap_or_default();
+    let backlog = log.queue().lock().backlog().unwrap_or_default();
     let gauge = |name, help, value: u64| Gauge {
         name,
         help,
@@ -137,11 +137,11 @@ pub fn gauges(log: &CallbackLog) -> Vec<Gauge> {
         value: i64::try_from(value).unwrap_or(i64::MAX),
     };
     vec![
-        gauge("callbacks_pending", "Callbacks to be delivered", counts.pending),
+        gauge("callbacks_pending", "Callbacks to be delivered", backlog.pending),
         gauge(
             "callbacks_parked",
             "Callbacks that were not acknowledged for a day",
-            counts.parked,
+            backlog.failed,
         ),
     ]
 }

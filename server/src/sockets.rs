@@ -290,10 +290,10 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
             gauges.push(gauge("payments_open", "Payments that are not decided", open));
             gauges.extend(connector_gauges(payments));
         }
-        for (way, counts) in desk.outbox().lock().letter_counts().unwrap_or_default() {
+        for (way, backlog) in desk.outbox().lock().letter_backlog().unwrap_or_default() {
             for (name, help, value) in [
-                ("letters_pending", "Letters to be sent", counts.pending),
-                ("letters_failed", "Letters that were given up", counts.failed),
+                ("letters_pending", "Letters to be sent", backlog.pending),
+                ("letters_failed", "Letters that were given up", backlog.failed),
             ] {
                 gauges.push(Gauge {
                     label: Some(("way", way.to_owned())),
@@ -301,12 +301,12 @@ fn web_of(node: &Node, parts: &mut HttpParts, public_url: &str, payments: Option
                 });
             }
         }
-        if let Ok(counts) = desk.counts() {
-            gauges.push(gauge("outbox_pending", "Messages to be sent", counts.pending));
+        if let Ok(backlog) = desk.backlog() {
+            gauges.push(gauge("outbox_pending", "Messages to be sent", backlog.pending));
             gauges.push(gauge(
                 "outbox_failed",
                 "Messages that were given up",
-                counts.failed,
+                backlog.failed,
             ));
         }
         gauges

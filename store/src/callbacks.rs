@@ -4,6 +4,7 @@
 //! neither a crash between commit and delivery nor the loss of this file loses one. `callbacks.sqlite` syncs every commit.
 
 use crate::batch::Record;
+use crate::outbox::Backlog;
 use crate::project::{Step, decode, parse, read_on};
 use crate::sql::{callbacks as statements, sqlite};
 use crate::sqlite::{Shared, connect, create_tables, sql_error};
@@ -120,17 +121,6 @@ pub enum Delivery {
         /// What went wrong.
         reason: String,
     },
-}
-
-/// Number of callbacks by state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CallbackCounts {
-    /// To be delivered.
-    pub pending: u64,
-    /// Acknowledged.
-    pub delivered: u64,
-    /// Waiting for people.
-    pub parked: u64,
 }
 
 /// The callbacks of a data directory. There should be one; it may go to another thread.
@@ -311,23 +301,11 @@ impl Callbacks {
         heads.iter().map(|head| head.seq.saturating_sub(done(head))).sum()
     }
 
-    /// How many callbacks are in which state; walks them.
-    pub fn counts(&mut self) -> Result<CallbackCounts, StoreError> {
-        let query = || -> rusqlite::Result<CallbackCounts> {
-            let mut counts = CallbackCounts::default();
-            let mut statement = self.db.prepare_cached(&sqlite(statements::COUNTS))?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let number = row.get::<_, i64>(1)?.cast_unsigned();
-                match row.get::<_, i64>(0)? {
-                    0 => counts.pending = number,
-                    1 => counts.delivered = number,
-                    _ => counts.parked = number,
-                }
-            }
-            Ok(counts)
-        };
-        query().map_err(|e| sql_error(WHAT, "count callbacks", e))
+    /// What waits, and what is parked for people.
+    pub fn backlog(&mut self) -> Result<Backlog, StoreError> {
+        self.db
+            .query_row(&sqlite(statements::BACKLOG), [], Backlog::of)
+            .map_err(|e| sql_error(WHAT, "count callbacks", e))
     }
 
     /// Forgets what was acknowledged before `before`.

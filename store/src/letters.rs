@@ -5,7 +5,7 @@
 //! What a letter says and whether somebody wants it is the caller's; here is only that none is lost, none is put twice,
 //! and what became of each.
 
-use crate::outbox::{Attempt, Outbox, OutboxCounts, WHAT};
+use crate::outbox::{Attempt, Backlog, Outbox, OutboxCounts, Settled, WHAT};
 use crate::sql::{letters as statements, sqlite};
 use crate::sqlite::sql_error;
 use crate::traits::{Micros, StoreError};
@@ -205,61 +205,28 @@ impl Outbox {
         attempts: &[(LetterId, Attempt)],
         now: Micros,
     ) -> Result<(), StoreError> {
-        let mut write = || -> rusqlite::Result<()> {
-            let tx = self.db.transaction()?;
-            for (id, attempt) in attempts {
-                let id = id.0.cast_signed();
-                match attempt {
-                    Attempt::Sent { message_id } => tx
-                        .prepare_cached(&sqlite(statements::SENT))?
-                        .execute(params![id, message_id, now])?,
-                    Attempt::Retry { reason, at } => tx
-                        .prepare_cached(&sqlite(statements::RETRY))?
-                        .execute(params![id, reason, at, now])?,
-                    Attempt::GiveUp { reason } => tx
-                        .prepare_cached(&sqlite(statements::GIVE_UP))?
-                        .execute(params![id, reason, now])?,
-                };
-            }
-            tx.commit()
+        let settled = Settled {
+            letters: attempts.to_vec(),
+            ..Settled::default()
         };
-        write().map_err(|e| sql_error(WHAT, "record attempts at letters", e))
+        self.settle(&settled, now)
     }
 
-    /// A delivery receipt of an SMS letter: `problem` is `None` when it has arrived.
-    pub fn letter_delivered(
-        &mut self,
-        message_id: &str,
-        problem: Option<&str>,
-        now: Micros,
-    ) -> Result<(), StoreError> {
-        let update = || match problem {
-            None => self
-                .db
-                .execute(&sqlite(statements::DELIVERED), params![message_id, now]),
-            Some(reason) => self
-                .db
-                .execute(&sqlite(statements::UNDELIVERED), params![message_id, reason, now]),
-        };
-        update()
-            .map(|_| ())
-            .map_err(|e| sql_error(WHAT, "record a delivery receipt", e))
-    }
-
-    /// How many letters of each way are in which state; walks them.
-    pub fn letter_counts(&mut self) -> Result<Vec<(&'static str, OutboxCounts)>, StoreError> {
-        let query = || -> rusqlite::Result<Vec<(&'static str, OutboxCounts)>> {
-            let mut counts = LetterWay::ALL.map(|(_, _, name)| (name, OutboxCounts::default()));
-            let mut statement = self.db.prepare_cached(&sqlite(statements::COUNTS))?;
+    /// What waits and what was given up, by way.
+    pub fn letter_backlog(&mut self) -> Result<Vec<(&'static str, Backlog)>, StoreError> {
+        let query = || -> rusqlite::Result<Vec<(&'static str, Backlog)>> {
+            let mut found = LetterWay::ALL.map(|(_, _, name)| (name, Backlog::default()));
+            let mut statement = self.db.prepare_cached(&sqlite(statements::BACKLOG))?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let way: i64 = row.get(0)?;
                 let place = LetterWay::ALL.iter().position(|(_, number, _)| *number == way);
-                if let Some((_, counts)) = place.and_then(|place| counts.get_mut(place)) {
-                    counts.add(row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned());
+                if let Some((_, backlog)) = place.and_then(|place| found.get_mut(place)) {
+                    backlog.pending += row.get::<_, i64>(1)?.cast_unsigned();
+                    backlog.failed += row.get::<_, i64>(2)?.cast_unsigned();
                 }
             }
-            Ok(counts.to_vec())
+            Ok(found.to_vec())
         };
         query().map_err(|e| sql_error(WHAT, "count letters", e))
     }
@@ -386,6 +353,29 @@ pub(crate) fn put(tx: &Transaction, letters: &[NewLetter], next: &mut i64) -> ru
     Ok(new)
 }
 
+/// Records attempts.
+pub(crate) fn attempted(
+    tx: &Transaction<'_>,
+    attempts: &[(LetterId, Attempt)],
+    now: Micros,
+) -> rusqlite::Result<()> {
+    for (id, attempt) in attempts {
+        let id = id.0.cast_signed();
+        match attempt {
+            Attempt::Sent { message_id } => tx
+                .prepare_cached(&sqlite(statements::SENT))?
+                .execute(params![id, message_id, now])?,
+            Attempt::Retry { reason, at } => tx
+                .prepare_cached(&sqlite(statements::RETRY))?
+                .execute(params![id, reason, at, now])?,
+            Attempt::GiveUp { reason } => tx
+                .prepare_cached(&sqlite(statements::GIVE_UP))?
+                .execute(params![id, reason, now])?,
+        };
+    }
+    Ok(())
+}
+
 fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     use rusqlite::types::FromSqlError;
     let way: i64 = row.get(1)?;
@@ -428,6 +418,7 @@ fn campaign(row: &Row<'_>) -> rusqlite::Result<Campaign> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbox::Receipt;
     use crate::sqlite::{SqliteOptions, SqliteStore};
 
     fn new(origin: &str, way: LetterWay, recipient: i64) -> NewLetter {
@@ -498,18 +489,22 @@ mod tests {
         assert_eq!(outbox.next_letter_due(LetterWay::Sms).unwrap(), Some(50));
         let gone = Attempt::GiveUp { reason: "no".into() };
         outbox.letters_attempted(&[(ids[0], gone)], 51).unwrap();
-        outbox.letter_delivered("x", None, 52).unwrap();
-        let counts = outbox.letter_counts().unwrap();
-        let of = |name| counts.iter().find(|(way, _)| *way == name).unwrap().1;
+        let receipt = Receipt {
+            message_id: "x".into(),
+            problem: None,
+        };
+        let settled = Settled {
+            letter_receipts: vec![receipt],
+            ..Settled::default()
+        };
+        outbox.settle(&settled, 52).unwrap();
+        let backlog = outbox.letter_backlog().unwrap();
+        let of = |name| backlog.iter().find(|(way, _)| *way == name).unwrap().1;
+        let expected = |pending, failed| Backlog { pending, failed };
         assert_eq!(
-            of("sms"),
-            OutboxCounts {
-                delivered: 1,
-                failed: 1,
-                ..OutboxCounts::default()
-            }
+            (of("sms"), of("push"), of("email")),
+            (expected(0, 1), expected(1, 0), expected(0, 0))
         );
-        assert_eq!(of("push").pending, 1);
         assert_eq!(outbox.purge_letters(60, 100).unwrap(), 2);
         assert_eq!(outbox.put_letters(&[new("c", LetterWay::Sms, 1)]).unwrap(), 1);
     }

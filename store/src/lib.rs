@@ -30,13 +30,13 @@ pub mod sqlite;
 pub mod traits;
 
 pub use batch::{Batch, BatchBuilder, BatchError, Hash, Record};
-pub use callbacks::{Callback, CallbackCounts, CallbackId, CallbackState, Callbacks, Delivery};
+pub use callbacks::{Callback, CallbackId, CallbackState, Callbacks, Delivery};
 pub use conformance::{conformance, sample_row};
 pub use exceptions::Exceptions;
 pub use letters::{Campaign, CampaignStep, Letter, LetterId, LetterWay, NewLetter};
 pub use limit::{RawAppend, raw_append_limit};
 pub use memory::{Fault, FaultPlan, MemoryStore};
-pub use outbox::{Attempt, Notification, NotificationKind, Outbox, OutboxCounts};
+pub use outbox::{Attempt, Backlog, Notification, NotificationKind, Outbox, OutboxCounts, Receipt, Settled};
 pub use project::{Pace, Projector, Step, event_at};
 pub use reads::{EventPlace, ReadModels, ReadsReader};
 pub use sqlite::{SqliteOptions, SqliteStore};

@@ -5,7 +5,7 @@
 //! messages at once.
 
 use crate::batch::Record;
-use crate::letters::{self, NewLetter};
+use crate::letters::{self, LetterId, NewLetter};
 use crate::project::{Step, decode, parse, read_on};
 use crate::reads::EventPlace;
 use crate::sql::{letters as letter_statements, outbox as statements, sqlite};
@@ -15,7 +15,7 @@ use charge::auto::{AutoEvent, AutoOutcome, AutoState};
 use charge::codec::Codec;
 use charge::seller::ChainEvent;
 use charge::{AccountId, EntityKey, Event, EventBody, OperatorId, Timestamp};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -130,6 +130,28 @@ pub enum Attempt {
     },
 }
 
+/// What the receipt of a message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// As in [`Attempt::Sent`].
+    pub message_id: String,
+    /// Why it has not arrived, if so.
+    pub problem: Option<String>,
+}
+
+/// What became of messages. Receipts of messages that nobody sent, or that came before, change nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Attempts at notifications.
+    pub notifications: Vec<(EventPlace, Attempt)>,
+    /// Attempts at letters.
+    pub letters: Vec<(LetterId, Attempt)>,
+    /// Receipts of notifications.
+    pub receipts: Vec<Receipt>,
+    /// Receipts of letters.
+    pub letter_receipts: Vec<Receipt>,
+}
+
 /// Number of notifications by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboxCounts {
@@ -141,6 +163,25 @@ pub struct OutboxCounts {
     pub delivered: u64,
     /// Given up.
     pub failed: u64,
+}
+
+/// What is still to be delivered, and what never was: read from indexes, so that asking often costs little.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// To be delivered.
+    pub pending: u64,
+    /// Given up.
+    pub failed: u64,
+}
+
+impl Backlog {
+    /// Of a row of two numbers.
+    pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            pending: row.get::<_, i64>(0)?.cast_unsigned(),
+            failed: row.get::<_, i64>(1)?.cast_unsigned(),
+        })
+    }
 }
 
 impl OutboxCounts {
@@ -286,11 +327,11 @@ impl Outbox {
             .map_err(|e| sql_error(WHAT, "read what is due next", e))
     }
 
-    /// Records what became of attempts, in one durable transaction.
-    pub fn attempted(&mut self, attempts: &[(EventPlace, Attempt)], now: Micros) -> Result<(), StoreError> {
+    /// Records what became of messages, in one durable transaction: a centre may bring hundreds of receipts a second.
+    pub fn settle(&mut self, settled: &Settled, now: Micros) -> Result<(), StoreError> {
         let mut write = || -> rusqlite::Result<()> {
             let tx = self.db.transaction()?;
-            for (id, attempt) in attempts {
+            for (id, attempt) in &settled.notifications {
                 let (partition, seq) = (id.partition, id.seq.cast_signed());
                 match attempt {
                     Attempt::Sent { message_id } => tx
@@ -304,9 +345,23 @@ impl Outbox {
                         .execute(params![partition, seq, id.index, reason, now])?,
                 };
             }
+            letters::attempted(&tx, &settled.letters, now)?;
+            let of_notifications = (statements::DELIVERED, statements::UNDELIVERED);
+            received(&tx, of_notifications, &settled.receipts, now)?;
+            let of_letters = (letter_statements::DELIVERED, letter_statements::UNDELIVERED);
+            received(&tx, of_letters, &settled.letter_receipts, now)?;
             tx.commit()
         };
-        write().map_err(|e| sql_error(WHAT, "record attempts", e))
+        write().map_err(|e| sql_error(WHAT, "record what became of messages", e))
+    }
+
+    /// Records what became of attempts, in one durable transaction.
+    pub fn attempted(&mut self, attempts: &[(EventPlace, Attempt)], now: Micros) -> Result<(), StoreError> {
+        let settled = Settled {
+            notifications: attempts.to_vec(),
+            ..Settled::default()
+        };
+        self.settle(&settled, now)
     }
 
     /// A notification was taken by the message centre.
@@ -338,33 +393,20 @@ impl Outbox {
         self.attempted(&[(id, attempt)], now)
     }
 
-    /// A delivery receipt: `problem` is `None` when the message has arrived. Answers whether anyone waited for it.
-    pub fn delivered(
-        &mut self,
-        message_id: &str,
-        problem: Option<&str>,
-        now: Micros,
-    ) -> Result<bool, StoreError> {
-        let update = || match problem {
-            None => self
-                .db
-                .execute(&sqlite(statements::DELIVERED), params![message_id, now]),
-            Some(reason) => self
-                .db
-                .execute(&sqlite(statements::UNDELIVERED), params![message_id, reason, now]),
-        };
-        update()
-            .map(|rows| rows > 0)
-            .map_err(|e| sql_error(WHAT, "record a delivery receipt", e))
-    }
-
     /// Batches that are in the journal and not yet taken in.
     pub fn lag(&self, heads: &[Head]) -> u64 {
         let done = |head: &Head| self.positions.get(&head.partition).copied().unwrap_or(0);
         heads.iter().map(|head| head.seq.saturating_sub(done(head))).sum()
     }
 
-    /// How many notifications are in which state; walks them.
+    /// What waits and what was given up.
+    pub fn backlog(&mut self) -> Result<Backlog, StoreError> {
+        self.db
+            .query_row(&sqlite(statements::BACKLOG), [], Backlog::of)
+            .map_err(|e| sql_error(WHAT, "count what waits", e))
+    }
+
+    /// How many notifications are in which state. Walks all of them: for tests and for looking into a file.
     pub fn counts(&mut self) -> Result<OutboxCounts, StoreError> {
         let query = || -> rusqlite::Result<OutboxCounts> {
             let mut counts = OutboxCounts::default();
@@ -484,6 +526,26 @@ fn collect(row: &JournalRow, not_before: Micros, found: &mut Vec<Found>) -> Resu
         });
     }
     Ok(events)
+}
+
+/// Receipts of one table; the statements are for what has arrived and for what has not.
+fn received(
+    tx: &Transaction<'_>,
+    (arrived, lost): (&str, &str),
+    receipts: &[Receipt],
+    now: Micros,
+) -> rusqlite::Result<()> {
+    for Receipt { message_id, problem } in receipts {
+        match problem {
+            None => tx
+                .prepare_cached(&sqlite(arrived))?
+                .execute(params![message_id, now])?,
+            Some(reason) => tx
+                .prepare_cached(&sqlite(lost))?
+                .execute(params![message_id, reason, now])?,
+        };
+    }
+    Ok(())
 }
 
 fn positions(db: &Connection) -> rusqlite::Result<BTreeMap<Partition, Seq>> {

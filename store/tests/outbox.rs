@@ -4,7 +4,7 @@ mod common;
 
 use charge::EventBody;
 use common::{START, journal_rows, store_with, story};
-use store::outbox::{Attempt, OutboxCounts};
+use store::outbox::{Attempt, Backlog, OutboxCounts, Receipt, Settled};
 use store::{MemoryStore, NotificationKind, Outbox, SqliteOptions, SqliteStore, Store, StoreError};
 
 const LATER: i64 = START + 1_000_000_000;
@@ -130,13 +130,22 @@ fn a_notification_goes_through_its_states() {
     assert_eq!(outbox.next_due().unwrap(), Some(LATER + 5));
     let again = outbox.pending(LATER + 5, 100).unwrap().remove(0);
     assert_eq!((again.id, again.attempts), (ids[1], 1));
-    assert!(outbox.delivered("smsc/1", None, LATER + 9).unwrap());
-    assert!(
-        !outbox.delivered("smsc/1", None, LATER + 9).unwrap(),
-        "a second receipt changes nothing"
-    );
-    assert!(outbox.delivered("smsc/2", Some("UNDELIV"), LATER + 9).unwrap());
-    assert!(!outbox.delivered("nobody", None, LATER + 9).unwrap());
+    let receipt = |message_id: &str, problem: Option<&str>| Receipt {
+        message_id: message_id.to_owned(),
+        problem: problem.map(str::to_owned),
+    };
+    let receipts = vec![
+        receipt("smsc/1", None),
+        // A second receipt changes nothing, whatever it says; nobody waited for the last one.
+        receipt("smsc/1", Some("UNDELIV")),
+        receipt("smsc/2", Some("UNDELIV")),
+        receipt("nobody", None),
+    ];
+    let settled = Settled {
+        receipts,
+        ..Settled::default()
+    };
+    outbox.settle(&settled, LATER + 9).unwrap();
     assert_eq!(
         outbox.counts().unwrap(),
         OutboxCounts {
@@ -146,6 +155,11 @@ fn a_notification_goes_through_its_states() {
             failed: 3
         }
     );
+    let backlog = Backlog {
+        pending: 1,
+        failed: 3,
+    };
+    assert_eq!(outbox.backlog().unwrap(), backlog);
     outbox.sent(ids[0], "smsc/3", LATER + 10).unwrap();
     assert_eq!(outbox.counts().unwrap().delivered, 1, "what has arrived stays so");
     assert_eq!(outbox.purge(LATER + 1, 100).unwrap(), 1);

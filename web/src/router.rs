@@ -17,6 +17,7 @@ use rails::form::Fields;
 use rails::pan;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The whole service. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that rate limits see
@@ -224,7 +225,13 @@ async fn readyz(State(web): State<Web>) -> Response {
 async fn metrics(State(web): State<Web>) -> Response {
     let mut gauges = web.parts.core.gauges();
     gauges.extend(web.parts.reads.gauges().await);
-    gauges.extend((web.parts.gauges)());
+    // They look into files that others are writing.
+    let further = Arc::clone(&web.parts.gauges);
+    gauges.extend(
+        tokio::task::spawn_blocking(move || further())
+            .await
+            .unwrap_or_default(),
+    );
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], web.meter.text(&gauges)).into_response()
 }

@@ -15,8 +15,7 @@ use people::consents::Notice;
 use people::ways::{Addressee, Way};
 use std::sync::Arc;
 use store::{
-    JournalReader, NewLetter, Notification, NotificationKind, Outbox, OutboxCounts, ReadModels, Step,
-    StoreError,
+    Backlog, JournalReader, NewLetter, Notification, NotificationKind, Outbox, ReadModels, Step, StoreError,
 };
 use tokio::sync::Notify;
 
@@ -128,9 +127,9 @@ impl Desk {
         self.senders.lock().push(sender);
     }
 
-    /// How many notifications are in which state.
-    pub fn counts(&self) -> Result<OutboxCounts, StoreError> {
-        self.outbox.lock().counts()
+    /// Notifications that wait or were given up.
+    pub fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.outbox.lock().backlog()
     }
 
     /// What the message centre of some operators sends.

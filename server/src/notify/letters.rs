@@ -1,13 +1,14 @@
 //! Letters that go by SMS, among the notifications that a message centre sends: campaigns, confirmations, alerts.
 
 use super::words::{Due, Writer};
+use crate::sms::durable::{self, Became};
 use crate::sms::{self, EventPlace, OutboxMessage, Outcome, Page};
 use charge::{OperatorId, Timestamp};
 use parking_lot::Mutex;
 use people::consents::Notice;
 use std::collections::HashSet;
 use std::sync::Arc;
-use store::{Attempt, LetterId, LetterWay};
+use store::{Attempt, LetterId, LetterWay, Settled};
 
 /// Stands for the partition in the place of a letter: no journal has so many.
 const LETTERS: u16 = u16::MAX;
@@ -105,46 +106,19 @@ impl sms::Outbox for WithLetters {
     }
 
     fn settle(&self, outcomes: &[Outcome]) -> anyhow::Result<()> {
-        let (letters, events): (Vec<Outcome>, Vec<Outcome>) = outcomes
-            .iter()
-            .cloned()
-            .partition(|outcome| outcome.id().partition == LETTERS);
-        if !events.is_empty() {
-            self.events.settle(&events)?;
-        }
-        if letters.is_empty() {
-            return Ok(());
-        }
-        let now = crate::node::now().0;
-        let mut attempts = Vec::new();
-        let mut receipts = Vec::new();
-        for outcome in letters {
+        let mut settled = Settled::default();
+        for outcome in outcomes.iter().cloned() {
+            if outcome.id().partition != LETTERS {
+                durable::sort(outcome, &mut settled);
+                continue;
+            }
             let id = LetterId(outcome.id().seq);
-            match outcome {
-                Outcome::Sent { message_id, .. } => {
-                    let message_id = unique(id, &message_id);
-                    attempts.push((id, Attempt::Sent { message_id }));
-                }
-                Outcome::Failed {
-                    reason,
-                    retry_at_micros: Some(at),
-                    ..
-                } => attempts.push((id, Attempt::Retry { reason, at })),
-                Outcome::Failed { reason, .. } => attempts.push((id, Attempt::GiveUp { reason })),
-                Outcome::Delivered { message_id, .. } => receipts.push((unique(id, &message_id), None)),
-                Outcome::Undelivered {
-                    message_id, state, ..
-                } => receipts.push((unique(id, &message_id), Some(state))),
+            match durable::becomes(outcome, &|message_id| unique(id, message_id)) {
+                Became::Attempt(attempt) => settled.letters.push((id, attempt)),
+                Became::Receipt(receipt) => settled.letter_receipts.push(receipt),
             }
         }
-        let mut outbox = self.outbox.lock();
-        if !attempts.is_empty() {
-            outbox.letters_attempted(&attempts, now)?;
-        }
-        for (message_id, problem) in receipts {
-            outbox.letter_delivered(&message_id, problem, now)?;
-        }
-        Ok(())
+        Ok(self.outbox.lock().settle(&settled, crate::node::now().0)?)
     }
 }
 

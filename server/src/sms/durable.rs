@@ -6,7 +6,7 @@ use std::sync::Arc;
 use charge::OperatorId;
 use engine::EngineError;
 use parking_lot::Mutex;
-use store::{Attempt, Notification};
+use store::{Attempt, Notification, Receipt, Settled};
 
 use super::outbox::{EventPlace, Outbox, OutboxMessage, Outcome, Page};
 use super::sender::wall_micros;
@@ -86,28 +86,12 @@ impl Outbox for DurableOutbox {
     }
 
     fn settle(&self, outcomes: &[Outcome]) -> anyhow::Result<()> {
-        let now = wall_micros();
-        let attempts: Vec<(EventPlace, Attempt)> = outcomes.iter().filter_map(attempt).collect();
-        let mut outbox = self.outbox.lock();
-        if !attempts.is_empty() {
-            outbox.attempted(&attempts, now)?;
-        }
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Delivered { id, message_id } => {
-                    outbox.delivered(&unique(*id, message_id), None, now)?;
-                }
-                Outcome::Undelivered {
-                    id,
-                    message_id,
-                    state,
-                } => {
-                    outbox.delivered(&unique(*id, message_id), Some(state), now)?;
-                }
-                Outcome::Sent { .. } | Outcome::Failed { .. } => {}
-            }
-        }
-        Ok(())
+        let mut settled = Settled::default();
+        outcomes
+            .iter()
+            .cloned()
+            .for_each(|outcome| sort(outcome, &mut settled));
+        Ok(self.outbox.lock().settle(&settled, wall_micros())?)
     }
 }
 
@@ -116,25 +100,45 @@ const WRITE_AGAIN_MICROS: i64 = 60 * 1_000_000;
 /// How long it waits when the engine only had no time.
 const BUSY_AGAIN_MICROS: i64 = 1_000_000;
 
-fn attempt(outcome: &Outcome) -> Option<(EventPlace, Attempt)> {
-    match outcome.clone() {
-        Outcome::Sent { id, message_id } => Some((
-            id,
-            Attempt::Sent {
-                message_id: unique(id, &message_id),
-            },
-        )),
+/// Puts what became of a notification where the store wants it.
+pub fn sort(outcome: Outcome, settled: &mut Settled) {
+    let id = outcome.id();
+    match becomes(outcome, &|message_id| unique(id, message_id)) {
+        Became::Attempt(attempt) => settled.notifications.push((id, attempt)),
+        Became::Receipt(receipt) => settled.receipts.push(receipt),
+    }
+}
+
+/// What the store learns of an outcome.
+pub enum Became {
+    /// It was tried.
+    Attempt(Attempt),
+    /// Its receipt came.
+    Receipt(Receipt),
+}
+
+/// The same for whatever is sent; `unique` makes a centre's id one of its own.
+pub fn becomes(outcome: Outcome, unique: &dyn Fn(&str) -> String) -> Became {
+    match outcome {
+        Outcome::Sent { message_id, .. } => Became::Attempt(Attempt::Sent {
+            message_id: unique(&message_id),
+        }),
         Outcome::Failed {
-            id,
             reason,
             retry_at_micros: Some(at),
-        } => Some((id, Attempt::Retry { reason, at })),
-        Outcome::Failed {
-            id,
-            reason,
-            retry_at_micros: None,
-        } => Some((id, Attempt::GiveUp { reason })),
-        Outcome::Delivered { .. } | Outcome::Undelivered { .. } => None,
+            ..
+        } => Became::Attempt(Attempt::Retry { reason, at }),
+        Outcome::Failed { reason, .. } => Became::Attempt(Attempt::GiveUp { reason }),
+        Outcome::Delivered { message_id, .. } => Became::Receipt(Receipt {
+            message_id: unique(&message_id),
+            problem: None,
+        }),
+        Outcome::Undelivered {
+            message_id, state, ..
+        } => Became::Receipt(Receipt {
+            message_id: unique(&message_id),
+            problem: Some(state.to_owned()),
+        }),
     }
 }
 

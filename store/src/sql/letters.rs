@@ -24,6 +24,7 @@ create table if not exists letter (
 create index if not exists letter_pending on letter (way, operator, retry_at) where state = 0;
 create index if not exists letter_message on letter (message_id) where message_id is not null;
 create index if not exists letter_done on letter (updated_at) where state > 0;
+create index if not exists letter_failed on letter (way) where state = 3;
 create table if not exists campaign (
     campaign text not null primary key,
     operator bigint not null,
@@ -68,7 +69,9 @@ pub const DELIVERED: &str =
     "update letter set state = 2, updated_at = $2 where message_id = $1 and state = 1";
 pub const UNDELIVERED: &str = "update letter set state = 3, reason = $2, updated_at = $3
     where message_id = $1 and state = 1";
-pub const COUNTS: &str = "select way, state, count(*) from letter group by way, state";
+/// Read from indexes of what they count.
+pub const BACKLOG: &str = "select way, count(*), 0 from letter where state = 0 group by way
+    union all select way, 0, count(*) from letter where state = 3 group by way";
 pub const PURGE: &str = "delete from letter where letter in
     (select letter from letter where state > 0 and updated_at < $1 order by updated_at limit $2)";
 

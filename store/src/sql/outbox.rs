@@ -28,6 +28,7 @@ create index if not exists outbox_pending_of on outbox (operator, retry_at) wher
 create index if not exists outbox_message on outbox (message_id) where message_id is not null;
 drop index if exists outbox_done;
 create index if not exists outbox_ended on outbox (updated_at) where state > 0;
+create index if not exists outbox_failed on outbox (updated_at) where state = 3;
 ";
 
 pub const FORMAT_GET: &str = "select max(version) from outbox_format";
@@ -56,5 +57,8 @@ pub const DELIVERED: &str =
 pub const UNDELIVERED: &str = "update outbox set state = 3, reason = $2, updated_at = $3
     where message_id = $1 and state = 1";
 pub const COUNTS: &str = "select state, count(*) from outbox group by state order by state";
+/// Each is read from an index of what it counts, so that a look at the backlog costs what the backlog is.
+pub const BACKLOG: &str = "select (select count(*) from outbox where state = 0),
+    (select count(*) from outbox where state = 3)";
 pub const PURGE: &str = "delete from outbox where (partition, seq, record) in
     (select partition, seq, record from outbox where state > 0 and updated_at < $1 order by updated_at limit $2)";
