@@ -12,6 +12,8 @@ pub const BATCHES_IN_FLIGHT_MAX: usize = 4;
 pub const ENTITY_BYTES_MAX: usize = 4 << 20;
 /// Bytes of journal read at a time.
 pub const JOURNAL_READ_BYTES: usize = 4 << 20;
+/// A commit of less is small (see [`Settings::small_commit_us`]), bytes of batches.
+pub const SMALL_COMMIT_BYTES: usize = 8 << 10;
 /// Rows of snapshots scanned at a time.
 pub const SCAN_ROWS: usize = 1024;
 /// Due times in snapshots are rounded down to multiples of so many microseconds (about a minute): an open session's due
@@ -49,6 +51,9 @@ pub struct Settings {
     pub outgoing_messages_max: usize,
     /// Unapplied journal tail held in memory after a restart, all partitions together, bytes.
     pub tail_bytes_max: usize,
+    /// From the beginning of a small commit to the next commit at least, microseconds; 0: none. Where a disk syncs in less,
+    /// thousands of tiny commits a second write the same pages again and again, until the disk holds everybody up.
+    pub small_commit_us: i64,
     /// Time in which every changed entity is written to the snapshots once, microseconds.
     pub snapshot_interval_us: i64,
     /// Entities collected at a time for the snapshots.
@@ -79,6 +84,7 @@ impl Default for Settings {
             directory_entries: 1 << 21,
             outgoing_messages_max: 64 << 10,
             tail_bytes_max: 256 << 20,
+            small_commit_us: 1_000,
             snapshot_interval_us: 60 * 1_000_000,
             snapshot_chunk_rows: 1024,
             snapshot_at_stop_us: 5 * 1_000_000,

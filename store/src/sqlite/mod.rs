@@ -52,7 +52,7 @@ pub struct SqliteOptions {
 impl Default for SqliteOptions {
     fn default() -> Self {
         Self {
-            journal_page_bytes: 8192,
+            journal_page_bytes: 4096,
             journal_wal_bytes: 64 << 20,
             snapshot_cache_kib: 16 << 10,
             journal_pages_max: None,
