@@ -34,6 +34,8 @@ use uuid::Uuid;
 
 /// A reversal is waited for so long.
 const WAIT: Duration = Duration::from_secs(8);
+/// How long after a sale its page goes on asking for the slip, seconds.
+const SLIP_WITHIN_S: i64 = 60;
 /// How a bundle went, sealed, so that nobody prints another one.
 const NOTE_LABEL: &[u8] = b"raseed pos bundle 1";
 
@@ -141,10 +143,6 @@ async fn one(
     };
     let bad = told.as_ref().is_some_and(|told| told.class == "bad");
     let told = told.or_else(|| beside.back.as_ref().map(|_| Told::good(t.h("pos-back-done"))));
-    let asking = match state {
-        None => beside.asked.is_some(),
-        Some(state) => !state.is_final(),
-    };
     let back = top_up
         .as_deref()
         .is_some_and(|top_up| can_go_back(web, till, top_up));
@@ -159,6 +157,14 @@ async fn one(
             .await?
         }
         None => None,
+    };
+    let asking = match top_up.as_deref() {
+        None => beside.asked.is_some(),
+        // Done, and the slip is still to come.
+        Some(top_up) if top_up.state == TopUpState::Completed => {
+            slip.is_none() && web.now().0 - top_up.after.completed_at.0 < SLIP_WITHIN_S * SECOND
+        }
+        Some(top_up) => !top_up.state.is_final(),
     };
     let template = SalePage {
         page: till.frame(web, "pos-sale"),

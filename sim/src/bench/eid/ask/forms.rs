@@ -93,7 +93,8 @@ impl Asker {
         let good = match intent.channel {
             Channel::Guest => page.location.starts_with("/pay/"),
             Channel::CardPage => page.status == 200 && page.text.contains("id=\"done\""),
-            _ if page.location.starts_with("/pos/sale/") => {
+            // One in doubt: its page says what became of it.
+            _ if page.location.starts_with("/pos/sale/") && page.location.contains("asked=") => {
                 let url = format!("{}{}", self.target.url, page.location);
                 let slip = read(client.get(url).header("cookie", &form.cookies)).await?;
                 if !slip.text.contains("id=\"state\">Done<") {
@@ -101,7 +102,8 @@ impl Asker {
                 }
                 true
             }
-            _ => false,
+            // The sale is made; its slip comes with the read models.
+            _ => page.location.starts_with("/pos/sale/"),
         };
         let why = || format!("{} {} {}", page.status, page.location, told(&page.text));
         Ok(match page.status {
