@@ -396,7 +396,11 @@ impl Tally {
         }
     }
 
+    /// A period that is over counts no more: what ends late must not begin the running one anew.
     pub(crate) fn add(&mut self, period: i32, amount: Money) {
+        if self.period > period {
+            return;
+        }
         if self.period != period {
             *self = Tally {
                 period,

@@ -1,8 +1,8 @@
 //! The selling chain: `chain.txt`, one line a rule. The world checks sums, floors, codecs and words after every event.
 
 use super::world::{ACCOUNT, OPERATOR, World, code};
-use charge::command::{OpenPartner, TopUpRequest};
-use charge::decide::chain_reversed;
+use charge::command::{Message, OpenPartner, TopUpRequest};
+use charge::decide::{chain_reversed, decide};
 use charge::ids::digest128;
 use charge::ledger::LedgerAccount;
 use charge::partner::TopUp;
@@ -10,7 +10,7 @@ use charge::seller::{
     Again, ChainCommand, ChainEvent, MoveState, MoveStock, OpenSeller, Role, Seller, SellerChange, SoldBy,
     Staff,
 };
-use charge::time::SECOND;
+use charge::time::{SECOND, Timestamp, civil_from_days};
 use charge::{
     AccountId, Code, Command, Entity, EntityKey, Event, EventBody, Money, Msisdn, PartnerId, Refusal,
     SourceId, Unit,
@@ -45,6 +45,8 @@ struct Play {
     steps: u64,
     /// The last sale of each seller.
     last: BTreeMap<PartnerId, TopUpRequest>,
+    /// Messages of sales that were begun: the credit is on its way.
+    on_the_way: Vec<Message>,
 }
 
 /// Words of a line by their names: `sell 5 100 to 92300... again`.
@@ -88,6 +90,20 @@ fn money(text: &str) -> Money {
     Money::parse(text).expect("an amount")
 }
 
+/// A moment in UTC: `2026-11-30 18:59:59`.
+fn moment(date: &str, time: &str) -> Timestamp {
+    let of = |text: &str, mark: char| -> Vec<i64> {
+        let parts = text.split(mark).map(|part| part.parse().expect("a number"));
+        parts.collect()
+    };
+    let (date, time) = (of(date, '-'), of(time, ':'));
+    let days = (20_000..30_000).find(|days| {
+        let (year, month, day) = civil_from_days(*days);
+        [i64::from(year), i64::from(month), i64::from(day)] == date[..]
+    });
+    Timestamp::from_seconds(days.expect("a day") * 86_400 + time[0] * 3_600 + time[1] * 60 + time[2])
+}
+
 fn refusal(result: Result<(), Refusal>) -> String {
     match result {
         Ok(()) => "ok".to_owned(),
@@ -103,6 +119,7 @@ impl Play {
             world,
             steps: 0,
             last: BTreeMap::new(),
+            on_the_way: Vec::new(),
         }
     }
 
@@ -172,7 +189,18 @@ impl Play {
                     .plus(line.words[1].parse::<i64>().unwrap() * SECOND);
                 "ok".to_owned()
             }
+            "at" => {
+                self.world.now = moment(line.words[1], line.words[2]);
+                "ok".to_owned()
+            }
             "move" => self.stock(&line),
+            "begin" => self.begin(&line),
+            "land" => {
+                for message in std::mem::take(&mut self.on_the_way) {
+                    self.world.run(&Command::Deliver(message)).0.unwrap();
+                }
+                "ok".to_owned()
+            }
             "sell" => self.sales(&line),
             _ => refusal(self.simple(&line)),
         };
@@ -341,11 +369,25 @@ impl Play {
         said
     }
 
-    fn sell(&mut self, line: &Line<'_>, time: u32) -> String {
+    /// A sale whose credit stays on its way until `land`.
+    fn begin(&mut self, line: &Line<'_>) -> String {
+        let command = Command::TopUp(Box::new(self.request(line, 0)));
+        let (entities, catalogs) = (&self.world.entities, self.world.catalogs());
+        match decide(entities, &catalogs, &command, self.world.now) {
+            Ok(decision) => {
+                decision.events.iter().for_each(|event| self.world.take(event));
+                self.on_the_way.extend(decision.messages);
+                "ok".to_owned()
+            }
+            Err(refused) => format!("{refused:?}"),
+        }
+    }
+
+    fn request(&self, line: &Line<'_>, time: u32) -> TopUpRequest {
         let external = format!("sale {} {time}", self.steps);
         let number = line.after("to").unwrap_or("923001234567");
         let known = number == "923001234567";
-        let request = TopUpRequest {
+        TopUpRequest {
             id: digest128("test", &[external.as_bytes()]),
             partner: line.seller(1),
             idempotency_key: digest128("key", &[external.as_bytes()]),
@@ -368,7 +410,11 @@ impl Play {
                     None => Again::of(line.has("again") || time > 0),
                 },
             },
-        };
+        }
+    }
+
+    fn sell(&mut self, line: &Line<'_>, time: u32) -> String {
+        let request = self.request(line, time);
         let command = Command::TopUp(Box::new(request.clone()));
         if let Err(refused) = self.world.run(&command).0 {
             return format!("{refused:?}");
