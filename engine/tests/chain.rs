@@ -1,28 +1,39 @@
 //! The selling chain on the real engine and SQLite: random trees of sellers, 64 threads that move stock to and fro and sell,
 //! many things said twice, branches blocked and let go meanwhile. Afterwards every rupee is where an independent sum
-//! says, no float is below zero, and the audit is clean.
+//! says, no float is below zero, every account holds what its top-ups gave it and reversals left it, promotions and tax
+//! included, and the audit is clean.
 
 mod support;
 
+use charge::account::Origin;
+use charge::codec::Codec;
+use charge::ledger::{LedgerAccount, postings};
 use charge::partner::{TopUp, TopUpState};
+use charge::promotion::EarnedStatus;
 use charge::reply::Reply;
 use charge::reversal::{ReversalState, ReverseTopUp};
 use charge::seller::limits::LOTS_MAX;
 use charge::seller::{
     ChainCommand, ChainSale, MoveState, MoveStock, OpenSeller, Place, Seller, SellerChange, StockMove,
 };
-use charge::{Code, Command, Entity, EntityKey, Money, OperatorId, PartnerId, Refusal};
+use charge::{
+    AccountId, Code, Command, Entity, EntityKey, Event, Money, OperatorId, PartnerId, Refusal, Unit,
+};
 use engine::{Engine, EngineError, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use store::batch::{Batch, Record};
 use store::{SqliteOptions, SqliteStore, Store};
-use support::{TestClock, catalogs, fund, open, open_partner, top_up};
+use support::{TestClock, account_key, catalogs, fund, open, open_partner, top_up};
 
 const THREADS: usize = 64;
 const OPERATIONS: usize = 4_000;
 const ACCOUNTS: u64 = 12;
 const SELLERS: u32 = 40;
+const PARTITIONS: u16 = 7;
+/// Rupees that each seller begins with, so that there are sales whatever comes down the tree in time.
+const FIRST_STOCK: i64 = 5_000;
 
 /// SplitMix64: the same seed, the same tree and the same wishes.
 struct Dice(u64);
@@ -52,7 +63,7 @@ fn storm(seed: u64) {
     let directory = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap());
-    let settings = Settings::for_tests(7);
+    let settings = Settings::for_tests(PARTITIONS);
     let engine = Engine::open(Arc::clone(&store), catalogs(), TestClock::new(), settings, None).unwrap();
     let mut dice = Dice(seed);
     for account in 1..=ACCOUNTS {
@@ -60,6 +71,9 @@ fn storm(seed: u64) {
     }
     let places = plant(&engine, &mut dice);
     engine.call(fund(1, 2_000_000, "bank")).unwrap();
+    for place in &places[1..] {
+        engine.call(fund(place.id.0, FIRST_STOCK, "first")).unwrap();
+    }
     let wishes: Vec<Command> = (0..OPERATIONS)
         .map(|number| wish(&mut dice, &places, number))
         .collect();
@@ -75,10 +89,11 @@ fn storm(seed: u64) {
         let _ = engine.call(Command::Chain(ChainCommand::Block { seller, on, by: None }));
     }
     settle(&engine, &places, &wishes);
-    check(&engine, &places, &wishes, seed);
+    let held = check(&engine, &places, &wishes, seed);
     engine.stop();
     drop(engine);
-    let report = engine::audit::audit(&*store, 7, &mut |_| {}).unwrap();
+    assert_eq!(taxes(&*store), held.taxes(), "seed {seed}: tax by account");
+    let report = engine::audit::audit(&*store, PARTITIONS, &mut |_| {}).unwrap();
     assert!(report.ok(), "seed {seed}: {:?}", report.problems);
     assert_eq!((report.in_transit, report.sums), (0, [0; 4]));
 }
@@ -186,7 +201,15 @@ fn wish(dice: &mut Dice, places: &[Place], number: usize) -> Command {
         _ => {
             // One account in seven does not exist: the account's partition refuses.
             let account = 1 + dice.roll(ACCOUNTS as usize + 2) as u64;
-            top_up(place.id.0, account, rupees, &reference)
+            // Half of them type the code of a campaign, and some are large enough for another one.
+            let rupees = rupees + if dice.roll(4) == 0 { 300 } else { 0 };
+            let mut sold = top_up(place.id.0, account, rupees, &reference);
+            if let Command::TopUp(asked) = &mut sold
+                && dice.roll(2) == 0
+            {
+                asked.campaign = Code::new("JAZZWINTER").expect("a campaign");
+            }
+            sold
         }
     }
 }
@@ -263,7 +286,14 @@ fn settle(engine: &Engine, places: &[Place], wishes: &[Command]) {
             };
             engine.read(asked.key(), look).unwrap().unwrap_or(false)
         });
-        if !open && !blocked && !reversing {
+        let claims = (0..PARTITIONS).any(|home| {
+            let look = |entity: Option<&Entity>, _| {
+                let shares = entity.and_then(Entity::shares);
+                shares.is_some_and(|shares| !shares.claims.is_empty())
+            };
+            engine.read(EntityKey::Shares(OperatorId(1), home), look).unwrap()
+        });
+        if !open && !blocked && !reversing && !claims {
             // Shares of those above are on their way a little longer: nobody's float waits for them.
             std::thread::park_timeout(std::time::Duration::from_millis(200));
             return;
@@ -281,6 +311,25 @@ struct Sums {
     reversals: usize,
     /// Shares taken back.
     taken: BTreeMap<PartnerId, Money>,
+    /// What each account must hold and owe of tax.
+    accounts: BTreeMap<AccountId, Held>,
+    /// Gifts that were taken back with their top-up.
+    gifts_taken: usize,
+}
+
+/// What an account holds by origin and unit, and the tax taken from its recharges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Held {
+    lots: BTreeMap<(&'static str, &'static str), i128>,
+    tax: i128,
+}
+
+impl Held {
+    fn add(&mut self, origin: Origin, unit: Unit, amount: i64) {
+        if amount != 0 {
+            *self.lots.entry((origin.name(), unit.name())).or_default() += i128::from(amount);
+        }
+    }
 }
 
 impl Sums {
@@ -324,12 +373,109 @@ impl Sums {
         for (above, amount) in &sale.overrides {
             self.add(*above, *amount);
         }
+        self.credited(top_up);
+    }
+
+    /// What the account got for it, and what a reversal left of that.
+    fn credited(&mut self, top_up: &TopUp) {
+        let outcome = top_up.outcome.as_ref().expect("a credited sale has an outcome");
+        assert_eq!(outcome.gross, outcome.credited + outcome.tax + outcome.fee);
+        let reversal = top_up.after.reversal.as_ref();
+        let taken = reversal.filter(|reversal| reversal.state == ReversalState::Done);
+        let held = self.accounts.entry(top_up.account).or_default();
+        held.add(Origin::Paid, Unit::Money, outcome.credited.0);
+        held.tax += i128::from(outcome.tax.0);
+        for earned in &outcome.earned {
+            assert_ne!(
+                earned.status,
+                EarnedStatus::NotFunded,
+                "the budgets are large enough"
+            );
+        }
+        let gifts = outcome.earned.iter().flat_map(|earned| &earned.lots);
+        match taken.map(|reversal| reversal.taken) {
+            None => gifts.for_each(|gift| held.add(Origin::Bonus, gift.unit, gift.amount.0)),
+            Some(taken) => {
+                // Nobody uses anything here: what is taken back is the whole, its gifts too.
+                assert_eq!((taken.gross, taken.unused), (top_up.gross, outcome.credited));
+                held.add(Origin::Paid, Unit::Money, -taken.unused.0);
+                held.tax -= i128::from(taken.tax.0);
+                self.gifts_taken += gifts.count();
+            }
+        }
+    }
+
+    fn taxes(&self) -> BTreeMap<AccountId, i128> {
+        let of = self.accounts.iter().map(|(id, held)| (*id, held.tax));
+        of.filter(|(_, tax)| *tax != 0).collect()
+    }
+
+    /// Every account holds what its top-ups gave it.
+    fn check_accounts(&self, engine: &Engine, seed: u64) {
+        let mut gifts = 0;
+        for account in 1..=ACCOUNTS {
+            let mut expected = self
+                .accounts
+                .get(&AccountId(account))
+                .cloned()
+                .unwrap_or_default();
+            expected.lots.retain(|_, amount| *amount != 0);
+            gifts += expected
+                .lots
+                .keys()
+                .filter(|(origin, _)| *origin == "bonus")
+                .count();
+            let look = |entity: Option<&Entity>, _| entity.and_then(Entity::account).cloned();
+            let known = engine.read(account_key(account), look).unwrap().expect("opened");
+            let mut found = Held::default();
+            for lot in &known.lots {
+                found.add(lot.origin, lot.unit, lot.amount.0);
+            }
+            assert_eq!(found.lots, expected.lots, "seed {seed}: account {account}");
+        }
+        assert!(gifts > 10, "seed {seed}: {gifts} kinds of gifts are no campaign");
+        assert!(
+            self.gifts_taken > 3,
+            "seed {seed}: {} gifts taken back",
+            self.gifts_taken
+        );
     }
 }
 
-fn check(engine: &Engine, places: &[Place], wishes: &[Command], seed: u64) {
+/// What the journal posted as tax of recharges, by account.
+fn taxes(store: &dyn Store) -> BTreeMap<AccountId, i128> {
+    let mut journal = store.journal_reader().unwrap();
+    let mut taxes = BTreeMap::new();
+    for head in journal.heads().unwrap() {
+        let mut next = head.first;
+        while next <= head.seq {
+            for row in journal.read(head.partition, next, 1 << 20).unwrap() {
+                next = row.seq + 1;
+                for record in Batch::parse(&row.batch).unwrap().records() {
+                    let Record::Event(bytes) = record else { continue };
+                    let event = Event::from_bytes(bytes).unwrap();
+                    let EntityKey::Account(account) = event.key else {
+                        continue;
+                    };
+                    for posting in postings(&event) {
+                        if posting.account == LedgerAccount::RechargeTax {
+                            *taxes.entry(account).or_default() += i128::from(posting.amount.0);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    taxes.retain(|_, tax| *tax != 0);
+    taxes
+}
+
+fn check(engine: &Engine, places: &[Place], wishes: &[Command], seed: u64) -> Sums {
     let mut sums = Sums::default();
     sums.add(PartnerId(1), Money::from_units(2_000_000));
+    for place in &places[1..] {
+        sums.add(place.id, Money::from_units(FIRST_STOCK));
+    }
     let (mut moves, mut sales, mut kinds) = (0, 0, BTreeSet::new());
     for wish in wishes {
         match wish {
@@ -355,7 +501,7 @@ fn check(engine: &Engine, places: &[Place], wishes: &[Command], seed: u64) {
         }
     }
     assert!(
-        moves > 200 && sales > 100,
+        moves > 200 && sales > 60,
         "seed {seed}: {moves} movements and {sales} sales are no storm"
     );
     assert!(sums.reversals > 10, "seed {seed}: {} reversals", sums.reversals);
@@ -395,6 +541,8 @@ fn check(engine: &Engine, places: &[Place], wishes: &[Command], seed: u64) {
         held, sums.stock_commission,
         "seed {seed}: commission on stock is what is not given back"
     );
+    sums.check_accounts(engine, seed);
+    sums
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Payments: what a rail's word, the payer and staff make of one. Success and its credit are one decision.
 
+use super::promotion::recalled;
 use super::{Decision, MONEY_MAX, View, account_event, account_of, bundle, recharge};
 use crate::account::{Account, LifeCycle, Origin};
 use crate::apply::apply;
@@ -329,6 +330,9 @@ impl<V: View> Case<'_, V> {
             self.now,
             EventBody::CreditTakenBack(Box::new(taken)),
         ));
+        decision
+            .events
+            .extend(recalled(self.view, account, &payment.lots, self.now));
         Ok(decision)
     }
 
@@ -439,6 +443,9 @@ impl<V: View> Case<'_, V> {
                 let mut decision = self.happened(reversed(taken.gross));
                 let body = EventBody::CreditTakenBack(Box::new(taken));
                 decision.events.push(account_event(account, self.now, body));
+                decision
+                    .events
+                    .extend(recalled(self.view, account, &payment.lots, self.now));
                 decision
             }
             _ => answer(payment, false),

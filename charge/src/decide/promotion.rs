@@ -337,6 +337,7 @@ fn shares_of(view: &impl View, catalogs: &Catalogs, command: &Command) -> Option
         Command::Recharge(recharge) => recharge.account,
         Command::Buy(buy) => buy.account,
         Command::Deliver(Message::Credit { recharge, .. }) => recharge.account,
+        Command::Deliver(Message::TakeBack(asked)) => asked.account,
         Command::Payment { account, .. } => (*account)?,
         _ => return super::card::also_reads(view, command),
     };
@@ -500,7 +501,8 @@ pub(super) fn settle(
         .claim
         .and_then(|reference| waiting.iter().find(|claim| claim.id == reference.id));
     let expected = match asked.claim {
-        Some(_) => claim.is_some(),
+        // A lease for a claim that was recalled meanwhile serves the next one.
+        Some(_) => claim.is_some() || granted.is_positive(),
         None => share.asked,
     };
     if !expected {
@@ -515,7 +517,8 @@ pub(super) fn settle(
     }
     let mut decision = Decision::answer(Reply::Done);
     match claim {
-        None => change.asked = Some(false),
+        None if asked.claim.is_none() => change.asked = Some(false),
+        None => {}
         Some(claim) => {
             till.change.closed.push(claim.id);
             let enough = share.left + granted >= claim.award.cost;
@@ -530,6 +533,31 @@ pub(super) fn settle(
     till.change.shares.push(change);
     till.close(&mut decision, now);
     decision
+}
+
+/// Recalls the awards of a credit that was taken back while their budget was still being asked: `lots` are those of the
+/// credit. Without it the gift would come to a credit that is gone.
+pub(super) fn recalled(view: &impl View, account: &Account, lots: &[LotId], now: Timestamp) -> Vec<Event> {
+    let mut till = Till::open(view, account.operator);
+    let waiting = till.shares.map_or(&[][..], |shares| &shares.claims);
+    let of_credit = |claim: &&Claim| {
+        claim.account == account.id && claim.award.lots.iter().any(|lot| lots.contains(&lot.id))
+    };
+    let claims: Vec<&Claim> = waiting.iter().filter(of_credit).collect();
+    till.change.closed.extend(claims.iter().map(|claim| claim.id));
+    let refused = |claim: &&Claim| {
+        let body = EventBody::BonusRefused {
+            promotion: claim.award.promotion,
+            receipt: claim.award.receipt,
+            period: claim.award.period,
+            reason: Refusal::NothingLeft,
+        };
+        account_event(account, now, body)
+    };
+    let mut decision = Decision::answer(Reply::Done);
+    decision.events.extend(claims.iter().map(refused));
+    till.close(&mut decision, now);
+    decision.events.into_vec()
 }
 
 fn settled(view: &impl View, claim: &Claim, enough: bool) -> Option<Event> {

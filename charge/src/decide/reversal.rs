@@ -1,6 +1,7 @@
 //! Reversals of top-ups: asked for in the seller's partition, decided by the account, settled in the float.
 
 use super::payment::unused_of;
+use super::promotion::recalled;
 use super::terms::{after, callback};
 use super::{Decision, View, account_event, account_of};
 use crate::catalog::Catalogs;
@@ -133,7 +134,9 @@ pub(super) fn take_back(view: &impl View, asked: &TakeBack, now: Timestamp) -> D
                 tax: taken.tax,
             });
             let event = account_event(account, now, EventBody::CreditTakenBack(Box::new(taken)));
-            (Decision::event(event, Reply::Done), result)
+            let mut decision = Decision::event(event, Reply::Done);
+            decision.events.extend(recalled(view, account, &asked.lots, now));
+            (decision, result)
         }
         Err(refusal) => (Decision::answer(Reply::Done), Err(refusal)),
     };

@@ -236,6 +236,7 @@ pub(super) const SENTENCES: &[Row] = &[
     ("reason.inactive", ["the account is not active", "اکاؤنٹ فعال نہیں", "账户未激活"]),
     ("reason.offer", ["this bundle is not offered any more", "یہ بنڈل اب دستیاب نہیں", "该套餐已停售"]),
     ("reason.funds", ["its funds are used up", "اس کی رقم ختم ہو چکی ہے", "名额已用完"]),
+    ("reason.taken-back", ["its recharge was taken back", "اس کا ریچارج واپس لے لیا گیا", "对应的充值已被撤回"]),
     ("reason.limit", ["a limit is reached", "حد پوری ہو گئی", "已达上限"]),
     ("reason.amount", ["the amount is not allowed", "اس رقم کی اجازت نہیں", "金额不在允许范围内"]),
     ("reason.other", ["it is not possible at the moment (code {code})", "فی الحال ممکن نہیں (کوڈ {code})", "暂时无法办理（代码 {code}）"]),

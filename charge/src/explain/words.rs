@@ -159,6 +159,7 @@ impl Voice<'_> {
             | Refusal::CountLimit => "reason.limit",
             Refusal::AmountTooSmall | Refusal::AmountTooLarge => "reason.amount",
             Refusal::FundsUsedUp => "reason.funds",
+            Refusal::NothingLeft => "reason.taken-back",
             _ => "reason.other",
         };
         self.say(key, &[("code", self.code(&refusal.code().to_string()))])

@@ -11,13 +11,14 @@ use charge::command::{Buy, Funding, Message, OpenAccount, Recharge};
 use charge::decide::{View, also_reads};
 use charge::ledger::{LedgerAccount, sums};
 use charge::money::MICROS;
-use charge::promotion::{ChannelClass, Channels, campaign_code, unused};
+use charge::promotion::{ChannelClass, Channels, EarnedStatus, campaign_code, unused};
+use charge::reversal::TakeBack;
 use charge::tax::{TaxClass, TaxMode};
 use charge::time::{DAY, HOUR};
 use charge::unit::Amount;
 use charge::{
-    AccountId, Code, Command, Entity, EntityKey, Event, EventBody, Money, Msisdn, Reply, SourceId, Timestamp,
-    Unit, apply, decide, postings,
+    AccountId, Code, Command, Entity, EntityKey, Event, EventBody, Money, Msisdn, PartnerId, Reply, SourceId,
+    Timestamp, Unit, apply, decide, postings,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
@@ -168,7 +169,7 @@ impl Many {
             match &event.body {
                 EventBody::Recharged(recharged) => {
                     let given = recharged.outcome.earned.iter();
-                    let given = given.filter(|e| e.status == charge::promotion::EarnedStatus::Given);
+                    let given = given.filter(|e| e.status == EarnedStatus::Given);
                     given.for_each(|earned| note(account, earned.promotion));
                 }
                 EventBody::BonusGranted(award) => note(account, award.promotion),
@@ -334,6 +335,57 @@ fn promotion(name: &str, trigger: PromotionTrigger, budget: i64, times: u16) -> 
         listed: true,
         as_of: String::new(),
         synthetic: true,
+    }
+}
+
+/// A gift whose budget is still being asked goes with its credit, and the lease serves the next one.
+#[test]
+fn a_gift_on_its_way_is_recalled_with_its_credit() {
+    let gift = promotion("gift", PromotionTrigger::Recharge, 900, 1);
+    let mut many = Many::new(vec![gift], 1);
+    let earned = |many: &mut Many, id: u64| {
+        let command = many.recharge(1, 100, id);
+        match many.run(&command) {
+            Ok(Reply::Recharged(outcome)) => *outcome,
+            other => panic!("{other:?}"),
+        }
+    };
+    let account = |many: &Many| {
+        let key = EntityKey::Account(AccountId(1));
+        let home = usize::from(key.partition(PARTITIONS));
+        many.homes[home].entities[&key].account().expect("opened").clone()
+    };
+    let outcome = earned(&mut many, 1);
+    assert_eq!(outcome.earned[0].status, EarnedStatus::Pending);
+    let (before, gift) = (account(&many), &outcome.earned[0].lots[0]);
+    let paid = before
+        .lots
+        .iter()
+        .find(|lot| lot.initial.0 == outcome.credited.0)
+        .expect("the credit");
+    let asked = TakeBack {
+        partner: PartnerId(7),
+        external: 1,
+        account: AccountId(1),
+        top_up: 1,
+        lots: vec![paid.id, gift.lot],
+        gross: outcome.gross,
+        credited: outcome.credited,
+        promotion: outcome.promotion,
+    };
+    many.run(&Command::Deliver(Message::TakeBack(Box::new(asked))))
+        .expect("a message is always consumed");
+    many.settle();
+    assert_eq!(many.given.len(), 0, "nothing is given to a credit that is gone");
+    assert!(account(&many).lots.iter().all(|lot| lot.unit == Unit::Money));
+    // Once a person: what was not given does not count, and what was leased for it is there.
+    let outcome = earned(&mut many, 2);
+    assert_eq!(outcome.earned[0].status, EarnedStatus::Given);
+    many.settle();
+    assert_eq!(many.given.values().sum::<u32>(), 1);
+    for home in &many.homes {
+        let shares = home.entities.values().filter_map(Entity::shares);
+        assert!(shares.into_iter().all(|shares| shares.claims.is_empty()));
     }
 }
 

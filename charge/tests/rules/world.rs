@@ -182,6 +182,7 @@ impl World {
             if matches!(
                 message,
                 Message::BudgetAsked(_)
+                    | Message::BudgetAnswered { .. }
                     | Message::BudgetReturned(_)
                     | Message::Chain(ChainMessage::Override { .. })
             ) {
