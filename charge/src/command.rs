@@ -653,6 +653,10 @@ impl TopUpRequest {
         if !self.callback_url.is_empty() {
             digest.add_text(&self.callback_url);
         }
+        if !self.by.bundle.is_empty() {
+            digest.add_text("bundle");
+            digest.add_text(self.by.bundle.as_str());
+        }
         digest.finish()
     }
 }

@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::smpp::CentreConfig;
+use wire::sms::strip_isolates;
 use world::{Person, World, api_of, wait_for};
 
 #[test]
@@ -483,5 +484,65 @@ fn a_silent_message_centre_blocks_no_sale_and_no_session() {
         (told(&receipts) == SALES).then_some(())
     });
     assert_eq!(server.terminate(), 0);
+    assert_eq!(world.place.run_here(&["audit"]).json()["ok"], json!(true));
+}
+
+/// The shop's number hears that its stock is low: once each time that it becomes so, by the centre of its operator.
+#[test]
+fn a_shop_hears_once_each_time_that_its_stock_is_low() {
+    const SHOP: &str = "923001234560";
+    const BUYER: &str = "923001234561";
+    let world = World::new(("00:00", "00:00"));
+    let server = world.place.serve();
+    let key = server.key.clone().unwrap();
+    let api = api_of(&server, &key);
+    api.done(
+        "/v1/subscribers",
+        "",
+        &json!({"operator": "jazz", "msisdn": BUYER}),
+    );
+    let open = |grade: &str, parent: Option<u64>, number: Option<&str>| {
+        let body = json!({"name": grade, "code": grade, "grade": grade, "parent": parent, "key": true, "number": number});
+        api.done("/v1/sellers", grade, &body)
+    };
+    let root = open("operator", None, None)["id"].as_u64();
+    let made = open("retailer", root, Some(SHOP));
+    let id = made["id"].as_u64().unwrap();
+    let shop = api_of(&server, made["key"]["key"].as_str().unwrap());
+    let marked = api.patch(
+        &format!("/v1/sellers/{id}"),
+        &json!({"low_mark": "500", "language": "en"}),
+    );
+    assert_eq!(marked.unwrap().0, 200);
+    let fund = |amount: &str, reference: &str| {
+        let body = json!({"amount": amount, "reference": reference});
+        api.done(&format!("/v1/partners/{id}/float"), reference, &body);
+    };
+    let sell = |amount: &str| {
+        let body = json!({"msisdn": BUYER, "amount": amount});
+        let sold = shop.done("/v1/sellers/me/sales?wait=10", amount, &body);
+        assert_eq!(sold["state"], "COMPLETED", "{sold}");
+    };
+    let low = || {
+        let texts = world.texts(SHOP);
+        let plain = texts.iter().map(|text| strip_isolates(text));
+        plain
+            .filter(|text| text.contains("stock is low"))
+            .collect::<Vec<_>>()
+    };
+    fund("1000", "first");
+    sell("400");
+    assert_eq!(low(), [""; 0], "600 are left");
+    sell("150");
+    wait_for("the first word", || (low().len() == 1).then_some(()));
+    // Still low: nothing new.
+    sell("40");
+    sell("50");
+    fund("300", "second");
+    sell("200");
+    wait_for("the second word", || (low().len() > 1).then_some(()));
+    assert_eq!(server.terminate(), 0);
+    let said = |float: &str| format!("Your stock is low: {float} left to sell. Please order more.");
+    assert_eq!(low(), [said("Rs 450.00"), said("Rs 460.00")]);
     assert_eq!(world.place.run_here(&["audit"]).json()["ok"], json!(true));
 }

@@ -136,6 +136,53 @@ fn cards_that_are_recalled_stolen_or_expired_refuse() {
 }
 
 #[test]
+fn a_card_that_was_sold_is_redeemed_in_a_voice_menu() {
+    let service = Service::start();
+    let (batch, cards) = active(&service, 10);
+    let (serial, pin) = &cards[3];
+    let sold = json!({"state": "sold", "first": serial, "last": cards[5].0});
+    assert_eq!(change(&service, batch, &sold)["cards"], 3);
+    let state = || {
+        let card = service.api(&service.admin, "GET", &format!("/v1/cards/{serial}"), "");
+        card.json()["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(state(), "sold");
+    assert_eq!(
+        see(&service, batch)["owed"],
+        "1000.00",
+        "sold is not redeemed yet"
+    );
+    let before: f64 = service.main_balance().parse().unwrap();
+    let typed = json!({"msisdn": NUMBER, "pin": pin, "channel": "ivr"}).to_string();
+    let done = service.api(&service.admin, "POST", "/v1/vouchers/redeem", &typed);
+    assert_eq!(done.status, 200, "{done:?}");
+    let done = done.json();
+    assert_eq!(
+        (&done["serial"], &done["repeated"]),
+        (&json!(serial), &json!(false))
+    );
+    let after: f64 = service.main_balance().parse().unwrap();
+    assert!((after - before - 86.956_522).abs() < 0.000_001);
+    let receipt = done["receipt"].as_str().unwrap().to_owned();
+    let shown = service.eventually(|| {
+        let answer = service.api(&service.admin, "GET", &format!("/v1/receipts/{receipt}"), "");
+        (answer.status == 200).then_some(answer.body)
+    });
+    assert!(shown.contains("card-ivr") && shown.contains(serial), "{shown}");
+    service.eventually(|| (see(&service, batch)["used"] == 1).then_some(()));
+    assert_eq!(state(), "used");
+    assert_eq!(see(&service, batch)["owed"], "900.00");
+    // The one beside it is sold and not used; used does not become sold again.
+    let states: Vec<Value> = see(&service, batch)["ranges"].as_array().unwrap().clone();
+    let sold: Vec<&Value> = states.iter().filter(|range| range["state"] == "sold").collect();
+    assert_eq!(
+        (sold.len(), &sold[0]["cards"], &sold[0]["used"]),
+        (1, &json!(3), &json!(1)),
+        "{states:?}"
+    );
+}
+
+#[test]
 fn what_cannot_be_is_refused_and_changes_nothing() {
     let service = Service::start();
     let post = |key: &str, path: &str, body: Value| service.api(key, "POST", path, &body.to_string());

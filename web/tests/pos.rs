@@ -495,6 +495,19 @@ fn a_bundle_is_sold_once_and_nobody_prints_another() {
     assert_ne!(after, "1025.00");
     assert_eq!(till.post("/pos/sell", &order).status, 303);
     assert_eq!(outlet.float(), after, "once");
+    // The same form with another bundle, or with an amount instead, is another order under a used ticket.
+    let other = offers
+        .body
+        .split("name=\"offer\" value=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .find(|code| *code != offer)
+        .expect("another offer");
+    for instead in [format!("offer={other}"), "amount=100".to_owned()] {
+        let answer = till.post("/pos/sell", &format!("ticket={id}&number={NUMBER}&{instead}"));
+        assert_eq!(answer.status, 422, "{instead}: {}", answer.body);
+    }
+    assert_eq!(outlet.float(), after, "once");
     let path = format!("/v1/subscribers/{NUMBER}/balance");
     let held = outlet.service.api(&outlet.service.admin, "GET", &path, "").json();
     let buckets = held["buckets"].as_array().unwrap();

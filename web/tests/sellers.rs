@@ -342,6 +342,51 @@ fn people_sell_with_pins_and_devices() {
     );
 }
 
+/// The key of a sale stands for its bundle too: with another one, or with none, it is a conflict and nothing moves.
+fn another_bundle_is_another_request(
+    chain: &Chain,
+    (path, list): (&str, &Value),
+    (bundle, gross): (&Value, &Value),
+) {
+    let (service, key) = (&chain.service, &chain.retailer.key);
+    let all = list["bundles"].as_array().unwrap();
+    let other = &all.iter().find(|one| one["code"] != *bundle).unwrap()["code"];
+    assert!(gross.is_string(), "{gross}");
+    let seen = || {
+        let held = service.api(
+            &service.admin,
+            "GET",
+            &format!("/v1/subscribers/{SECOND_NUMBER}/balance"),
+            "",
+        );
+        (chain.see(&chain.retailer)["float"].clone(), held.json())
+    };
+    let refused = |once: &str, body: Value| {
+        let before = seen();
+        let answer = service.once(key, path, once, &body.to_string());
+        assert_eq!(answer.problem(), (422, 1_007_010), "{body}: {}", answer.body);
+        assert_eq!(seen(), before, "{body}");
+    };
+    refused("bundle-1", json!({"msisdn": SECOND_NUMBER, "bundle": other}));
+    refused(
+        "bundle-1",
+        json!({"msisdn": SECOND_NUMBER, "amount": gross, "bundle": other}),
+    );
+    refused("bundle-1", json!({"msisdn": SECOND_NUMBER, "amount": gross}));
+    let plain = json!({"msisdn": SECOND_NUMBER, "amount": "151"});
+    let sold = service.once(key, path, "plain-1", &plain.to_string());
+    assert_eq!(sold.status, 201, "{}", sold.body);
+    refused(
+        "plain-1",
+        json!({"msisdn": SECOND_NUMBER, "amount": "151", "bundle": bundle}),
+    );
+    refused("plain-1", json!({"msisdn": SECOND_NUMBER, "bundle": bundle}));
+    assert_eq!(
+        service.once(key, path, "plain-1", &plain.to_string()).json(),
+        sold.json()
+    );
+}
+
 #[test]
 fn limits_credit_and_bundles() {
     let chain = chain();
@@ -395,6 +440,7 @@ fn limits_credit_and_bundles() {
         service.once(&retailer.key, path, "bundle-1", &body).json(),
         sold.json()
     );
+    another_bundle_is_another_request(&chain, (path, &list), (&bundle["code"], &sold.json()["amount"]));
     // Bad input says so and moves nothing.
     for (body, code) in [
         (json!({"msisdn": "12", "amount": "100"}), (422, 1_005_001)),

@@ -7,6 +7,7 @@ use charge::payment::{PaymentState, Price};
 use charge::{Code, Command, Entity, Money};
 use common::client::Client;
 use common::file_desk::FileDesk;
+use common::press::{active, change, see};
 use common::staff::{PASSWORD, Staff, code, invite};
 use common::{NUMBER, Service};
 use serde_json::json;
@@ -476,6 +477,69 @@ fn a_lock_is_looked_into_and_taken_off_with_a_reason() {
     has(&service, "sana", "unlocked", "person");
     let mut owner = Client::signed_in(&service);
     assert!(!owner.get("/security").body.contains("security/unlock"));
+}
+
+#[test]
+fn who_guesses_cards_is_seen_by_number_and_by_batch_and_masked() {
+    let service = paying();
+    let (batch, cards) = active(&service, 10);
+    change(
+        &service,
+        batch,
+        &json!({"state": "recalled", "first": cards[0].0}),
+    );
+    let try_one = |pin: &str| {
+        let body = json!({"msisdn": NUMBER, "pin": pin, "channel": "ivr"}).to_string();
+        service.api(&service.admin, "POST", "/v1/vouchers/redeem", &body)
+    };
+    assert_eq!(try_one(&cards[0].1).status, 409);
+    let mut locked = false;
+    for guess in 0..20 {
+        locked |= try_one(&format!("{:014}", 99_000_000_000_000_u64 + guess)).status == 429;
+    }
+    assert!(locked);
+    let mut sana = Staff::new(&service, "sana", "support");
+    service.eventually(|| {
+        let seen = service.api(&service.admin, "GET", "/v1/card-attempts", "").json();
+        let tried = see(&service, batch)["recent_tries"].as_array().unwrap().len();
+        (tried == 1 && !seen["numbers"].as_array().unwrap().is_empty()).then_some(())
+    });
+    let list = sana.see("/staff/cards");
+    assert!(list.contains("923*******67"), "{list}");
+    assert!(list.contains("Its own phone") && !list.contains(NUMBER), "{list}");
+    assert!(sana.see("/staff/locks").contains("href=\"/staff/cards\""));
+    // One number: also before it is locked, and the look stands in the trail.
+    let one = sana.act("/staff/cards", &format!("what=find&number={NUMBER}"));
+    assert_eq!(one.status, 200, "{}", one.body);
+    assert!(one.body.contains("923*******67") && one.body.contains("Its own phone"));
+    has(&service, "sana", "seen", "cards of 923*******67");
+    for (number, said) in [("12", "number"), ("03001239999", "Nobody here has this number.")] {
+        let none = sana.act("/staff/cards", &format!("what=find&number={number}"));
+        assert!(
+            none.body.contains(said) && !none.body.contains("923*******67"),
+            "{}",
+            none.body
+        );
+    }
+    assert!(
+        sana.see("/staff/cards/batches")
+            .contains(&format!("/staff/cards/batches/{batch}"))
+    );
+    let page = sana.see(&format!("/staff/cards/batches/{batch}"));
+    assert!(page.contains("This card was recalled"), "{page}");
+    assert!(
+        page.contains(&cards[0].0) && page.contains("923*******67"),
+        "{page}"
+    );
+    assert!(!page.contains(NUMBER) && !page.contains(&cards[0].1));
+    let mut omar = Staff::new(&service, "omar", "finance");
+    for path in [
+        "/staff/cards",
+        "/staff/cards/batches",
+        &format!("/staff/cards/batches/{batch}"),
+    ] {
+        assert_eq!(omar.client.get(path).status, 403, "{path}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use charge::payment::Price;
 use charge::{Code, Command, Money};
 use common::client::Client;
 use common::file_desk::FileDesk;
+use common::press::{active, change};
 use common::staff::{PASSWORD, code, invite};
 use common::{NUMBER, Service};
 use serde_json::json;
@@ -44,6 +45,22 @@ fn service() -> Service {
     let headers = [("authorization", key.as_str()), ("content-type", "text/csv")];
     let path = "/v1/reconciliations?rail=bank&day=2026-11-21";
     assert_eq!(service.send("POST", path, &headers, file).status, 200);
+    // A card that is no more, and guesses until the number is locked.
+    let (batch, cards) = active(&service, 20);
+    change(
+        &service,
+        batch,
+        &json!({"state": "recalled", "first": cards[0].0}),
+    );
+    let guesses = (0..8).map(|guess| format!("{:014}", 99_000_000_000_000_u64 + guess));
+    for pin in std::iter::once(cards[0].1.clone()).chain(guesses) {
+        let body = json!({"msisdn": NUMBER, "pin": pin, "channel": "ivr"}).to_string();
+        service.api(&service.admin, "POST", "/v1/vouchers/redeem", &body);
+    }
+    service.eventually(|| {
+        let seen = service.api(&service.admin, "GET", "/v1/card-attempts", "").json();
+        (!seen["numbers"].as_array().unwrap().is_empty()).then_some(())
+    });
     service
 }
 
@@ -124,6 +141,12 @@ fn pages_of(browser: &Browser, service: &Service) -> Vec<(String, String)> {
             .unwrap()
             .to_owned(),
     ));
+    pages.push((
+        "cards-batch".to_owned(),
+        first(browser, service, "/staff/cards/batches"),
+    ));
+    pages.push(("cards-batches".to_owned(), "/staff/cards/batches".to_owned()));
+    pages.push(("cards".to_owned(), "/staff/cards".to_owned()));
     for name in ["", "/subscribers", "/approvals", "/figures", "/trail", "/team"] {
         pages.push((
             format!("staff{}", name.replace('/', "-")),

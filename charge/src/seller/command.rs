@@ -221,6 +221,8 @@ pub struct SoldBy {
     pub device: Code,
     /// Whether a sale like one of the last two minutes is meant.
     pub again: Again,
+    /// The bundle that is bought with it, a part of what is asked: the same request with another one is another request.
+    pub bundle: Code,
 }
 
 /// What a sale says about those of the last two minutes with the same number and amount.

@@ -409,6 +409,7 @@ impl Play {
                     Some(count) => Again::Nth(count.parse().expect("a counter")),
                     None => Again::of(line.has("again") || time > 0),
                 },
+                bundle: line.after("bundle").map_or(Code::EMPTY, code),
             },
         }
     }

@@ -175,13 +175,14 @@ pub struct BankConfig {
 /// What a reversal is answered that could not take all of its sale back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum ReversalAnswer {
-    /// 32 for a part, 21 for nothing.
+    /// 00 always: a reversal is an advice, and its file repeats it until it hears that. What is missing is settled with the
+    /// bank.
     #[default]
-    #[serde(rename = "truth")]
-    Truth,
-    /// 00 always, for a bank that repeats until it hears that; what is missing is settled with it.
     #[serde(rename = "00")]
     Accepted,
+    /// 32 for a part, 21 for nothing, 13 for another amount: for a bank that agreed to read them.
+    #[serde(rename = "truth")]
+    Truth,
 }
 
 impl BankConfig {

@@ -295,8 +295,8 @@ impl Line {
         {
             Back::Whole => code::APPROVED,
             Back::Unknown => return None,
-            Back::OtherAmount => code::INVALID_AMOUNT,
             _ if bank.reversal == ReversalAnswer::Accepted => code::APPROVED,
+            Back::OtherAmount => code::INVALID_AMOUNT,
             Back::Part => code::PARTLY_TAKEN,
             Back::Nothing => code::NOTHING_TAKEN,
         };

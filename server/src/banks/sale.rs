@@ -159,6 +159,7 @@ async fn attempt(web: &Web, asked: &Asked<'_>) -> Result<bool, Problem> {
         connector: Code::EMPTY,
         by: SoldBy {
             again: Again::Any,
+            bundle: asked.offer.and_then(Code::new).unwrap_or_default(),
             ..SoldBy::default()
         },
     };
@@ -260,7 +261,7 @@ pub enum Back {
     Part,
     /// Nothing could be taken back.
     Nothing,
-    /// The sale was of another amount; nothing has moved.
+    /// The sale was of another amount; nothing has moved, and staff has it to settle.
     OtherAmount,
     /// Nobody knows yet: no answer, so that the bank asks again.
     Unknown,
@@ -282,7 +283,9 @@ pub async fn take_back(web: &Web, key: Key<'_>, gross: Option<Money>, wait: Dura
         return Back::Whole;
     }
     if gross != Some(top_up.gross) {
-        return Back::OtherAmount;
+        tracing::warn!(top_up = name(&top_up), of = %top_up.gross, "a bank's reversal is of another amount");
+        let kept = sale_to_settle(web, Kind::NotTakenBack, &top_up, Money::ZERO).await;
+        return kept.map_or(Back::Unknown, |()| Back::OtherAmount);
     }
     let refused = |top_up: &TopUp| {
         let reversal = top_up.after.reversal.as_ref();

@@ -72,6 +72,29 @@ staff-locked = Locked
 staff-unlocked = Not locked
 staff-lock-seen = I have looked into it
 staff-unlock = Take the lock off
+staff-cards = Scratch cards
+staff-cards-lead = Who types wrong card numbers. { $count ->
+    [0] The brake over all numbers holds: nobody gets a wrong try through now.
+    [one] { $count } more wrong try over all numbers is let through in this minute.
+   *[other] { $count } more wrong tries over all numbers are let through in this minute.
+}
+staff-cards-locked = Locked lately
+staff-cards-find = Tries of a number
+staff-cards-who = Tried by
+staff-cards-own = Its own phone
+staff-cards-strangers = Strangers who named it
+staff-cards-wrong = Wrong tries
+staff-cards-last = Last one
+staff-cards-until = Locked until
+staff-batch = Batch
+staff-batches = Batches of cards
+staff-batches-lead = Tries that met a card which could not be redeemed: used, not active, recalled, stolen or expired.
+staff-batch-cards = Cards
+staff-batch-used = Redeemed
+staff-batch-tries = Refused tries
+staff-batch-recent = The last of them
+staff-batch-first = First serial number
+staff-batch-last = Last serial number
 staff-kind = Kind
 staff-kind-missing-in-file = Booked, not in the file
 staff-kind-extra-in-file = In the file, not ours

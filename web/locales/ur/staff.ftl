@@ -72,6 +72,29 @@ staff-locked = مقفل
 staff-unlocked = مقفل نہیں
 staff-lock-seen = میں نے دیکھ لیا
 staff-unlock = تالا کھولیں
+staff-cards = اسکریچ کارڈ
+staff-cards-lead = کون غلط کارڈ نمبر لکھتا ہے۔ { $count ->
+    [0] سب نمبروں پر روک لگی ہے: اس وقت کوئی غلط کوشش آگے نہیں جاتی۔
+    [one] سب نمبروں سے اس منٹ میں { $count } اور غلط کوشش کی گنجائش ہے۔
+   *[other] سب نمبروں سے اس منٹ میں { $count } اور غلط کوششوں کی گنجائش ہے۔
+}
+staff-cards-locked = حال ہی میں بند
+staff-cards-find = ایک نمبر کی کوششیں
+staff-cards-who = کس نے کوشش کی
+staff-cards-own = اس کا اپنا فون
+staff-cards-strangers = دوسرے لوگ جنہوں نے یہ نمبر دیا
+staff-cards-wrong = غلط کوششیں
+staff-cards-last = آخری کوشش
+staff-cards-until = تک بند
+staff-batch = بیچ
+staff-batches = کارڈوں کے بیچ
+staff-batches-lead = وہ کوششیں جن میں کارڈ استعمال نہیں ہو سکتا تھا: استعمال شدہ، غیر فعال، واپس منگوایا ہوا، چوری شدہ یا میعاد ختم۔
+staff-batch-cards = کارڈ
+staff-batch-used = استعمال شدہ
+staff-batch-tries = رد شدہ کوششیں
+staff-batch-recent = ان میں سے آخری
+staff-batch-first = پہلا سیریل نمبر
+staff-batch-last = آخری سیریل نمبر
 staff-kind = قسم
 staff-kind-missing-in-file = کھاتے میں ہے، فائل میں نہیں
 staff-kind-extra-in-file = فائل میں ہے، ہماری نہیں

@@ -69,6 +69,28 @@ staff-locked = 已锁定
 staff-unlocked = 未锁定
 staff-lock-seen = 我已核查
 staff-unlock = 解除锁定
+staff-cards = 刮刮卡
+staff-cards-lead = 谁在输入错误的卡号。{ $count ->
+    [0] 全局限制已生效：目前任何错误尝试都会被拦下。
+   *[other] 本分钟内所有号码合计还可放行 { $count } 次错误尝试。
+}
+staff-cards-locked = 最近锁定
+staff-cards-find = 查询号码的尝试
+staff-cards-who = 尝试者
+staff-cards-own = 本机
+staff-cards-strangers = 填写该号码的他人
+staff-cards-wrong = 错误次数
+staff-cards-last = 最近一次
+staff-cards-until = 锁定至
+staff-batch = 批次
+staff-batches = 卡批次
+staff-batches-lead = 尝试使用了无法兑换的卡：已使用、未激活、已召回、已报失或已过期。
+staff-batch-cards = 卡数
+staff-batch-used = 已兑换
+staff-batch-tries = 被拒的尝试
+staff-batch-recent = 最近的尝试
+staff-batch-first = 首张序列号
+staff-batch-last = 末张序列号
 staff-kind = 类型
 staff-kind-missing-in-file = 已入账，文件中没有
 staff-kind-extra-in-file = 文件中有，非本方付款

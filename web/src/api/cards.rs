@@ -4,15 +4,16 @@ use super::auth::Caller;
 use super::json::{Decimal, Json, Moment, Query, short_text};
 use super::lookup::find;
 use super::quotes::Price;
+use crate::cards::watch::Tries;
 use crate::cards::{CardChannel, CardDesk, Redeem, Redeemed};
 use crate::problem::{Fault, Problem};
 use crate::state::Web;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use charge::card::{CardBatch, CardGuard, CardPart, CardState, NewBatch, Serial, SetCards, TRIED};
+use charge::card::{CardBatch, CardPart, CardState, NewBatch, Serial, SetCards, TRIED};
 use charge::partner::Scopes;
-use charge::{AccountId, Code, Command, Entity, EntityKey, Refusal, Reply};
+use charge::{Code, Command, Msisdn, Refusal, Reply};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -241,7 +242,7 @@ impl BatchAnswer {
         for tried in batch.tried.iter().rev() {
             recent.push(TriedAnswer {
                 serial: batch.serial(tried.place).to_string(),
-                msisdn: number_of(web, tried.account).await?,
+                msisdn: shown(desk.number_of(tried.account).await?),
                 kind: kind_name(usize::from(tried.kind)),
                 at: Moment(tried.at),
             });
@@ -334,13 +335,7 @@ pub async fn list(
 ) -> Result<Json<Vec<BatchAnswer>>, Problem> {
     caller.require(Scopes::ADMIN)?;
     let desk = desk(&web)?;
-    let last = match web.parts.core.read(EntityKey::CardRegister).await? {
-        Some(Entity::CardRegister(register)) => register.batches,
-        _ => 0,
-    };
-    let top = before
-        .before
-        .map_or(last, |before| last.min(before.saturating_sub(1)));
+    let top = desk.newest_batch(before.before).await?;
     let mut answers = Vec::new();
     for id in (1..=top).rev() {
         if answers.len() >= crate::limits::CARD_BATCHES_LISTED {
@@ -618,57 +613,42 @@ pub async fn attempts(
 ) -> Result<Json<AttemptsList>, Problem> {
     caller.require(Scopes::ADMIN)?;
     let desk = desk(&web)?;
-    let mut numbers = Vec::new();
-    if let Some(typed) = &whose.msisdn {
-        let found = find(&web, typed).await?;
-        let (account, catalog) = found.subscriber()?;
-        caller.may_see(catalog.operator)?;
-        for own in [true, false] {
-            let guard = desk.guard(account, own).await?;
-            if guard != CardGuard::default() {
-                numbers.push(AttemptsAnswer {
-                    msisdn: found.msisdn.to_string(),
-                    own,
-                    wrong: guard.wrong_total,
-                    at: Moment(guard.last_at),
-                    locked_until: (guard.locked_until.0 > 0).then_some(Moment(guard.locked_until)),
-                });
-            }
+    let tries = match &whose.msisdn {
+        Some(typed) => {
+            let found = find(&web, typed).await?;
+            let (account, catalog) = found.subscriber()?;
+            caller.may_see(catalog.operator)?;
+            desk.tries_for(account, found.msisdn).await?
         }
-    } else if let Some(Entity::CardRegister(register)) = web.parts.core.read(EntityKey::CardRegister).await? {
-        for lock in register.locks.iter().rev() {
-            numbers.push(AttemptsAnswer {
-                msisdn: number_of(&web, lock.account).await?,
-                own: lock.own,
-                wrong: lock.wrong_total,
-                at: Moment(lock.at),
-                locked_until: Some(Moment(lock.until)),
-            });
-        }
-    }
+        None => desk.locked_lately().await?,
+    };
+    let answer = |tries: &Tries| AttemptsAnswer {
+        msisdn: shown(tries.number),
+        own: tries.own,
+        wrong: tries.wrong,
+        at: Moment(tries.at),
+        locked_until: tries.locked_until.map(Moment),
+    };
     Ok(Json(AttemptsList {
         wrong_tries_left: desk.wrong_tries_left(),
-        numbers,
+        numbers: tries.iter().map(answer).collect(),
     }))
 }
 
-async fn number_of(web: &Web, account: AccountId) -> Result<String, Problem> {
-    Ok(match web.parts.core.read(EntityKey::Account(account)).await? {
-        Some(Entity::Account(account)) => account.msisdn.to_string(),
-        _ => String::new(),
-    })
+fn shown(number: Option<Msisdn>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
 }
 
 async fn batch_of(web: &Web, caller: &Caller, id: u32) -> Result<Box<CardBatch>, Problem> {
-    match web.parts.core.read(EntityKey::CardBatch(id)).await? {
-        Some(Entity::CardBatch(batch)) => {
-            caller.may_see(batch.operator)?;
-            Ok(batch)
-        }
-        _ => Err(Refusal::NoSuchCardBatch.into()),
-    }
+    let batch = desk(web)?.batch(id).await?.ok_or(Refusal::NoSuchCardBatch)?;
+    caller.may_see(batch.operator)?;
+    Ok(batch)
 }
 
-fn desk(web: &Web) -> Result<&CardDesk, Problem> {
+/// The desk of cards.
+///
+/// # Errors
+/// [`Fault::NotFound`] where none are sold.
+pub(crate) fn desk(web: &Web) -> Result<&CardDesk, Problem> {
     web.parts.cards.as_ref().ok_or_else(|| Fault::NotFound.into())
 }

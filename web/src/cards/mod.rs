@@ -4,9 +4,11 @@
 //!
 //! # Layout
 //! * this file: redeeming, with its locks. [`make`]: generation and the sealed export. [`brake`]: the global limit.
+//! * [`watch`]: who guesses, for staff.
 
 pub mod brake;
 pub mod make;
+pub mod watch;
 
 use crate::core::{Core, CoreError};
 use crate::limits;

@@ -30,6 +30,16 @@ pub enum Goods {
     PaidBundle(Money, Code),
 }
 
+impl Goods {
+    /// The bundle; empty: none.
+    pub fn bundle(self) -> Code {
+        match self {
+            Goods::Amount(_) => Code::EMPTY,
+            Goods::Bundle(offer) | Goods::PaidBundle(_, offer) => offer,
+        }
+    }
+}
+
 /// A sale as a channel asks for it.
 #[derive(Clone, Copy, Debug)]
 pub struct SaleAsked<'a> {
@@ -109,6 +119,7 @@ pub async fn sell(web: &Web, asked: &SaleAsked<'_>) -> Result<Sold, Problem> {
         pin: false,
         device: device_of(&seller, asked.device)?,
         again: asked.again,
+        bundle: asked.goods.bundle(),
     };
     let sale = |by: SoldBy| Sale {
         partner: partner.id,

@@ -36,6 +36,9 @@ pub async fn list(
     let mut list = List::of(&web, &desk, "locks");
     list.lead = Some(t.h("staff-locks-lead"));
     list.told = before.done.map(|_| Told::good(t.h("staff-done")));
+    if web.parts.cards.is_some() {
+        list.links = vec![("/staff/cards".to_owned(), t.h("staff-cards"))];
+    }
     list.heads = vec![t.h("complaint-when"), t.h("staff-age"), t.h("staff-about")];
     list.rows = found
         .iter()

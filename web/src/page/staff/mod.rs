@@ -7,9 +7,10 @@
 //!
 //! * here: who is signed in, what they may do, what every page shares. [`parts`]: lists, items and forms.
 //! * [`sign`]: signing in, setting up. [`home`]: what waits.
-//! * [`complaints`], [`subscribers`], [`locks`]: people. [`money`]: exceptions, suspense, four eyes. [`figures`]: days compared.
+//! * [`complaints`], [`subscribers`], [`locks`]: people. [`cards`]: who guesses scratch cards. [`money`]: exceptions, suspense, four eyes. [`figures`]: days compared.
 //! * [`trail`]: the trail, and who is staff.
 
+pub mod cards;
 pub mod complaints;
 pub mod figures;
 pub mod home;
@@ -62,6 +63,9 @@ pub fn router() -> Router<Web> {
         )
         .route("/staff/locks", get(locks::list))
         .route("/staff/locks/{id}", get(locks::show).post(locks::act))
+        .route("/staff/cards", get(cards::show).post(cards::find))
+        .route("/staff/cards/batches", get(cards::batches))
+        .route("/staff/cards/batches/{id}", get(cards::batch))
         .route("/staff/exceptions", get(money::exceptions))
         .route("/staff/exceptions.csv", get(figures::exceptions_csv))
         .route(

@@ -213,6 +213,16 @@ impl List {
         }
     }
 
+    /// A list below a place, with a title of its own.
+    pub fn below(web: &Web, desk: &Desk, (here, title): (&str, &str)) -> List {
+        let t = desk.visitor.speech();
+        List {
+            page: desk.frame(web, t.p(title)),
+            heading: t.h(title),
+            ..List::of(web, desk, here)
+        }
+    }
+
     /// The page.
     pub fn answer(&self) -> Response {
         page(StatusCode::OK, self)
