@@ -70,8 +70,14 @@ impl Decision {
 
 /// Most lots that an account may hold.
 pub const LOTS_MAX: usize = 64;
-/// From this many lots of paid main balance on, the two oldest are joined by the next recharge.
+/// From this many lots of paid main balance on, the two oldest are joined by the next recharge, when both are older than
+/// [`APART`].
 pub const MAIN_LOTS_MAX: usize = 8;
+/// From this many on they are joined however young they are.
+pub const YOUNG_LOTS_MAX: usize = 24;
+/// For so long a credit is kept apart, so that it can be taken back by itself: sellers and payers may want it back for half an
+/// hour, a bank's reversal may come out of its store and forward file hours later.
+pub const APART: i64 = crate::time::DAY;
 /// Most sessions that an account may have open or just closed.
 pub const SESSIONS_MAX: usize = 64;
 /// Most parts of one session.

@@ -68,13 +68,17 @@ fn open_or_create_key(path: &Path) -> anyhow::Result<[u8; 32]> {
 }
 
 /// Exports in a folder of the data directory, sealed to printers' keys.
-struct Vault {
+pub(crate) struct Vault {
     folder: PathBuf,
     printers: BTreeMap<String, PrinterKey>,
 }
 
 impl Vault {
-    fn open(data: &Path, config: &CardsConfig) -> anyhow::Result<Vault> {
+    /// The vault of a data directory.
+    ///
+    /// # Errors
+    /// A printer's key that cannot be read.
+    pub(crate) fn open(data: &Path, config: &CardsConfig) -> anyhow::Result<Vault> {
         let mut printers = BTreeMap::new();
         for (name, key) in &config.printers {
             let key = PrinterKey::parse(key)

@@ -148,6 +148,18 @@ fn only_administrators_write_and_bad_input_changes_nothing() {
         pairs(&[("one", "open")]),
         "nothing was written"
     );
+    // Every service has a name, and is looked for by it.
+    let mut more = body.clone();
+    more["services"] = json!(["recharge", "esim"]);
+    assert_eq!(found(&service, "service=esim"), pairs(&[]));
+    assert_eq!(put(&service.admin, "one", &more).status, 204);
+    assert_eq!(found(&service, "service=esim"), pairs(&[("one", "open")]));
+    let seen = service
+        .api(&service.shop, "GET", "/v1/outlets?service=esim", "")
+        .json();
+    assert_eq!(seen[0]["services"], json!(["recharge", "esim"]));
+    let page = Client::new(&service).get("/outlets?service=esim");
+    assert!(page.body.contains("eSIM") && page.body.contains("id=\"outlet-one\""));
     service.has_outlets();
     let again = service.imports_outlets(&service.admin, OUTLETS).json();
     assert_eq!((&again["created"], &again["changed"]), (&json!(0), &json!(0)));

@@ -2,8 +2,8 @@
 
 use super::promotion::{self, Occasion, Till};
 use super::{
-    Decision, LOTS_MAX, MAIN_LOTS_MAX, MONEY_MAX, View, account_event, account_of, catalog_of, forgets,
-    repeated,
+    APART, Decision, LOTS_MAX, MAIN_LOTS_MAX, MONEY_MAX, View, YOUNG_LOTS_MAX, account_event, account_of,
+    catalog_of, forgets, repeated,
 };
 use crate::account::{Account, LifeCycle, Lot, Origin};
 use crate::catalog::{BucketGrant, Catalog, Catalogs, Scope, ValidityRule};
@@ -210,7 +210,7 @@ pub(super) fn decide(
         rounding: catalog.tax.recharge_rounding,
         outcome: outcome.clone(),
         lots,
-        joined: joinable(account),
+        joined: joinable(account, now),
         revived: account.state == LifeCycle::Expired,
         forgets: forgets(account, catalog, now),
     };
@@ -326,10 +326,12 @@ fn validity_after(account: &Account, catalog: &Catalog, gross: Money, now: Times
     extended.max(account.valid_until)
 }
 
-/// The two oldest unreserved lots of paid main balance, when there are many: the newer joins the older.
-fn joinable(account: &Account) -> Option<(LotId, LotId)> {
+/// The two oldest unreserved lots of paid main balance, when there are many: the newer joins the older. A joined credit cannot
+/// be told apart any more, and so not be taken back: young ones wait.
+fn joinable(account: &Account, now: Timestamp) -> Option<(LotId, LotId)> {
     let paid = |lot: &&Lot| lot.is_main() && lot.origin == Origin::Paid;
-    if account.lots.iter().filter(paid).count() < MAIN_LOTS_MAX {
+    let count = account.lots.iter().filter(paid).count();
+    if count < MAIN_LOTS_MAX {
         return None;
     }
     let mut idle = account
@@ -337,7 +339,7 @@ fn joinable(account: &Account) -> Option<(LotId, LotId)> {
         .iter()
         .filter(paid)
         .filter(|lot| lot.reserved == Amount::ZERO);
-    let into = idle.next()?.id;
-    let from = idle.next()?.id;
-    Some((from, into))
+    let (into, from) = (idle.next()?, idle.next()?);
+    let young = into.granted_at.max(from.granted_at) > now.plus(-APART);
+    (!young || count >= YOUNG_LOTS_MAX).then_some((from.id, into.id))
 }

@@ -4,6 +4,7 @@
 use crate::script::Run;
 use crate::world::{PARTNER, code};
 use charge::command::TopUpRequest;
+use charge::decide::{APART, YOUNG_LOTS_MAX};
 use charge::ledger::LedgerAccount;
 use charge::partner::{TopUp, TopUpState};
 use charge::reversal::{RefuseTopUp, ReversalState, ReverseTopUp};
@@ -197,6 +198,46 @@ fn nothing_left_is_said_and_can_be_asked_again() {
     let (again, events) = reverse(&mut run, asked("a", "k1"));
     assert!(again.is_ok() && events.iter().all(|event| postings(event).is_empty()));
     run.world.check_replay();
+}
+
+#[test]
+fn many_credits_of_a_day_can_each_be_taken_back() {
+    let mut run = shop(CommissionKind::Upfront);
+    let sell = |run: &mut Run, name: &str| run.act(&format!("topup 23 ext={name}")).0.map(|_| ());
+    for sale in 0..YOUNG_LOTS_MAX {
+        run.world.now = run.world.now.plus(121 * SECOND);
+        sell(&mut run, &format!("s{sale}")).unwrap();
+    }
+    assert_eq!(run.world.account().lots.len(), YOUNG_LOTS_MAX);
+    for sale in [0, 7, 12] {
+        reverse(&mut run, staff(&format!("s{sale}"))).0.unwrap();
+        assert_eq!(top_up(&run, &format!("s{sale}")).state, TopUpState::Reversed);
+    }
+    // One more than may be apart: the two oldest are joined, and the others stay what they are.
+    for sale in 100..104 {
+        sell(&mut run, &format!("s{sale}")).unwrap();
+    }
+    assert_eq!(run.world.account().lots.len(), YOUNG_LOTS_MAX);
+    for (sale, back) in [(1, false), (2, false), (3, true), (103, true)] {
+        reverse(&mut run, staff(&format!("s{sale}"))).0.unwrap();
+        let state = top_up(&run, &format!("s{sale}")).state;
+        assert_eq!(state == TopUpState::Reversed, back, "s{sale}");
+    }
+    // On the next day nobody takes them back any more: few lots again, one with each recharge.
+    run.world.now = run.world.now.plus(APART + SECOND);
+    let before = run.world.account().lots.len();
+    sell(&mut run, "s200").unwrap();
+    assert_eq!(run.world.account().lots.len(), before);
+    reverse(&mut run, staff("s200")).0.unwrap();
+    assert_eq!(top_up(&run, "s200").state, TopUpState::Reversed);
+    run.world.check_replay();
+}
+
+fn staff(external: &str) -> ReverseTopUp {
+    ReverseTopUp {
+        staff: true,
+        ..asked(external, "boss")
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::OPERATOR;
 use super::setting::Scratch;
+use crate::cards::{Vault, sealed};
 use crate::config::Config;
 use crate::node::Node;
 use crate::output::Output;
@@ -22,6 +23,8 @@ use web::bind::EngineCore;
 use web::cards::make::Printable;
 use web::cards::{CardChannel, CardDesk, CardParts, CardVault, PinKey};
 
+/// The name of the printer's key.
+const PRINTER: &str = "press";
 /// Batches that are made at the same time.
 const AT_ONCE: usize = 2;
 /// Redemptions before those that are measured, seconds.
@@ -47,24 +50,27 @@ pub struct CardsLoad {
     pub seconds: u64,
 }
 
-/// PINs in memory: the bench is its own printer.
-#[derive(Default)]
-struct Press(Mutex<BTreeMap<u32, Vec<String>>>);
+/// The vault of the server, which seals to a printer's key and writes; and PINs in memory, to be redeemed.
+struct Press {
+    vault: Vault,
+    pins: Mutex<BTreeMap<u32, Vec<String>>>,
+}
 
 impl CardVault for Press {
     fn printers(&self) -> Vec<String> {
-        vec!["press".to_owned()]
+        self.vault.printers()
     }
-    fn seal(&self, batch: u32, _: &str, cards: &Printable) -> Result<(), String> {
+    fn seal(&self, batch: u32, printer: &str, cards: &Printable) -> Result<(), String> {
+        self.vault.seal(batch, printer, cards)?;
         let mut lines = String::new();
         cards.write_lines(0..cards.len(), &mut lines);
         let pins = lines.lines().filter_map(|line| line.split_once(','));
         let pins = pins.map(|(_, pin)| pin.to_owned()).collect();
-        self.0.lock().insert(batch, pins);
+        self.pins.lock().insert(batch, pins);
         Ok(())
     }
-    fn take(&self, _: u32) -> Result<Option<Vec<u8>>, String> {
-        Ok(None)
+    fn take(&self, batch: u32) -> Result<Option<Vec<u8>>, String> {
+        self.vault.take(batch)
     }
 }
 
@@ -74,10 +80,12 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
         bail!("more cards are to be redeemed than made");
     }
     let scratch = Scratch::make()?;
-    let config = Config {
+    let mut config = Config {
         data: scratch.0.clone(),
         ..Config::default()
     };
+    let (_, public) = sealed::generate().map_err(|error| anyhow!(error))?;
+    config.cards.printers.insert(PRINTER.to_owned(), public);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -93,7 +101,10 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
     node.stop();
     let before = bytes_in(&scratch.0)?;
 
-    let press = Arc::new(Press::default());
+    let press = Arc::new(Press {
+        vault: Vault::open(&config.data, &config.cards)?,
+        pins: Mutex::default(),
+    });
     let node = Node::open(&config, None)?;
     let desk = desk_of(&node, &press);
     eprintln!("making {} cards", load.cards);
@@ -102,6 +113,12 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
     let made_in = began.elapsed();
     drop(desk);
     node.stop();
+    // The printers have them: what stays is the journal and the snapshots.
+    let mut export_bytes = 0;
+    for batch in &batches {
+        let export = press.take(*batch).map_err(|error| anyhow!(error))?;
+        export_bytes += export.context("a batch has no export")?.len() as u64;
+    }
     let made_bytes = bytes_in(&scratch.0)?.saturating_sub(before);
 
     let node = Node::open(&config, None)?;
@@ -126,7 +143,7 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
     let redeemed = u64::try_from(latencies.len()).unwrap_or(0);
     let facts = json!({
         "mode": "cards", "cards": load.cards, "made_per_s": rate(load.cards, made_in),
-        "bytes_per_card": made_bytes / load.cards, "rate": load.rate, "redeemed": redeemed, "errors": errors,
+        "bytes_per_card": made_bytes / load.cards, "export_bytes_per_card": export_bytes / load.cards, "rate": load.rate, "redeemed": redeemed, "errors": errors,
         "p50_us": at(500), "p99_us": at(990), "p999_us": at(999), "max_us": latencies.last(),
         "bytes_per_redemption": grown / (redeemed + load.rate * WARM_UP_S).max(1),
         "commits": work.commits, "commands_per_commit": work.commands / work.commits.max(1),
@@ -139,6 +156,7 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
             "cards",
             "made_per_s",
             "bytes_per_card",
+            "export_bytes_per_card",
             "rate",
             "redeemed",
             "errors",
@@ -218,7 +236,7 @@ async fn make(desk: &CardDesk, operator: OperatorId, cards: u64) -> anyhow::Resu
                 face: Money::from_units(100),
                 count,
                 expires_at: crate::node::now().plus(365 * DAY),
-                printer: Code::new("press").unwrap_or_default(),
+                printer: Code::new(PRINTER).unwrap_or_default(),
                 label: "bench".to_owned(),
                 partitions: desk.parts().partitions,
             };
@@ -259,7 +277,7 @@ async fn redeem(load: &CardsLoad, desk: &CardDesk, press: &Press, first: u64) ->
     let total = load.rate * (load.seconds + WARM_UP_S);
     let mut pins: Vec<String> = Vec::new();
     {
-        let printed = press.0.lock();
+        let printed = press.pins.lock();
         let mut place = 0;
         while (pins.len() as u64) < total {
             let more = printed.values().filter_map(|batch| batch.get(place).cloned());
