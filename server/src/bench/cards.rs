@@ -80,12 +80,7 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
         bail!("more cards are to be redeemed than made");
     }
     let scratch = Scratch::make()?;
-    let mut config = Config {
-        data: scratch.0.clone(),
-        ..Config::default()
-    };
-    let (_, public) = sealed::generate().map_err(|error| anyhow!(error))?;
-    config.cards.printers.insert(PRINTER.to_owned(), public);
+    let config = config_in(&scratch)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -113,12 +108,7 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
     let made_in = began.elapsed();
     drop(desk);
     node.stop();
-    // The printers have them: what stays is the journal and the snapshots.
-    let mut export_bytes = 0;
-    for batch in &batches {
-        let export = press.take(*batch).map_err(|error| anyhow!(error))?;
-        export_bytes += export.context("a batch has no export")?.len() as u64;
-    }
+    let export_bytes = handed_out(&press, &batches)?;
     let made_bytes = bytes_in(&scratch.0)?.saturating_sub(before);
 
     let node = Node::open(&config, None)?;
@@ -143,7 +133,8 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
     let redeemed = u64::try_from(latencies.len()).unwrap_or(0);
     let facts = json!({
         "mode": "cards", "cards": load.cards, "made_per_s": rate(load.cards, made_in),
-        "bytes_per_card": made_bytes / load.cards, "export_bytes_per_card": export_bytes / load.cards, "rate": load.rate, "redeemed": redeemed, "errors": errors,
+        "bytes_per_card": made_bytes / load.cards, "export_bytes_per_card": export_bytes / load.cards,
+        "rate": load.rate, "redeemed": redeemed, "errors": errors,
         "p50_us": at(500), "p99_us": at(990), "p999_us": at(999), "max_us": latencies.last(),
         "bytes_per_redemption": grown / (redeemed + load.rate * WARM_UP_S).max(1),
         "commits": work.commits, "commands_per_commit": work.commands / work.commits.max(1),
@@ -179,6 +170,27 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
         bail!("{errors} redemptions were answered with an error");
     }
     Ok(())
+}
+
+/// A configuration with a printer's key.
+fn config_in(scratch: &Scratch) -> anyhow::Result<Config> {
+    let mut config = Config {
+        data: scratch.0.clone(),
+        ..Config::default()
+    };
+    let (_, public) = sealed::generate().map_err(|error| anyhow!(error))?;
+    config.cards.printers.insert(PRINTER.to_owned(), public);
+    Ok(config)
+}
+
+/// Gives the exports to their printer, so that what stays is the journal and the snapshots; how long they were.
+fn handed_out(press: &Press, batches: &[u32]) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for batch in batches {
+        let export = press.take(*batch).map_err(|error| anyhow!(error))?;
+        bytes += u64::try_from(export.context("a batch has no export")?.len()).unwrap_or(0);
+    }
+    Ok(bytes)
 }
 
 /// What the engine did for the redemptions.

@@ -7,7 +7,8 @@
 //!
 //! * here: who is signed in, what they may do, what every page shares. [`parts`]: lists, items and forms.
 //! * [`sign`]: signing in, setting up. [`home`]: what waits.
-//! * [`complaints`], [`subscribers`], [`locks`]: people. [`cards`]: who guesses scratch cards. [`money`]: exceptions, suspense, four eyes. [`figures`]: days compared.
+//! * [`complaints`], [`subscribers`], [`locks`]: people. [`cards`]: who guesses scratch cards.
+//! * [`money`]: exceptions, suspense, four eyes. [`figures`]: days compared.
 //! * [`trail`]: the trail, and who is staff.
 
 pub mod cards;
