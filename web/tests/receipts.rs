@@ -1,12 +1,12 @@
 //! Receipts over HTTP: who sees them, in which forms, and what proves them.
 
 mod common;
+#[path = "../../server/tests/browser/paper.rs"]
+mod paper;
 
 use charge::catalog::Language;
 use charge::reply::Receipt;
 use common::{Answer, NUMBER, Service};
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 use web::receipt::keys::PublicKeys;
 use web::receipt::signed::{Flaw, Proof};
 
@@ -309,7 +309,9 @@ fn the_pdf_says_the_same_in_three_languages() {
             let path = std::path::PathBuf::from(directory).join(format!("receipt-{language}.pdf"));
             std::fs::write(path, &bytes).unwrap();
         }
-        let Some(found) = pdftotext(&bytes) else { continue };
+        let Some(found) = paper::text(&bytes) else {
+            continue;
+        };
         for part in [
             number,
             "950.00",
@@ -319,29 +321,7 @@ fn the_pdf_says_the_same_in_three_languages() {
             text(&receipt, "check"),
             words,
         ] {
-            assert!(
-                found.replace('\u{a0}', " ").contains(part),
-                "{language}: {part}: {found}"
-            );
+            assert!(found.contains(part), "{language}: {part}: {found}");
         }
     }
-}
-
-/// What poppler reads in a PDF; `None` when it is not installed.
-fn pdftotext(bytes: &[u8]) -> Option<String> {
-    let started = Command::new("pdftotext")
-        .args(["-layout", "-", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn();
-    let Ok(mut child) = started else {
-        let required = std::env::var("RASEED_PEERS").is_ok_and(|value| value == "required");
-        assert!(!required, "RASEED_PEERS=required, but pdftotext is missing");
-        eprintln!("SKIPPED: pdftotext is not here");
-        return None;
-    };
-    child.stdin.take().unwrap().write_all(bytes).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    Some(String::from_utf8(output.stdout).unwrap())
 }

@@ -5,12 +5,12 @@ mod browser;
 mod common;
 
 use base64::Engine as _;
+use browser::paper::scanned;
 use browser::{Browser, Programs};
 use charge::reply::Receipt;
 use common::{NUMBER, Service};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use web::receipt::capability;
 use web::receipt::qr::{BORDER, Qr};
 
@@ -39,19 +39,6 @@ fn fits(browser: &Browser) {
          return r.width > 1 && (r.right > innerWidth + 1 || r.left < -1); }).map(e => e.outerHTML.slice(0, 120)).slice(0, 5)",
     );
     assert_eq!(wide, serde_json::json!([]), "wider than the screen");
-}
-
-/// What a scanner reads in a picture; `None` when zbar is not installed.
-fn scanned(picture: &Path) -> Option<String> {
-    let Ok(output) = Command::new("zbarimg")
-        .args(["--raw", "-q"])
-        .arg(picture)
-        .output()
-    else {
-        eprintln!("SKIPPED: zbarimg is not here");
-        return None;
-    };
-    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
 }
 
 #[test]

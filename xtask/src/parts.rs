@@ -73,6 +73,7 @@ pub struct Component {
     why: &'static str,
     debian: &'static [&'static str],
     ubuntu: &'static [&'static str],
+    brew: &'static [&'static str],
     brew_casks: &'static [&'static str],
     probe: fn(&Path) -> Option<Found>,
     found: Option<Found>,
@@ -268,6 +269,7 @@ fn list() -> Vec<Component> {
         why,
         debian: &[],
         ubuntu: &[],
+        brew: &[],
         brew_casks: &[],
         probe,
         found: None,
@@ -302,6 +304,7 @@ fn list() -> Vec<Component> {
         Component {
             debian: &["python3", "python3-venv"],
             ubuntu: &["python3", "python3-venv"],
+            brew: &["python3"],
             ..component(
                 "python3 with venv",
                 "a place of their own for the three peers below",
@@ -311,7 +314,24 @@ fn list() -> Vec<Component> {
         Component {
             debian: &["nodejs", "npm"],
             ubuntu: &["nodejs", "npm"],
+            brew: &["node"],
             ..component("npm", "fetches the checker below", find_npm)
+        },
+        Component {
+            debian: &["poppler-utils"],
+            ubuntu: &["poppler-utils"],
+            brew: &["poppler"],
+            ..component("poppler", "reads what is printed: receipts and slips", |_| {
+                find_reader("pdftotext", "-v")
+            })
+        },
+        Component {
+            debian: &["zbar-tools"],
+            ubuntu: &["zbar-tools"],
+            brew: &["zbar"],
+            ..component("zbar", "reads the codes on them, as a phone does", |_| {
+                find_reader("zbarimg", "--version")
+            })
         },
         component(
             AXE.0,
@@ -428,6 +448,24 @@ fn find_osmo_hlr(_: &Path) -> Option<Found> {
     })
 }
 
+/// A program that says its version last on the first line, on either output.
+fn find_reader(program: &str, asked: &str) -> Option<Found> {
+    let path = on_path(program)?;
+    let said = Command::new(&path)
+        .arg(asked)
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let said = [said.stdout, said.stderr].concat();
+    let first = String::from_utf8_lossy(&said)
+        .lines()
+        .next()
+        .unwrap_or("?")
+        .to_owned();
+    let version = first.split_whitespace().last().unwrap_or("?").to_owned();
+    Some(Found { path, version })
+}
+
 fn find_npm(_: &Path) -> Option<Found> {
     Some(Found {
         path: on_path("npm")?,
@@ -493,11 +531,9 @@ fn install_system(components: &[Component]) -> anyhow::Result<()> {
         if !casks.is_empty() {
             run("brew", &[&["install", "--cask"], &casks[..]].concat())?;
         }
-        if missing().any(|component| component.name.starts_with("python3")) {
-            run("brew", &["install", "python3"])?;
-        }
-        if missing().any(|component| component.name == "npm") {
-            run("brew", &["install", "node"])?;
+        let formulas: Vec<&str> = missing().flat_map(|component| component.brew).copied().collect();
+        if !formulas.is_empty() {
+            run("brew", &[&["install"], &formulas[..]].concat())?;
         }
         return Ok(());
     }

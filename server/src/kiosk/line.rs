@@ -14,7 +14,7 @@ use kiosk::operator::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Largest answer, bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -22,6 +22,8 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 const SALE_WAIT_S: u32 = 6;
 /// Longest wait for the answer of a sale.
 const SALE_MAX: Duration = Duration::from_secs(15);
+/// A slip waits so long for the code that proves it.
+const RECEIPT_MAX: Duration = Duration::from_secs(5);
 
 /// The time.
 pub fn now() -> Timestamp {
@@ -205,10 +207,8 @@ impl Line {
 
     /// Where the receipt can be checked; the receipt may be a moment behind its sale.
     async fn verify_address(&self, receipt: &str) -> String {
-        for _ in 0..3 {
-            if receipt.is_empty() {
-                break;
-            }
+        let began = Instant::now();
+        while !receipt.is_empty() && began.elapsed() < RECEIPT_MAX {
             if let Ok(found) = self.ask(Ask::get(format!("/v1/receipts/{receipt}"))).await {
                 return text(&found["verify_url"]);
             }

@@ -1,6 +1,8 @@
 //! A real Chromium, driven through chromedriver's WebDriver interface (W3C WebDriver 2).
 #![allow(dead_code, reason = "not every test file uses every helper")]
 
+pub mod paper;
+
 use base64::Engine as _;
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -113,7 +115,7 @@ impl Axe {
 }
 
 /// Nothing sticks out of the screen, and nothing that is pressed is smaller than 24 pixels unless it stands in a text.
-fn misfits(browser: &Browser) -> Value {
+pub fn misfits(browser: &Browser) -> Value {
     browser.run(
         "const wide = [...document.querySelectorAll('body *')].filter(e => { const r = e.getBoundingClientRect(); \
          return r.width > 0 && (r.right > innerWidth + 1 || r.left < -1) && !e.closest('.skip, .scroll, .unseen'); }); \

@@ -8,6 +8,7 @@ pub mod outlets;
 pub mod press;
 pub mod staff;
 pub mod story;
+pub mod till;
 pub mod wallet;
 
 use charge::catalog::Called;
