@@ -3,6 +3,7 @@
 //! Every change is one transaction. What it says is never ahead of the devices in the customer's disfavour: a note is
 //! written down before it is put into the box, and a sale has its reference before it is sent.
 
+use crate::operator::Report;
 use charge::catalog::Language;
 use charge::{Money, Msisdn, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
@@ -317,6 +318,20 @@ impl Book {
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map(params![state.name(), int(crate::limits::QUEUE_MAX * 2)], order_of)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What those who answer for this kiosk are told.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn report(&self) -> Result<Report, BookError> {
+        let cash = self.cash()?;
+        Ok(Report {
+            in_box: cash.in_box,
+            waiting: cash.waiting,
+            owed: cash.owed,
+            stuck: self.open_notes()?.iter().map(|note| note.value).sum(),
+        })
     }
 
     /// Notes that are neither in the box nor given back.

@@ -169,12 +169,27 @@ pub struct Credited {
     pub bundle: Option<bool>,
 }
 
+/// What a kiosk says of the money in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Notes in the box.
+    pub in_box: Money,
+    /// Taken, and not sold at the server yet.
+    pub waiting: Money,
+    /// What customers get back for a slip.
+    pub owed: Money,
+    /// Notes of which nobody knows whether they are in the box.
+    pub stuck: Money,
+}
+
 /// The operator's server.
 pub trait Operator: Send + Sync {
     /// Sells; the order's reference makes it safe to ask again.
     fn sell<'a>(&'a self, order: &'a Order) -> Later<'a, SaleOutcome>;
     /// Float, state and operators.
     fn standing(&self) -> Later<'_, Result<Standing, AskError>>;
+    /// Tells those who answer for this kiosk what it holds and owes; whether that was heard.
+    fn report(&self, report: Report) -> Later<'_, bool>;
     /// Whose number it is.
     fn look_up(&self, number: Msisdn, language: Language) -> Later<'_, Result<Known, AskError>>;
     /// What an operator sells.

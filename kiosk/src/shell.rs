@@ -2,7 +2,7 @@
 
 use crate::book::{BookError, Order};
 use crate::device::{AcceptorOrder, TerminalOrder};
-use crate::operator::{Goods, Operator, Quote, SaleOutcome};
+use crate::operator::{Goods, Operator, Quote, Report, SaleOutcome};
 use crate::till::{Action, Input, Till};
 use charge::catalog::Language;
 use charge::time::Zone;
@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 
 /// Whoever carries orders to the devices. What cannot be carried is lost: devices are asked when they come back.
 pub trait Hands: Send + Sync {
@@ -68,6 +69,10 @@ pub struct Kiosk {
 const STAND_EVERY: Duration = Duration::from_secs(30);
 /// The same while the line is down.
 const STAND_DOWN: Duration = Duration::from_secs(2);
+/// How often it is looked whether there is something to tell.
+const REPORT_PAUSE: Duration = Duration::from_secs(2);
+/// What is known is said again after this time, in microseconds: who looks sees that the kiosk is alive.
+const REPORT_AGAIN_US: i64 = 15 * charge::time::MINUTE;
 /// Pause after a sale that nobody answered.
 const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -192,6 +197,29 @@ impl Kiosk {
             self.input(Input::Stood(stood));
             // Either of them; the other one comes again.
             let _ = tokio::time::timeout(pause, self.stand.notified()).await;
+        }
+    }
+
+    /// Says what is in the box and what is owed whenever it has changed and there is a line, until the end of time.
+    pub async fn reporting(self: Arc<Kiosk>) {
+        let mut told: Option<(Report, Timestamp)> = None;
+        let mut ticks = tokio::time::interval(REPORT_PAUSE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let report = match self.see(|till| till.line().then(|| till.book().report())) {
+                Some(Ok(report)) => report,
+                Some(Err(error)) => {
+                    tracing::error!(%error, "the kiosk's book");
+                    continue;
+                }
+                None => continue,
+            };
+            let now = self.now();
+            let known = told.is_some_and(|(last, at)| last == report && now < at.plus(REPORT_AGAIN_US));
+            if !known && self.operator.report(report).await {
+                told = Some((report, now));
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Points of sale: days as they were counted, and stock that outlets asked for. No value moves here.
+//! Points of sale: days as they were counted, stock that outlets asked for, and what kiosks say they hold. No value moves here.
 
 use crate::db::{Module, People, Result};
 use charge::{Money, PartnerId, Timestamp};
@@ -7,7 +7,8 @@ use rusqlite::{OptionalExtension as _, Row, params};
 /// The tables. People stand in it by their logins under an outlet only.
 pub const MODULE: Module = Module {
     name: "pos",
-    migrations: &["create table pos_close (
+    migrations: &[
+        "create table pos_close (
             id text primary key,
             seller bigint not null,
             day text not null,
@@ -29,12 +30,45 @@ pub const MODULE: Module = Module {
             done_at bigint not null
         );
         create index pos_ask_seller on pos_ask (seller, at);
-        create index pos_ask_parent on pos_ask (parent, state, at);"],
+        create index pos_ask_parent on pos_ask (parent, state, at);",
+        "create table kiosk_report (
+            seller bigint not null,
+            name text not null,
+            in_box bigint not null,
+            waiting bigint not null,
+            owed bigint not null,
+            stuck bigint not null,
+            at bigint not null,
+            primary key (seller, name)
+        );",
+    ],
     personal: &[],
 };
 
 /// Most asks of one seller that wait at once.
 const ASKS_OPEN_MAX: i64 = 5;
+
+/// Most kiosks of one seller.
+const KIOSKS_MAX: i64 = 64;
+
+/// What a kiosk says of the money in it: its own book, for people who look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KioskReport {
+    /// Whose float it sells from.
+    pub seller: PartnerId,
+    /// Its name.
+    pub name: String,
+    /// Notes in its box.
+    pub in_box: Money,
+    /// Taken, and not sold at the server yet.
+    pub waiting: Money,
+    /// What customers get back for a slip.
+    pub owed: Money,
+    /// Notes of which nobody knows whether they are in the box.
+    pub stuck: Money,
+    /// When it said so.
+    pub at: Timestamp,
+}
 
 /// A day as somebody counted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +186,63 @@ impl People {
                     expected: Money(row.get(4)?),
                     counted: Money(row.get(5)?),
                     at: Timestamp(row.get(6)?),
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Keeps what a kiosk says; the last word counts. False: the seller has too many kiosks.
+    ///
+    /// # Errors
+    /// [`crate::PeopleError`].
+    pub fn keep_kiosk(&self, report: &KioskReport) -> Result<bool> {
+        self.write(|tx| {
+            let others: i64 = tx.query_row(
+                "select count(*) from kiosk_report where seller = ?1 and name <> ?2",
+                params![report.seller.0, report.name],
+                |row| row.get(0),
+            )?;
+            if others >= KIOSKS_MAX {
+                return Ok(false);
+            }
+            tx.execute(
+                "insert into kiosk_report (seller, name, in_box, waiting, owed, stuck, at)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7) on conflict (seller, name) do update set
+                 in_box = excluded.in_box, waiting = excluded.waiting, owed = excluded.owed,
+                 stuck = excluded.stuck, at = excluded.at",
+                params![
+                    report.seller.0,
+                    report.name,
+                    report.in_box.0,
+                    report.waiting.0,
+                    report.owed.0,
+                    report.stuck.0,
+                    report.at.0
+                ],
+            )?;
+            Ok(true)
+        })
+    }
+
+    /// What the kiosks of a seller said last, by name.
+    ///
+    /// # Errors
+    /// [`crate::PeopleError`].
+    pub fn kiosks_of(&self, seller: PartnerId) -> Result<Vec<KioskReport>> {
+        self.read(|db| {
+            let mut query = db.prepare_cached(
+                "select name, in_box, waiting, owed, stuck, at from kiosk_report where seller = ?1 order by name",
+            )?;
+            let rows = query.query_map(params![seller.0], |row| {
+                Ok(KioskReport {
+                    seller,
+                    name: row.get(0)?,
+                    in_box: Money(row.get(1)?),
+                    waiting: Money(row.get(2)?),
+                    owed: Money(row.get(3)?),
+                    stuck: Money(row.get(4)?),
+                    at: Timestamp(row.get(5)?),
                 })
             })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -65,6 +65,7 @@ async fn serve(mut config: KioskConfig, simulate: bool, output: &Output) -> anyh
     tokio::spawn(Arc::clone(&kiosk).standing());
     tokio::spawn(Arc::clone(&kiosk).settling());
     tokio::spawn(Arc::clone(&kiosk).ticking());
+    tokio::spawn(Arc::clone(&kiosk).reporting());
 
     let listener = bind(config.listen, "listen").await?;
     let address = listener

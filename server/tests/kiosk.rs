@@ -231,6 +231,12 @@ fn a_card_is_charged_for_what_is_credited_and_for_nothing_else() {
         (book["owed"] == "300.00").then_some(())
     });
     let owed = mall.book()["orders"]["owed"][0]["order"].as_u64().unwrap();
+    let told = |mall: &Mall| mall.admin.see(&format!("/v1/sellers/{}/kiosks", mall.id))["kiosks"].clone();
+    mall.until("the server knows what is owed", |mall| {
+        let told = told(mall);
+        (told[0]["name"] == "mall-1" && told[0]["owed"] == "300.00" && told[0]["waiting"] == "0.00")
+            .then_some(())
+    });
     let page = mall.get("/done");
     assert!(page.contains("You get your money back."), "{page}");
     assert_eq!(
@@ -251,6 +257,10 @@ fn a_card_is_charged_for_what_is_credited_and_for_nothing_else() {
     assert_eq!(mall.book()["repaid"], "300.00");
     assert_eq!(mall.command(&["empty", "--by", "sara"]).json()["total"], "300.00");
     assert_eq!(mall.book()["box"]["total"], "0.00");
+    mall.until("the server knows that nothing is owed any more", |mall| {
+        let told = told(mall);
+        (told[0]["owed"] == "0.00" && told[0]["in_box"] == "0.00").then_some(())
+    });
 
     let taken: u64 = mall
         .terminal

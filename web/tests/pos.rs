@@ -433,3 +433,59 @@ fn a_bundle_is_sold_once_and_nobody_prints_another() {
     let page = till.get(&other);
     assert!(page.body.contains("slip-title") && !said(&page.body));
 }
+
+#[test]
+fn kiosks_say_what_they_hold_and_owe() {
+    let outlet = outlet();
+    let (service, shop, above) = (&outlet.service, &outlet.shop, &outlet.distributor);
+    let path = |id: &str| format!("/v1/sellers/{id}/kiosks");
+    let says = |key: &str, id: &str, name: &str, owed: &str| {
+        let body = json!({"in_box": "450", "waiting": "100.00", "owed": owed, "stuck": "0"}).to_string();
+        service.api(key, "PUT", &format!("{}/{name}", path(id)), &body)
+    };
+    for (name, owed) in [("mall-2", "20"), ("mall-1", "10"), ("mall-2", "0")] {
+        let answer = says(&shop.1, "me", name, owed);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    let (id, admin) = (shop.0.to_string(), service.admin.as_str());
+    for key in [admin, &shop.1, &above.1] {
+        let list = service.api(key, "GET", &path(&id), "").json()["kiosks"].clone();
+        let told: Vec<(&str, &str)> = list
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (one["name"].as_str().unwrap(), one["owed"].as_str().unwrap()))
+            .collect();
+        assert_eq!(told, [("mall-1", "10.00"), ("mall-2", "0.00")]);
+    }
+    // Nobody speaks for a kiosk of somebody else; from below nothing is seen.
+    for key in [admin, &above.1] {
+        assert_eq!(says(key, &id, "mall-3", "1").status, 403);
+    }
+    let answer = service.api(&shop.1, "GET", &path(&above.0.to_string()), "");
+    assert!(answer.status == 403 || answer.status == 404, "{}", answer.body);
+    for (name, owed) in [
+        ("Mall", "1"),
+        ("a_b", "1"),
+        ("m", "-1"),
+        ("m", "x"),
+        (&*"m".repeat(33), "1"),
+    ] {
+        let answer = says(&shop.1, "me", name, owed);
+        assert!(
+            (400..500).contains(&answer.status),
+            "{name} {owed}: {}",
+            answer.body
+        );
+    }
+    // No more than there can be.
+    let kept = (3..80).filter(|n| says(&shop.1, "me", &format!("mall-{n}"), "1").status == 200);
+    assert_eq!(kept.count(), 62);
+    assert_eq!(
+        service.api(admin, "GET", &path(&id), "").json()["kiosks"]
+            .as_array()
+            .unwrap()
+            .len(),
+        64
+    );
+}

@@ -290,16 +290,16 @@ fn list() -> Vec<Component> {
         Component {
             debian: &["fonts-noto-core", "fontconfig"],
             ubuntu: &["fonts-noto-core", "fontconfig"],
-            ..component("font for Urdu", "the Urdu page and its pictures", |_| {
-                find_font("ur")
-            })
+            ..component("font for Urdu", "the Urdu page and its pictures", find_urdu)
         },
         Component {
             debian: &["fonts-wqy-microhei", "fontconfig"],
             ubuntu: &["fonts-wqy-microhei", "fontconfig"],
-            ..component("font for Chinese", "the Chinese page and its pictures", |_| {
-                find_font("zh-cn")
-            })
+            ..component(
+                "font for Chinese",
+                "the Chinese page and its pictures",
+                find_chinese,
+            )
         },
         Component {
             debian: &["python3", "python3-venv"],
@@ -321,17 +321,13 @@ fn list() -> Vec<Component> {
             debian: &["poppler-utils"],
             ubuntu: &["poppler-utils"],
             brew: &["poppler"],
-            ..component("poppler", "reads what is printed: receipts and slips", |_| {
-                find_reader("pdftotext", "-v")
-            })
+            ..component("poppler", "reads what is on paper", find_poppler)
         },
         Component {
             debian: &["zbar-tools"],
             ubuntu: &["zbar-tools"],
             brew: &["zbar"],
-            ..component("zbar", "reads the codes on them, as a phone does", |_| {
-                find_reader("zbarimg", "--version")
-            })
+            ..component("zbar", "reads the codes on them, as a phone does", find_zbar)
         },
         component(
             AXE.0,
@@ -396,6 +392,14 @@ fn find_chromedriver(_: &Path) -> Option<Found> {
     )
 }
 
+fn find_urdu(_: &Path) -> Option<Found> {
+    find_font("ur")
+}
+
+fn find_chinese(_: &Path) -> Option<Found> {
+    find_font("zh-cn")
+}
+
 fn find_font(language: &str) -> Option<Found> {
     if cfg!(target_os = "macos") {
         return Some(Found {
@@ -446,6 +450,14 @@ fn find_osmo_hlr(_: &Path) -> Option<Found> {
             .unwrap_or(found.version),
         path: found.path,
     })
+}
+
+fn find_poppler(_: &Path) -> Option<Found> {
+    find_reader("pdftotext", "-v")
+}
+
+fn find_zbar(_: &Path) -> Option<Found> {
+    find_reader("zbarimg", "--version")
 }
 
 /// A program that says its version last on the first line, on either output.

@@ -9,8 +9,8 @@ use kiosk::book::Order;
 use kiosk::device::Amount;
 use kiosk::limits::ASK_MAX;
 use kiosk::operator::{
-    AskError, Bundle, Credited, Goods, Known, Later, Operator, OperatorBrief, Quote, Refusal, SaleOutcome,
-    Standing,
+    AskError, Bundle, Credited, Goods, Known, Later, Operator, OperatorBrief, Quote, Refusal, Report,
+    SaleOutcome, Standing,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -282,6 +282,21 @@ impl Operator for Line {
 
     fn standing(&self) -> Later<'_, Result<Standing, AskError>> {
         Box::pin(self.stands())
+    }
+
+    fn report(&self, report: Report) -> Later<'_, bool> {
+        Box::pin(async move {
+            let body = json!({
+                "in_box": report.in_box.exact(), "waiting": report.waiting.exact(), "owed": report.owed.exact(),
+                "stuck": report.stuck.exact(),
+            });
+            let asked = Ask {
+                method: Method::PUT,
+                body: Some(body),
+                ..Ask::get(format!("/v1/sellers/me/kiosks/{}", self.name))
+            };
+            self.ask(asked).await.is_ok()
+        })
     }
 
     fn look_up(&self, number: Msisdn, language: Language) -> Later<'_, Result<Known, AskError>> {

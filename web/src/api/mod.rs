@@ -123,6 +123,8 @@ pub fn router() -> (Router<Web>, utoipa::openapi::OpenApi) {
         .routes(routes!(sellers::sales::day))
         .routes(routes!(sellers::people::put_staff, sellers::people::remove_staff))
         .routes(routes!(sellers::people::set_pin))
+        .routes(routes!(sellers::kiosks::put))
+        .routes(routes!(sellers::kiosks::list))
         .routes(routes!(
             sellers::people::put_device,
             sellers::people::remove_device

@@ -5,7 +5,9 @@
 //! # Layout
 //!
 //! * here: sellers and their settings. [`stock`]: movements. [`sales`]: sales and days. [`people`]: staff, PINs, devices.
+//!   [`kiosks`]: what kiosks hold and owe.
 
+pub mod kiosks;
 pub mod people;
 pub mod sales;
 pub mod stock;
