@@ -284,9 +284,10 @@ fn a_statement_tells_why_and_only_to_its_owner() {
         .filter(|path| path.starts_with("/statement/why/"))
         .collect();
     assert_eq!(paths.len(), 2, "{paths:?}");
-    let why = browser.get(&paths[1]);
+    let of = |kind: &str| paths.iter().find(|path| path.contains(kind)).unwrap();
+    let why = browser.get(of("/line/"));
     assert!(why.body.contains("13.043478"), "{}", why.body);
-    let why = browser.get(&paths[0]);
+    let why = browser.get(of("/use/"));
     assert!(
         why.body.contains("<bdi>80</bdi> × ") && why.body.contains("Nothing was taken"),
         "{}",
