@@ -13,7 +13,7 @@ pub mod signature;
 mod stored;
 
 use crate::base::Base;
-use crate::form::{encode, escaped, with_query};
+use crate::form::{encode, escaped};
 use crate::http::{HttpAnswer, HttpRequest, Later, Method, Transport};
 use crate::json::JsonAnswer;
 use crate::limits::{BODY_BYTES_MAX, CALL_MS};
@@ -149,7 +149,6 @@ impl Card {
         now: Timestamp,
     ) -> Result<JsonAnswer, RailError> {
         let id = order.id.to_string();
-        let back = |went: &str| with_query(&order.return_url, &[("payment", &id), ("went", went)]);
         let description: String = order
             .description
             .chars()
@@ -164,8 +163,8 @@ impl Card {
         let fields = vec![
             ("mode", "payment".to_owned()),
             ("client_reference_id", id.clone()),
-            ("success_url", back("ok")),
-            ("cancel_url", back("no")),
+            ("success_url", order.back("ok")),
+            ("cancel_url", order.back("no")),
             ("expires_at", order.expires_at.seconds().to_string()),
             ("locale", locale(order.language).to_owned()),
             ("line_items[0][quantity]", "1".to_owned()),

@@ -13,7 +13,6 @@ mod report;
 mod webhook;
 
 use crate::base::Base;
-use crate::form::with_query;
 use crate::http::{HttpAnswer, HttpRequest, Later, Method, Transport};
 use crate::json::JsonAnswer;
 use crate::rail::{Begun, Heard, Order, Rail, RailError, SettlementLine, Told};
@@ -165,7 +164,6 @@ impl PayPal {
         now: Timestamp,
     ) -> Result<JsonAnswer, RailError> {
         let id = order.id.to_string();
-        let back = |went: &str| with_query(&order.return_url, &[("payment", &id), ("went", went)]);
         let mut body = json!({
             "intent": "CAPTURE",
             "purchase_units": [{
@@ -181,8 +179,8 @@ impl PayPal {
                 "landing_page": "LOGIN",
                 "shipping_preference": "NO_SHIPPING",
                 "user_action": "PAY_NOW",
-                "return_url": back("ok"),
-                "cancel_url": back("no"),
+                "return_url": order.back("ok"),
+                "cancel_url": order.back("no"),
             }}},
         });
         let description = words(&order.description);

@@ -1,6 +1,6 @@
 //! What a rail must be able to do.
 
-use crate::form::Fields;
+use crate::form::{Fields, with_query};
 use crate::http::{HttpAnswer, HttpRequest, Later, Transport, TransportError};
 use charge::catalog::Language;
 use charge::payment::{Currency, PaymentId, Price, Statement};
@@ -210,6 +210,17 @@ pub struct Order {
     pub presented: String,
     /// The rail's reference of the money; empty before it is paid.
     pub reference: String,
+}
+
+impl Order {
+    /// Where the browser comes back to, with what the rail says of it: `went` is `ok` or `no`. It proves nothing.
+    #[must_use]
+    pub fn back(&self, went: &str) -> String {
+        with_query(
+            &self.return_url,
+            &[("payment", &self.id.to_string()), ("went", went)],
+        )
+    }
 }
 
 /// Who pays.

@@ -34,7 +34,7 @@ const LOCK_FILE: &str = "lock";
 /// How long a statement waits for another connection of this process before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Settings of the embedded store; the defaults were measured (`examples/append_timing.rs`).
+/// Settings of the embedded store; the defaults were measured (docs/performance.md, `examples/append_timing.rs`).
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
     /// Page size of a new journal file, bytes.
