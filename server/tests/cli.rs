@@ -5,6 +5,21 @@ mod harness;
 use harness::{Place, Ran, Server, raseed};
 use serde_json::{Value, json};
 
+/// A thread that touches new memory does not wait for two megabytes of it to be cleared.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_server_does_without_huge_pages() {
+    let place = Place::new("");
+    let server = place.serve();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let huge_pages = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"));
+    match huge_pages {
+        Some(enabled) => assert_eq!(enabled.trim(), "0", "{status}"),
+        None => eprintln!("SKIPPED: this kernel does not tell whether a process has huge pages"),
+    }
+    assert_eq!(server.terminate(), 0);
+}
+
 /// A message on standard error for each mistake in the configuration: file, line, column, and what is wrong.
 #[test]
 fn mistakes_in_the_configuration_are_told_with_their_place() {

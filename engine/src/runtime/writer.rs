@@ -3,12 +3,9 @@
 use super::Shared;
 use super::inbox::Note;
 use crate::commit::Committer;
-use crate::limits::SMALL_COMMIT_BYTES;
 use crate::partition::{PartitionId, SealedBatch};
-use charge::Timestamp;
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use store::{Journal, JournalRow};
 
 /// Batches on their way to the writer. Bounded: a thread seals only when its earlier batches have been taken.
@@ -64,22 +61,6 @@ impl Queue {
         self.ready.notify_one();
     }
 
-    /// Waits until `rest_us` microseconds after `began`, unless the engine stops: what comes meanwhile shares the next
-    /// commit. No longer than `rest_us` even when the clock is set back.
-    fn gather(&self, began: Timestamp, rest_us: i64, shared: &Shared) {
-        let mut state = self.state.lock();
-        while !state.stopped {
-            let left = (began.0 + rest_us - shared.clock.now().0).min(rest_us);
-            let Ok(left @ 1..) = u64::try_from(left) else {
-                return;
-            };
-            let waited = self.ready.wait_for(&mut state, Duration::from_micros(left));
-            if waited.timed_out() {
-                return;
-            }
-        }
-    }
-
     /// Waits for batches; false when the engine has stopped and nothing is left.
     fn take(&self, into: &mut Vec<SealedBatch>, shared: &Shared) -> bool {
         {
@@ -109,7 +90,6 @@ pub(crate) fn run(shared: &Shared, mut journal: Box<dyn Journal>) {
     let mut batches: Vec<SealedBatch> = Vec::new();
     let mut committer = Committer::default();
     while shared.writer.take(&mut batches, shared) {
-        let began = shared.clock.now();
         let done = committer.commit(&mut *journal, &mut batches);
         if let Some(error) = &done.error {
             shared.stats.append_failed();
@@ -118,10 +98,8 @@ pub(crate) fn run(shared: &Shared, mut journal: Box<dyn Journal>) {
                 "the journal cannot be written"
             );
         }
-        let mut small = false;
         if !done.appended.is_empty() {
             let bytes = done.appended.iter().map(|row| row.batch.len()).sum();
-            small = bytes < SMALL_COMMIT_BYTES;
             shared.stats.committed(done.appended.len(), bytes, done.commands);
             tell_appended(shared, done.appended);
             if let Some(observer) = &shared.observer {
@@ -130,11 +108,6 @@ pub(crate) fn run(shared: &Shared, mut journal: Box<dyn Journal>) {
         }
         if !done.lost.is_empty() {
             tell_failed(shared, &done.lost);
-        }
-        if small {
-            shared
-                .writer
-                .gather(began, shared.settings.small_commit_us, shared);
         }
     }
 }
