@@ -70,8 +70,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Memory comes in pages of 4 KiB: the kernel clears a transparent huge page of 2 MiB in one piece while the thread that touched it
-/// waits, 11 to 15 ms where a hypervisor has to find the memory, and every charge behind that thread waits as well.
+/// Memory comes in pages of 4 KiB: the kernel clears a transparent huge page of 2 MiB in one piece while the thread that
+/// touched it waits, 11 to 15 ms where a hypervisor has to find the memory, and every charge behind it waits as well.
 fn small_pages() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
