@@ -51,7 +51,7 @@ pub struct Settings {
     pub tail_bytes_max: usize,
     /// Time in which every changed entity is written to the snapshots once, microseconds.
     pub snapshot_interval_us: i64,
-    /// Entities collected at a time for the snapshots; charges of the partition wait meanwhile (1,024 took up to 7 ms).
+    /// Entities collected at a time for the snapshots; charges of the partition wait meanwhile.
     pub snapshot_chunk_rows: usize,
     /// How long the last snapshot round may take when the engine stops, microseconds: what it leaves is replayed.
     pub snapshot_at_stop_us: i64,
