@@ -10,14 +10,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Rounds of kill and restart.
 const ROUNDS: u32 = 10;
 /// Sales on their way at each kill.
 const FORMS: u32 = 4;
-/// Time between sending and the kill, microseconds.
-const LOAD_US: std::ops::Range<u64> = 0..60_000;
+/// Time between the last awaited answer and the kill, microseconds.
+const AFTER_US: std::ops::Range<u64> = 0..2_000;
 const PIN: &str = "7391";
 
 /// A browser at the till: cookies, the last page with a form, no redirects.
@@ -200,16 +201,28 @@ fn a_till_whose_server_is_killed_sells_each_form_once() {
                 till.begin(&numbers[index as usize], amount)
             })
             .collect();
-        let wait = Duration::from_micros(random.random_range(LOAD_US));
+        // Killed before the first answer, after the first, and so on, and then a little later.
+        let awaited = round % FORMS;
+        let after = Duration::from_micros(random.random_range(AFTER_US));
+        let heard = AtomicU32::new(0);
         let answers: Vec<bool> = std::thread::scope(|scope| {
             let sent: Vec<_> = forms
                 .iter()
                 .map(|form| {
                     let mut one = till.clone();
-                    scope.spawn(move || one.send("/pos/sell", Some(form)).is_some())
+                    let heard = &heard;
+                    scope.spawn(move || {
+                        let answered = one.send("/pos/sell", Some(form)).is_some();
+                        heard.fetch_add(1, Ordering::Relaxed);
+                        answered
+                    })
                 })
                 .collect();
-            std::thread::sleep(wait);
+            let deadline = Instant::now() + PATIENCE;
+            while heard.load(Ordering::Relaxed) < awaited && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_micros(50));
+            }
+            std::thread::sleep(after);
             server.kill();
             sent.into_iter().map(|one| one.join().unwrap()).collect()
         });

@@ -126,6 +126,9 @@ pub fn misfits(browser: &Browser) -> Value {
     )
 }
 
+/// How long something may take until it is seen.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// A browser window.
 pub struct Browser {
     driver: Child,
@@ -263,24 +266,43 @@ impl Browser {
     /// Waits until a script returns something true.
     #[track_caller]
     pub fn until(&self, script: &str) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(15);
+        let deadline = Instant::now() + PATIENCE;
+        let asked = json!({"script": format!("return ({script});"), "args": []});
         loop {
-            let value = self.run(&format!("return ({script});"));
-            if !matches!(value, Value::Null | Value::Bool(false)) && value != "" {
-                return value;
+            // A page that is about to leave does not always answer.
+            let told = self.try_call("POST", "/execute/sync", Some(&asked));
+            match &told {
+                Ok(Value::Null | Value::Bool(false)) | Err(_) => {}
+                Ok(value) if value == "" => {}
+                Ok(value) => return value.clone(),
             }
             assert!(
                 Instant::now() < deadline,
-                "did not become true: {script}\n{}",
+                "did not become true: {script}, {told:?}\n{}",
                 self.run("return document.body.innerText")
             );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
+    /// Does something with an element, and again with the new one when its page has just been replaced.
+    #[track_caller]
+    fn with<T>(&self, selector: &str, mut deed: impl FnMut(&str) -> Result<T, String>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match deed(&self.find(selector)) {
+                Ok(done) => return done,
+                Err(error) => {
+                    let replaced = error.starts_with("stale element") && Instant::now() < deadline;
+                    assert!(replaced, "{selector}: {error}");
+                }
+            }
+        }
+    }
+
     #[track_caller]
     fn find(&self, selector: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(15);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let wanted = json!({"using": "css selector", "value": selector});
             match self.try_call("POST", "/element", Some(&wanted)) {
@@ -297,30 +319,39 @@ impl Browser {
     /// Presses, as a person would: it must be visible and not covered.
     #[track_caller]
     pub fn click(&self, selector: &str) {
-        let element = self.find(selector);
-        // The driver scrolls only as far as the edge, where the bar of a phone would cover it.
-        let middle = json!({"script": "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})",
-            "args": [{"element-6066-11e4-a52e-4f735466cecf": element}]});
-        self.call("POST", "/execute/sync", Some(&middle));
-        self.call("POST", &format!("/element/{element}/click"), None);
+        self.with(selector, |element| {
+            // The driver scrolls only as far as the edge, where the bar of a phone would cover it.
+            let middle = json!({"script": "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})",
+                "args": [{"element-6066-11e4-a52e-4f735466cecf": element}]});
+            self.try_call("POST", "/execute/sync", Some(&middle))?;
+            self.try_call("POST", &format!("/element/{element}/click"), None)
+        });
+    }
+
+    /// Presses what leads to another page, and waits until that page is there.
+    #[track_caller]
+    #[allow(dead_code, reason = "not every test file turns pages that look alike")]
+    pub fn turn(&self, selector: &str) {
+        self.run("window.raseedTurned = false");
+        self.click(selector);
+        self.until("window.raseedTurned !== false && document.readyState === 'complete'");
     }
 
     /// Types into a field that is emptied first.
     #[track_caller]
     pub fn fill(&self, selector: &str, text: &str) {
-        let element = self.find(selector);
-        self.call("POST", &format!("/element/{element}/clear"), None);
-        self.call(
-            "POST",
-            &format!("/element/{element}/value"),
-            Some(&json!({"text": text})),
-        );
+        self.with(selector, |element| {
+            self.try_call("POST", &format!("/element/{element}/clear"), None)?;
+            let typed = json!({"text": text});
+            self.try_call("POST", &format!("/element/{element}/value"), Some(&typed))
+        });
     }
 
     #[track_caller]
     pub fn text(&self, selector: &str) -> String {
-        let element = self.find(selector);
-        let text = self.call("GET", &format!("/element/{element}/text"), None);
+        let text = self.with(selector, |element| {
+            self.try_call("GET", &format!("/element/{element}/text"), None)
+        });
         text.as_str().unwrap().to_owned()
     }
 
