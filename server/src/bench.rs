@@ -3,10 +3,11 @@
 //! # Layout
 //! * [`setting`]: data directory, store, engine and the thread that keeps the read models up
 //! * [`recharge`]: guests who pay over HTTP. [`cards`]: scratch cards. [`eid`]: every channel at once
-//! * [`table`]: the figures for people
+//! * [`pauses`]: what the machine does not do in time. [`table`]: the figures for people
 
 mod cards;
 mod eid;
+mod pauses;
 mod recharge;
 mod setting;
 mod table;

@@ -34,7 +34,7 @@ pub use callbacks::{Callback, CallbackId, CallbackState, Callbacks, Delivery};
 pub use conformance::{conformance, sample_row};
 pub use exceptions::Exceptions;
 pub use letters::{Campaign, CampaignStep, Letter, LetterId, LetterWay, NewLetter};
-pub use limit::{RawAppend, raw_append_limit};
+pub use limit::{OpenLoop, RawAppend, raw_append_limit, raw_open_loop};
 pub use memory::{Fault, FaultPlan, MemoryStore};
 pub use outbox::{Attempt, Backlog, Notification, NotificationKind, Outbox, OutboxCounts, Receipt, Settled};
 pub use project::{Pace, Projector, Step, event_at};

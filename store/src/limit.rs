@@ -33,10 +33,7 @@ pub fn raw_append_limit(dir: &Path, sizes: &[usize]) -> Result<RawAppend, StoreE
         .open(&path)
         .map_err(error)?;
     file.set_len(0).map_err(error)?;
-    // Not zeros: some disks and file systems store those for free.
-    let noise: Vec<u8> = (0..sizes.iter().copied().max().unwrap_or(0))
-        .map(|at| (at as u32).wrapping_mul(2_654_435_761).to_be_bytes()[0])
-        .collect();
+    let noise = noise(sizes.iter().copied().max().unwrap_or(0));
     let start = Instant::now();
     let (mut bytes, mut ends) = (0, Vec::with_capacity(sizes.len()));
     for size in sizes {
@@ -75,6 +72,66 @@ fn p99_wait(ends: &[Duration]) -> Duration {
     waits.get(waits.len() * 99 / 100).copied().unwrap_or_default()
 }
 
+/// A load that [`raw_open_loop`] puts on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenLoop {
+    /// Operations per second, each at its planned time.
+    pub rate: u32,
+    /// For so long.
+    pub time: Duration,
+    /// Syncs one after the other that an operation waits for.
+    pub syncs: u32,
+    /// Bytes that an operation appends before each.
+    pub bytes: usize,
+}
+
+/// Appends and syncs for operations that come at their planned times, whatever the disk does: each sync serves all that
+/// wait, as a group commit does. Gives the time of each operation from its planned time to its last sync, sorted. Nothing
+/// that is durable before it answers can be quicker. The scratch file in `dir` is removed at the end. Blocks.
+pub fn raw_open_loop(dir: &Path, load: OpenLoop) -> Result<Vec<Duration>, StoreError> {
+    let path = dir.join("raw-open-loop.scratch");
+    let error = |e| file_error("measure the disk with", &path, e);
+    let mut file = std::fs::File::create(&path).map_err(error)?;
+    let rate = load.rate.max(1);
+    let count = u64::from(rate).saturating_mul(load.time.as_secs());
+    let planned = |at: u64| Duration::from_micros(at.saturating_mul(1_000_000) / u64::from(rate));
+    let mut took = Vec::new();
+    let mut waiting: Vec<(Duration, u32)> = Vec::new();
+    let (start, mut next) = (Instant::now(), 0);
+    while next < count || !waiting.is_empty() {
+        while next < count && planned(next) <= start.elapsed() {
+            waiting.push((planned(next), load.syncs.max(1)));
+            next += 1;
+        }
+        if waiting.is_empty() {
+            std::thread::sleep(planned(next).saturating_sub(start.elapsed()));
+            continue;
+        }
+        file.write_all(&noise(load.bytes.saturating_mul(waiting.len())))
+            .map_err(error)?;
+        file.sync_data().map_err(error)?;
+        let now = start.elapsed();
+        waiting.retain_mut(|(planned, left)| {
+            *left -= 1;
+            if *left == 0 {
+                took.push(now.saturating_sub(*planned));
+            }
+            *left > 0
+        });
+    }
+    drop(file);
+    std::fs::remove_file(&path).map_err(error)?;
+    took.sort_unstable();
+    Ok(took)
+}
+
+/// Not zeros: some disks and file systems store those for free.
+fn noise(bytes: usize) -> Vec<u8> {
+    (0..bytes)
+        .map(|at| (at as u32).wrapping_mul(2_654_435_761).to_be_bytes()[0])
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +154,25 @@ mod tests {
             "{wait:?}"
         );
         assert_eq!(p99_wait(&[]), Duration::ZERO);
+    }
+    #[test]
+    fn every_operation_of_an_open_loop_waits_for_its_syncs() {
+        let dir = tempfile::tempdir().unwrap();
+        let load = |syncs| OpenLoop {
+            rate: 300,
+            time: Duration::from_secs(1),
+            syncs,
+            bytes: 100,
+        };
+        let fewest = |syncs| {
+            let took = raw_open_loop(dir.path(), load(syncs)).unwrap();
+            assert_eq!(took.len(), 300);
+            assert!(took.is_sorted());
+            took[0]
+        };
+        // The quickest of 300: what stands still for a moment does not touch it.
+        let (one, twenty) = (fewest(1), fewest(20));
+        assert!(one > Duration::ZERO && twenty > one * 3, "{one:?} {twenty:?}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }
