@@ -242,6 +242,24 @@ fn two_owners_of_a_directory_are_one_too_many() {
     drop(open(dir.path()));
 }
 
+#[test]
+fn a_directory_is_free_once_it_is_dropped_while_children_are_started() {
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let child = Command::new("true").status().unwrap();
+                assert!(child.success());
+            }
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let again = || SqliteStore::open(dir.path(), SqliteOptions::default());
+        let refused = (0..100).find_map(|_| again().err());
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(refused.is_none(), "{refused:?}");
+    });
+}
+
 /// What the child of the next test does: append for ever, and say which batches are durable.
 #[test]
 fn child_appends_until_it_is_killed() {

@@ -75,7 +75,18 @@ pub(crate) struct Shared {
     snapshot_writer: AtomicBool,
     /// For syncing beside SQLite. Stays open as long as any connection: closing it would drop their POSIX locks.
     pub(crate) journal_file: File,
-    _lock: File,
+    _lock: DirectoryLock,
+}
+
+/// The lock of a directory. Given back by name: a child that this process is just starting holds a copy of the file until
+/// it is another program, and closing ours would leave the directory locked for that moment.
+struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // What cannot be unlocked is unlocked when the file is closed, right after this.
+        let _ = self.0.unlock();
+    }
 }
 
 impl SqliteStore {
@@ -184,7 +195,7 @@ impl Drop for WriterSlot {
     }
 }
 
-fn take_lock(dir: &Path) -> Result<File, StoreError> {
+fn take_lock(dir: &Path) -> Result<DirectoryLock, StoreError> {
     let path = dir.join(LOCK_FILE);
     let doing = "lock the data directory";
     let mut file = OpenOptions::new()
@@ -208,7 +219,7 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
         Err(TryLockError::Error(e)) => return Err(file_error(doing, &path, e)),
     }
     write_pid(&mut file).map_err(|e| file_error(doing, &path, e))?;
-    Ok(file)
+    Ok(DirectoryLock(file))
 }
 
 fn write_pid(file: &mut File) -> std::io::Result<()> {
