@@ -694,6 +694,49 @@ fn benchmarks_end_with_one_object_that_has_every_figure() {
     assert_eq!(left.len(), 1, "the configuration alone: {left:?}");
 }
 
+#[test]
+fn the_benchmark_of_cards_redeems_what_it_made() {
+    let place = Place::new("");
+    let load = [
+        "--cards",
+        "2000",
+        "--subscribers",
+        "100",
+        "--rate",
+        "50",
+        "--seconds",
+        "2",
+    ];
+    let report = place
+        .run(&[&["bench", "cards", "--json"][..], &load[..]].concat())
+        .json();
+    assert_eq!(
+        (&report["cards"], &report["redeemed"], &report["errors"]),
+        (&json!(2_000), &json!(100), &json!(0)),
+        "{report}"
+    );
+    for key in [
+        "made_per_s",
+        "bytes_per_card",
+        "p50_us",
+        "limit_p50_us",
+        "commits",
+    ] {
+        assert!(
+            report[key].as_u64().is_some_and(|figure| figure > 0),
+            "{key}: {report}"
+        );
+    }
+    assert_eq!(
+        report["slowest_us_by_second"].as_array().unwrap().len(),
+        2,
+        "{report}"
+    );
+    assert!(report["machine_late_ms"].is_u64(), "{report}");
+    let left: Vec<_> = std::fs::read_dir(place.path("")).unwrap().collect();
+    assert_eq!(left.len(), 1, "the configuration alone, and no PINs: {left:?}");
+}
+
 /// Certificate and key from files of the configuration, as an operator has them.
 #[test]
 fn diameter_is_served_over_tls_from_the_configuration() {
