@@ -111,6 +111,8 @@ impl Load {
 
 /// Runs the benchmark: figures on standard output, progress on standard error.
 pub fn run(args: &BenchArgs, output: &Output) -> anyhow::Result<()> {
+    // What others have left to be written, such as a build: half a minute later the system would do it in the middle.
+    rustix::fs::sync();
     let catalogs = crate::catalogs::load(None)?;
     let operator = catalogs
         .by_code(OPERATOR)

@@ -19,6 +19,8 @@ pub const SNAPSHOT_TAIL_MAX: usize = 64;
 pub struct FaultPlan {
     /// What happens to the append with this number.
     pub appends: BTreeMap<u64, Fault>,
+    /// What happens to every append, unless its number says otherwise.
+    pub every: Option<Fault>,
     /// Bytes that fit into the journal; an append that passes them is refused as full.
     pub journal_bytes_max: Option<usize>,
     /// Whether everything is refused as read-only.
@@ -224,7 +226,7 @@ impl Journal for JournalWriter {
         }
         state.appends += 1;
         let number = state.appends;
-        let fault = state.plan.appends.remove(&number);
+        let fault = state.plan.appends.remove(&number).or(state.plan.every);
         if state.plan.read_only {
             return Err(AppendError::ReadOnly);
         }

@@ -247,13 +247,10 @@ impl Projection {
 pub(super) struct Scratch(pub PathBuf);
 
 impl Scratch {
-    /// Makes one. What others have left to be written, such as a build, is written before: half a minute later the
-    /// system would do it in the middle of a measurement.
     pub fn make() -> anyhow::Result<Scratch> {
         let here = std::env::current_dir().context("find the current directory")?;
         let dir = here.join(format!("raseed-bench-{}", std::process::id()));
         std::fs::create_dir(&dir).with_context(|| format!("make {}", dir.display()))?;
-        rustix::fs::sync();
         Ok(Scratch(dir))
     }
 }
