@@ -7,7 +7,9 @@ use crate::config::{FileSource, ReconciliationConfig};
 use charge::Code;
 use charge::time::{DAY, SECOND};
 use rails::reconcile::Kind;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::watch;
 use web::Web;
@@ -150,7 +152,7 @@ enum Found {
     TooLarge,
 }
 
-fn read(path: &PathBuf) -> std::io::Result<Found> {
+fn read(path: &Path) -> std::io::Result<Found> {
     let about = match std::fs::metadata(path) {
         Ok(about) if about.is_file() => about,
         Ok(_) => return Ok(Found::Nothing),
@@ -160,11 +162,19 @@ fn read(path: &PathBuf) -> std::io::Result<Found> {
     if about.len() > SETTLEMENT_BYTES_MAX as u64 {
         return Ok(Found::TooLarge);
     }
-    let quiet = about.modified()?.elapsed().is_ok_and(|since| since >= QUIET);
-    if !quiet {
+    let changed = about.modified()?;
+    if !changed.elapsed().is_ok_and(|since| since >= QUIET) {
         return Ok(Found::Arriving);
     }
-    std::fs::read(path).map(Found::File)
+    let mut file = File::open(path)?;
+    let mut text = Vec::new();
+    file.by_ref().take(about.len()).read_to_end(&mut text)?;
+    // Somebody may have begun to write meanwhile: half a file is not compared.
+    let now = file.metadata()?;
+    if (now.len(), now.modified()?) != (about.len(), changed) {
+        return Ok(Found::Arriving);
+    }
+    Ok(Found::File(text))
 }
 
 #[cfg(test)]

@@ -86,8 +86,9 @@ pub struct OpenLoop {
 }
 
 /// Appends and syncs for operations that come at their planned times, whatever the disk does: each sync serves all that
-/// wait, as a group commit does. Gives the time of each operation from its planned time to its last sync, sorted. The
-/// file grows, which costs a little more than a log that is overwritten in place. The scratch file in `dir` is removed at the end. Blocks.
+/// wait, as a group commit does. Gives the time of each operation from its planned time to its last sync, sorted. The file
+/// grows, which costs a little more than a log that is overwritten in place. The scratch file in `dir` is removed at the
+/// end. Blocks.
 pub fn raw_open_loop(dir: &Path, load: OpenLoop) -> Result<Vec<Duration>, StoreError> {
     let path = dir.join("raw-open-loop.scratch");
     let error = |e| file_error("measure the disk with", &path, e);

@@ -80,6 +80,7 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
         latencies,
         slowest,
         errors,
+        error,
     } = runtime.block_on(redeem(load, &desk, pins, made.first));
     let machine_late_ms = pauses.end();
     let work = Work::between(&stats, &node.engine.stats());
@@ -136,8 +137,8 @@ pub(super) fn run(load: &CardsLoad, output: &Output) -> anyhow::Result<()> {
             print.line(&format!("{name:>22}  {}", facts[name]));
         }
     })?;
-    if errors > 0 {
-        bail!("{errors} redemptions were answered with an error");
+    if let Some(error) = error {
+        bail!("{errors} redemptions were answered with an error, the first: {error}");
     }
     Ok(())
 }

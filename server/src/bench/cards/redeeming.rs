@@ -18,6 +18,8 @@ pub(super) struct Redeemed {
     /// The longest of each second, microseconds: whether what was slow came in one moment or all the time.
     pub slowest: Vec<u64>,
     pub errors: u64,
+    /// What the first of them said.
+    pub error: Option<String>,
 }
 
 /// Redeems each PIN at its planned time, for one account after the other.
@@ -32,33 +34,33 @@ pub(super) async fn redeem(load: &CardsLoad, desk: &CardDesk, pins: Vec<String>,
         let number = first + index * 7_919 % load.subscribers;
         let second = (index / load.rate).checked_sub(WARM_UP_S);
         tasks.spawn(async move {
-            let Ok(number) = Msisdn::new(number) else {
-                return (second, None);
-            };
+            let number = Msisdn::new(number).map_err(|error| error.to_string())?;
             let done = desk.redeem_here(CardChannel::Ussd, number, &pin).await;
+            done.map_err(|error| error.to_string())?;
             let took = u64::try_from(planned.elapsed().as_micros()).unwrap_or(u64::MAX);
-            if let Err(error) = &done {
-                tracing::warn!(%error, "a redemption failed");
-            }
-            (second, done.ok().map(|_| took))
+            Ok::<_, String>((second, took))
         });
     }
     let mut redeemed = Redeemed {
         latencies: Vec::new(),
         slowest: vec![0; usize::try_from(load.seconds).unwrap_or(0)],
         errors: 0,
+        error: None,
     };
     while let Some(done) = tasks.join_next().await {
-        match done {
-            Ok((Some(second), Some(took))) => {
+        match done.unwrap_or_else(|error| Err(error.to_string())) {
+            Ok((Some(second), took)) => {
                 redeemed.latencies.push(took);
                 let second = usize::try_from(second).unwrap_or(usize::MAX);
                 if let Some(slowest) = redeemed.slowest.get_mut(second) {
                     *slowest = took.max(*slowest);
                 }
             }
-            Ok((None, Some(_))) => {}
-            _ => redeemed.errors += 1,
+            Ok((None, _)) => {}
+            Err(error) => {
+                redeemed.errors += 1;
+                redeemed.error.get_or_insert(error);
+            }
         }
     }
     redeemed.latencies.sort_unstable();
